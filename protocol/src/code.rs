@@ -1,0 +1,58 @@
+//! Codes of errors and refusals, the same in frames and in HTTP answers.
+
+/// The text is not JSON.
+pub const INVALID_JSON: &str = "invalid_json";
+/// JSON, but not a frame: no object, no `type`, a field missing or of another shape.
+pub const INVALID_FRAME: &str = "invalid_frame";
+/// An empty frame.
+pub const EMPTY_FRAME: &str = "empty_frame";
+/// A binary frame; frames are text.
+pub const BINARY_FRAME: &str = "binary_frame";
+/// A `type` that this path does not know.
+pub const UNKNOWN_TYPE: &str = "unknown_type";
+/// More than the limit allows.
+pub const TOO_BIG: &str = "too_big";
+/// A text of no characters, or of white space only.
+pub const EMPTY_TEXT: &str = "empty_text";
+/// A text of more characters than the limit.
+pub const TEXT_TOO_LONG: &str = "text_too_long";
+/// An id that is empty, too long or has other characters than letters, digits and `-_.:`.
+pub const INVALID_ID: &str = "invalid_id";
+/// The `n` of a message is not the next one.
+pub const ORDER: &str = "order";
+/// The id is known, with another text or from another author.
+pub const ID_CONFLICT: &str = "id_conflict";
+/// Faster than the limit allows.
+pub const RATE_LIMITED: &str = "rate_limited";
+/// A channel that does not exist.
+pub const UNKNOWN_CHANNEL: &str = "unknown_channel";
+/// A parameter is missing or cannot be read.
+pub const INVALID_PARAMETER: &str = "invalid_parameter";
+/// No credentials, or wrong ones.
+pub const UNAUTHORIZED: &str = "unauthorized";
+/// The token has expired.
+pub const TOKEN_EXPIRED: &str = "token_expired";
+/// No such dialog, or not yours.
+pub const DIALOG_NOT_FOUND: &str = "dialog_not_found";
+/// No such site.
+pub const UNKNOWN_SITE: &str = "unknown_site";
+/// No such assistant.
+pub const UNKNOWN_ASSISTANT: &str = "unknown_assistant";
+/// The page's origin is not on the site's list.
+pub const FORBIDDEN_ORIGIN: &str = "forbidden_origin";
+/// The disk is full: nothing can be written, everything can be read.
+pub const DISK_FULL: &str = "disk_full";
+/// The database does not answer.
+pub const STORE_UNAVAILABLE: &str = "store_unavailable";
+/// As many connections as the server takes.
+pub const OVERLOADED: &str = "overloaded";
+/// The server is going away.
+pub const DRAINING: &str = "draining";
+/// A `v` that the server does not speak.
+pub const UNSUPPORTED_VERSION: &str = "unsupported_version";
+/// No such address.
+pub const NOT_FOUND: &str = "not_found";
+/// The address does not take this method.
+pub const METHOD_NOT_ALLOWED: &str = "method_not_allowed";
+/// A body of another type than `application/json`.
+pub const UNSUPPORTED_MEDIA_TYPE: &str = "unsupported_media_type";
