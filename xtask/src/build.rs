@@ -1,0 +1,167 @@
+//! `cargo xtask build`: the WebAssembly, the web assets in `dist/www`, and the server.
+
+use std::env;
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::time::Instant;
+
+use wasm_bindgen_cli_support::Bindgen;
+
+use crate::failure::{Failure, Result};
+use crate::process::{cargo, node, root, run as run_process, target};
+use crate::setup::{self, WASM};
+use crate::www;
+
+/// How much time to spend on making things small and fast.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) enum Mode {
+    /// What a visitor downloads, and the server of a release.
+    Release,
+    /// Quick to build: nothing is optimised beyond what Cargo does, nothing is minified.
+    Dev,
+}
+
+impl Mode {
+    /// Reads `[--dev]`.
+    pub(crate) fn parse(args: &[String]) -> Result<Self> {
+        match args {
+            [] => Ok(Self::Release),
+            [flag] if flag == "--dev" => Ok(Self::Dev),
+            [flag, more, ..] if flag == "--dev" => Err(Failure::Usage(format!("unexpected argument `{more}`"))),
+            [other, ..] => Err(Failure::Usage(format!("unexpected argument `{other}`"))),
+        }
+    }
+}
+
+/// One WebAssembly module and the JavaScript around it.
+pub(crate) struct Module {
+    pub(crate) glue: Vec<u8>,
+    pub(crate) wasm: Vec<u8>,
+}
+
+pub(crate) fn run(args: &[String]) -> Result<()> {
+    let mode = Mode::parse(args)?;
+    let binary = everything(mode)?;
+    println!("built {}", binary.display());
+    Ok(())
+}
+
+/// Builds all there is, and gives the path of the server's binary.
+pub(crate) fn everything(mode: Mode) -> Result<PathBuf> {
+    assets(mode)?;
+    setup::for_server()?;
+    server(mode)
+}
+
+/// Builds the WebAssembly and writes the tree that the server embeds.
+pub(crate) fn assets(mode: Mode) -> Result<()> {
+    setup::for_assets()?;
+    let start = Instant::now();
+    let client = module("client", "widget", mode)?;
+    let link = module("link", "headless", mode)?;
+    www::write(&client, &link, mode)?;
+    println!("web assets in dist/www ({:.1} s)", start.elapsed().as_secs_f32());
+    Ok(())
+}
+
+/// Where the server's binary is after a build.
+pub(crate) fn binary(mode: Mode) -> PathBuf {
+    let profile = match mode {
+        Mode::Release => "release",
+        Mode::Dev => "debug",
+    };
+    target().join(profile).join(format!("rejoin{}", env::consts::EXE_SUFFIX))
+}
+
+fn server(mode: Mode) -> Result<PathBuf> {
+    let words: &[&str] = match mode {
+        Mode::Release => &["build", "--release", "-p", "server"],
+        Mode::Dev => &["build", "-p", "server"],
+    };
+    run_process(&mut cargo(words))?;
+    Ok(binary(mode))
+}
+
+/// Builds `client-wasm` with one feature, and binds and shrinks the result.
+///
+/// The crate type is given here and not in its `Cargo.toml`: a crate that is both a cdylib and an
+/// rlib silently loses link-time optimisation.
+fn module(name: &str, feature: &str, mode: Mode) -> Result<Module> {
+    run_process(&mut cargo(&[
+        "rustc",
+        "--quiet",
+        "-p",
+        "client-wasm",
+        "--lib",
+        "--crate-type",
+        "cdylib",
+        "--target",
+        WASM,
+        "--profile",
+        "wasm",
+        "--no-default-features",
+        "--features",
+        feature,
+    ]))?;
+    let built = target().join(WASM).join("wasm/client_wasm.wasm");
+    let folder = target().join("www").join(name);
+    let _ = fs::remove_dir_all(&folder);
+    fs::create_dir_all(&folder).map_err(|error| Failure::at(&folder, error))?;
+    Bindgen::new()
+        .input_path(&built)
+        .out_name(name)
+        .web(true)
+        .and_then(|bindgen| {
+            bindgen
+                .typescript(false)
+                // Whoever starts the module says where it is: the hash in its name is made later.
+                .omit_default_module_path(true)
+                .remove_name_section(mode == Mode::Release)
+                .remove_producers_section(true)
+                .generate(&folder)
+        })
+        .map_err(|error| Failure::new(format!("wasm-bindgen ({name}): {error:#}")))?;
+    if folder.join("snippets").exists() {
+        return Err(Failure::new(format!(
+            "{name}: the glue must be one file; take `inline_js` and `module =` out of client-wasm"
+        )));
+    }
+    let wasm = folder.join(format!("{name}_bg.wasm"));
+    if mode == Mode::Release {
+        optimise(&wasm)?;
+    }
+    Ok(Module { glue: read(&folder.join(format!("{name}.js")))?, wasm: read(&wasm)? })
+}
+
+/// Shrinks a module in place, with the `wasm-opt` of npm.
+///
+/// Never the distribution's: Debian's version 108 exits with 0 and writes a broken module.
+fn optimise(wasm: &Path) -> Result<()> {
+    let script = "node_modules/binaryen/bin/wasm-opt";
+    if !root().join(script).exists() {
+        return Err(Failure::new("node_modules lacks binaryen; remove node_modules and try again"));
+    }
+    let flags = ["-Oz", "--strip-debug", "--strip-producers", "--strip-target-features", "-o"];
+    run_process(node(script).arg(wasm).args(flags).arg(wasm))
+}
+
+pub(crate) fn read(path: &Path) -> Result<Vec<u8>> {
+    fs::read(path).map_err(|error| Failure::at(path, error))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_dev_is_an_option_of_build() {
+        let parse = |words: &[&str]| {
+            let words: Vec<String> = words.iter().map(|&word| word.into()).collect();
+            Mode::parse(&words).ok()
+        };
+        assert_eq!(parse(&[]), Some(Mode::Release));
+        assert_eq!(parse(&["--dev"]), Some(Mode::Dev));
+        assert_eq!(parse(&["--fast"]), None);
+        assert_eq!(parse(&["--dev", "more"]), None);
+    }
+}

@@ -1,0 +1,169 @@
+//! `cargo xtask setup`: what a fresh machine lacks, fetched or named.
+
+use std::env;
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+use crate::failure::{Failure, Result, no_arguments};
+use crate::process::{answer, node, root, run as run_process};
+
+pub(crate) const WASM: &str = "wasm32-unknown-unknown";
+const NODE_AT_LEAST: u32 = 20;
+
+pub(crate) fn run(args: &[String]) -> Result<()> {
+    no_arguments(args)?;
+    for_assets()?;
+    for_server()?;
+    for_lints()?;
+    for_browser()
+}
+
+/// Makes sure of what the web assets need: the wasm target, Node, and the npm packages.
+pub(crate) fn for_assets() -> Result<()> {
+    wasm_target()?;
+    npm_packages()
+}
+
+/// Makes sure of what the server needs: a C compiler, for SQLite.
+pub(crate) fn for_server() -> Result<()> {
+    let named = env::var("CC").ok().filter(|compiler| !compiler.is_empty());
+    let known = ["cc", "gcc", "clang"];
+    if cfg!(windows) || named.is_some() || known.iter().any(|name| on_path(name).is_some()) {
+        return Ok(());
+    }
+    Err(Failure::new(
+        "there is no C compiler, which the embedded SQLite needs.\n  \
+         Debian, Ubuntu: sudo apt-get install build-essential\n  \
+         macOS:          xcode-select --install\n  \
+         Fedora:         sudo dnf install gcc",
+    ))
+}
+
+/// Makes sure of rustfmt and clippy.
+pub(crate) fn for_lints() -> Result<()> {
+    for component in ["rustfmt", "clippy"] {
+        let subcommand = if component == "rustfmt" { "fmt" } else { component };
+        if answer("cargo", &[subcommand, "--version"]).is_none() {
+            rustup(&["component", "add", component])?;
+        }
+    }
+    Ok(())
+}
+
+/// Makes sure of a Chromium: the distribution's where there is one, else Playwright's own.
+pub(crate) fn for_browser() -> Result<()> {
+    npm_packages()?;
+    if system_chromium().is_some() {
+        return Ok(());
+    }
+    let root_user = answer("id", &["-u"]).is_some_and(|id| id == "0");
+    if root_user && on_path("apt-get").is_some() {
+        println!("installing chromium with apt-get");
+        let installed = run_process(apt_get().arg("update")).and_then(|()| {
+            run_process(apt_get().args([
+                "install",
+                "-y",
+                "--no-install-recommends",
+                "chromium",
+                "fonts-noto-core",
+                "fonts-noto-color-emoji",
+            ]))
+        });
+        // Where "chromium" only stands for a snap (Ubuntu), it is there and does not start.
+        if installed.is_ok() && system_chromium().is_some() {
+            return Ok(());
+        }
+        eprintln!("warning: apt-get gave no working chromium; taking Playwright's own");
+        return run_process(node("node_modules/@playwright/test/cli.js").args(["install", "--with-deps", "chromium"]));
+    }
+    println!("making sure of Playwright's own chromium");
+    run_process(node("node_modules/@playwright/test/cli.js").args(["install", "chromium"]))
+}
+
+/// The Chromium of the distribution, if it is there and starts.
+pub(crate) fn system_chromium() -> Option<PathBuf> {
+    let path = on_path("chromium")?;
+    answer(path.to_str()?, &["--version"]).map(|_| path)
+}
+
+fn wasm_target() -> Result<()> {
+    let sysroot = answer("rustc", &["--print", "sysroot"])
+        .ok_or_else(|| Failure::new("`rustc` does not answer; get Rust from https://rustup.rs"))?;
+    if Path::new(&sysroot).join("lib/rustlib").join(WASM).join("lib").is_dir() {
+        return Ok(());
+    }
+    println!("adding the Rust target {WASM}");
+    rustup(&["--quiet", "target", "add", WASM])
+}
+
+fn rustup(words: &[&str]) -> Result<()> {
+    if on_path("rustup").is_none() {
+        return Err(Failure::new(format!(
+            "this needs `rustup {}`, and there is no rustup; get it from https://rustup.rs",
+            words.join(" ")
+        )));
+    }
+    run_process(Command::new("rustup").args(words).current_dir(root()))
+}
+
+fn npm_packages() -> Result<()> {
+    let how = "get Node 20 or newer from https://nodejs.org, or with apt-get install nodejs npm";
+    let version = answer("node", &["--version"])
+        .ok_or_else(|| Failure::new(format!("`node` is not there or does not start; {how}")))?;
+    if major(&version).is_none_or(|major| major < NODE_AT_LEAST) {
+        return Err(Failure::new(format!("Node is {version}, which is too old; {how}")));
+    }
+    let lock = root().join("package-lock.json");
+    let installed = root().join("node_modules/.package-lock.json");
+    if modified(&installed) >= modified(&lock) && modified(&installed).is_some() {
+        return Ok(());
+    }
+    let npm = if cfg!(windows) { "npm.cmd" } else { "npm" };
+    if on_path(npm).is_none() {
+        return Err(Failure::new(format!("`npm` is not there; {how}")));
+    }
+    println!("installing the npm packages");
+    run_process(
+        Command::new(npm)
+            .args(["ci", "--no-audit", "--no-fund", "--loglevel=error"])
+            // The browser is set up by `for_browser`, and only for the tests.
+            .env("PLAYWRIGHT_SKIP_BROWSER_DOWNLOAD", "1")
+            .current_dir(root()),
+    )
+}
+
+fn apt_get() -> Command {
+    let mut command = Command::new("apt-get");
+    command.arg("-qq").env("DEBIAN_FRONTEND", "noninteractive");
+    command
+}
+
+fn modified(path: &Path) -> Option<std::time::SystemTime> {
+    fs::metadata(path).and_then(|data| data.modified()).ok()
+}
+
+/// The first number of `v20.20.2`.
+fn major(version: &str) -> Option<u32> {
+    version.trim_start_matches('v').split('.').next()?.parse().ok()
+}
+
+fn on_path(name: &str) -> Option<PathBuf> {
+    let names = [name.to_owned(), format!("{name}{}", env::consts::EXE_SUFFIX)];
+    let path = env::var_os("PATH")?;
+    env::split_paths(&path)
+        .flat_map(|folder| names.iter().map(move |name| folder.join(name)))
+        .find(|candidate| candidate.is_file())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_major_version_of_node_is_read() {
+        assert_eq!(major("v20.20.2"), Some(20));
+        assert_eq!(major("v8.0.0"), Some(8));
+        assert_eq!(major("nonsense"), None);
+    }
+}

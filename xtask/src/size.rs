@@ -1,0 +1,135 @@
+//! `cargo xtask size`: what a visitor downloads, against the budget.
+
+use std::fmt::Write;
+use std::fs;
+use std::path::Path;
+
+use crate::build::{self, Mode, read};
+use crate::compression::{brotli, gzip};
+use crate::failure::{Failure, Result, no_arguments};
+use crate::process::root;
+
+/// Bytes, after brotli 11, of all that is fetched before the visitor does something.
+const BEFORE_USE_MAX: usize = 2_560;
+/// Bytes, after brotli 11, of all that has been fetched when the widget is first open.
+const FIRST_OPEN_MAX: usize = 28 * 1024;
+/// What the same figure should come down to.
+const FIRST_OPEN_TARGET: usize = 24 * 1024;
+
+/// The three sizes of a file, in bytes.
+#[derive(Clone, Copy, Default)]
+struct Size {
+    raw: usize,
+    gzip: usize,
+    brotli: usize,
+}
+
+impl Size {
+    fn of(bytes: &[u8]) -> Result<Self> {
+        let (gzip, brotli) = (gzip(bytes)?.len(), brotli(bytes, 11)?.len());
+        Ok(Self { raw: bytes.len(), gzip, brotli })
+    }
+
+    fn plus(self, other: Self) -> Self {
+        Self { raw: self.raw + other.raw, gzip: self.gzip + other.gzip, brotli: self.brotli + other.brotli }
+    }
+}
+
+pub(crate) fn run(args: &[String]) -> Result<()> {
+    no_arguments(args)?;
+    // Always a release build of the assets: the sizes of a quick one would mean nothing.
+    build::assets(Mode::Release)?;
+    check()
+}
+
+/// Measures `dist/www`, prints the table, writes `reports/size.md`, and fails when over budget.
+pub(crate) fn check() -> Result<()> {
+    let www = root().join("dist/www");
+    let loader = Size::of(
+        &read(&www.join("widget.js"))
+            .map_err(|failure| Failure::new(format!("{} (run `cargo xtask build`)", failure.message())))?,
+    )?;
+    let glue = Size::of(&asset(&www, "client-", ".js")?)?;
+    let wasm = Size::of(&asset(&www, "client-", ".wasm")?)?;
+    let first_open = loader.plus(glue).plus(wasm);
+
+    let mut table = String::new();
+    let _ = writeln!(table, "| {:<34} | {:>9} | {:>9} | {:>9} |", "bytes", "raw", "gzip -9", "brotli 11");
+    let _ = writeln!(table, "| {:-<34} | {:->8}: | {:->8}: | {:->8}: |", "", "", "", "");
+    for (name, size) in [
+        ("loader and launcher (widget.js)", loader),
+        ("client, JavaScript", glue),
+        ("client, WebAssembly", wasm),
+        ("everything at first open", first_open),
+    ] {
+        let Size { raw, gzip, brotli } = size;
+        let _ = writeln!(table, "| {name:<34} | {raw:>9} | {gzip:>9} | {brotli:>9} |");
+    }
+    let before = verdict("before use", loader.brotli, BEFORE_USE_MAX, None);
+    let open = verdict("at first open", first_open.brotli, FIRST_OPEN_MAX, Some(FIRST_OPEN_TARGET));
+    let _ = write!(table, "\n{}\n{}\n", before.line, open.line);
+    print!("{table}");
+
+    let report = root().join("reports/size.md");
+    fs::create_dir_all(root().join("reports"))
+        .and_then(|()| fs::write(&report, format!("# What a visitor downloads\n\n{table}")))
+        .map_err(|error| Failure::at(&report, error))?;
+    if before.over || open.over {
+        return Err(Failure::new("over the size budget"));
+    }
+    Ok(())
+}
+
+/// A figure held against its budget.
+struct Verdict {
+    line: String,
+    over: bool,
+}
+
+fn verdict(what: &str, bytes: usize, max: usize, target: Option<usize>) -> Verdict {
+    let over = bytes > max;
+    let mut line = format!("{what}: {bytes} of {max} bytes brotli");
+    if over {
+        let _ = write!(line, ", OVER by {}", bytes - max);
+    } else {
+        let _ = write!(line, ", {} to spare", max - bytes);
+    }
+    match target {
+        Some(target) if bytes > target => {
+            let _ = write!(line, " (target {target}: {} above)", bytes - target);
+        }
+        Some(target) => {
+            let _ = write!(line, " (target {target}: reached)");
+        }
+        None => {}
+    }
+    Verdict { line, over }
+}
+
+/// The one file of `assets` with that start and that end.
+fn asset(www: &Path, start: &str, end: &str) -> Result<Vec<u8>> {
+    let folder = www.join("assets");
+    let entries = fs::read_dir(&folder).map_err(|error| Failure::at(&folder, error))?;
+    let path = entries
+        .filter_map(|entry| entry.ok())
+        .find(|entry| {
+            let name = entry.file_name();
+            name.to_str().is_some_and(|name| name.starts_with(start) && name.ends_with(end))
+        })
+        .ok_or_else(|| Failure::at(&folder, format!("there is no {start}*{end}")))?
+        .path();
+    read(&path)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_figure_is_over_only_above_its_budget() {
+        assert!(!verdict("x", 100, 100, None).over);
+        assert!(verdict("x", 101, 100, None).over);
+        let line = verdict("x", 90, 100, Some(80)).line;
+        assert_eq!(line, "x: 90 of 100 bytes brotli, 10 to spare (target 80: 10 above)");
+    }
+}
