@@ -1,0 +1,85 @@
+//! What can go wrong between a request and its commit.
+
+use std::fmt;
+
+use protocol::code;
+
+/// Why the store gave no answer, or refused.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum StoreError {
+    /// The disk is full: writes are refused, reads go on, and writing works again as soon as there is room.
+    DiskFull,
+    /// More requests wait than the queue takes; the same request may be sent again a little later.
+    Overloaded {
+        /// When to try again.
+        retry_after_ms: u32,
+    },
+    /// Another process holds the database for longer than the store waits.
+    Locked,
+    /// The database file is damaged.
+    Corrupt {
+        /// What SQLite says.
+        message: String,
+    },
+    /// Whether the last transaction is durable is not known: the process must end and start again.
+    ///
+    /// No request of that transaction is answered, in one way or the other.
+    Io {
+        /// What SQLite says.
+        message: String,
+    },
+    /// The store has been closed.
+    Closed,
+    /// The database refused the request for a reason that is a fault of the program.
+    Internal {
+        /// What SQLite says.
+        message: String,
+    },
+}
+
+impl StoreError {
+    /// Returns the code that a client is told, one of [`protocol::code`].
+    pub fn code(&self) -> &'static str {
+        match self {
+            Self::DiskFull => code::DISK_FULL,
+            Self::Overloaded { .. } => code::OVERLOADED,
+            Self::Locked | Self::Corrupt { .. } | Self::Io { .. } | Self::Closed | Self::Internal { .. } => {
+                code::STORE_UNAVAILABLE
+            }
+        }
+    }
+
+    /// Returns whether the same request may be answered later by this process.
+    pub fn is_passing(&self) -> bool {
+        match self {
+            Self::DiskFull | Self::Overloaded { .. } | Self::Locked => true,
+            Self::Corrupt { .. } | Self::Io { .. } | Self::Closed | Self::Internal { .. } => false,
+        }
+    }
+
+    /// Returns when a client should try again, where trying again helps.
+    pub fn retry_after_ms(&self) -> Option<u32> {
+        match self {
+            Self::DiskFull => Some(5_000),
+            Self::Overloaded { retry_after_ms } => Some(*retry_after_ms),
+            Self::Locked => Some(1_000),
+            Self::Corrupt { .. } | Self::Io { .. } | Self::Closed | Self::Internal { .. } => None,
+        }
+    }
+}
+
+impl fmt::Display for StoreError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::DiskFull => f.write_str("the disk is full: nothing can be stored until there is room again"),
+            Self::Overloaded { .. } => f.write_str("more messages wait to be stored than the queue takes"),
+            Self::Locked => f.write_str("another process holds the database"),
+            Self::Corrupt { message } => write!(f, "the database is damaged: {message}"),
+            Self::Io { message } => write!(f, "the disk failed while storing: {message}"),
+            Self::Closed => f.write_str("the store has been closed"),
+            Self::Internal { message } => write!(f, "the database refused: {message}"),
+        }
+    }
+}
+
+impl std::error::Error for StoreError {}

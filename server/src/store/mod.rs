@@ -1,0 +1,228 @@
+//! The durable log of every dialog, and who may write to it.
+//!
+//! A method queues its request when it is *called*, in the order of the calls; the future that it returns only waits for
+//! the answer, may be kept anywhere, and may be dropped without undoing the request. An answer to a write comes after
+//! its COMMIT, never before, and what it wrote has been handed to [`Published`] by then.
+
+mod error;
+mod site;
+pub mod sqlite;
+
+use std::future::Future;
+use std::pin::Pin;
+use std::sync::Arc;
+
+use protocol::{Author, AuthorKind, Known};
+use server_core::{DialogFacts, Event, ScopedDialog};
+
+pub use error::StoreError;
+pub use site::{Assistant, CannedAnswer, Operator, Site, SiteScope, VisitorAuth};
+
+/// A future of an answer; it may outlive the call.
+pub type Answer<T> = Pin<Box<dyn Future<Output = Result<T, StoreError>> + Send + 'static>>;
+
+/// Is called from the writer's thread after each COMMIT with what it made durable, by `seq` within each dialog.
+///
+/// It must not block and must not call the store.
+pub type Published = Box<dyn Fn(&[Committed]) + Send>;
+
+/// One event that has become durable.
+#[derive(Clone, Debug)]
+pub struct Committed {
+    /// The site of its dialog.
+    pub site_id: u64,
+    /// The event.
+    pub event: Arc<Event>,
+}
+
+/// A message before it has a `seq`.
+#[derive(Clone, Debug)]
+pub struct NewMessage {
+    /// The name that its sender gave it, checked by `server_core::id::check`.
+    pub id: String,
+    /// Its number within `client`, if it is ordered.
+    pub n: Option<u64>,
+    /// The sender that `n` counts for.
+    pub client: Option<String>,
+    /// Who wrote it.
+    pub author: Author,
+    /// What was written, checked by `server_core::text::check`.
+    pub text: String,
+}
+
+/// What became of a message.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Appended {
+    /// It is durable.
+    Stored {
+        /// Its place in the log.
+        seq: u64,
+        /// When it was stored, ms since 1970.
+        at: u64,
+        /// It had been stored before.
+        duplicate: bool,
+    },
+    /// Its id is known, with another text or from another kind of author.
+    Conflict,
+    /// Its `n` is not the next one.
+    Order {
+        /// The `n` that is taken next.
+        expected: u64,
+    },
+}
+
+/// A visitor's first message.
+#[derive(Clone, Debug)]
+pub struct NewDialog {
+    /// The site.
+    pub site_id: u64,
+    /// The assistant that answers, if one does.
+    pub assistant_id: Option<u64>,
+    /// The SHA-256 of the visitor's key; there is one dialog for each site, assistant and key.
+    pub key_hash: [u8; 32],
+    /// The first message, or the next one where the dialog exists already.
+    pub message: NewMessage,
+}
+
+/// A dialog that exists, and what became of the message.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Started {
+    /// The visitor's dialog.
+    pub dialog_id: u64,
+    /// What became of the message.
+    pub appended: Appended,
+}
+
+/// What a session needs to go on.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Resumed {
+    /// The epoch of the log.
+    pub epoch: u64,
+    /// The last `seq` of the log; 0: empty.
+    pub head: u64,
+    /// Which of the pending ids the log knows.
+    pub known: Vec<Known>,
+    /// The last `n` taken from the client; 0: none.
+    pub last_n: u64,
+}
+
+/// A stretch of a dialog's log.
+#[derive(Clone, Debug)]
+pub struct LogPage {
+    /// Events by `seq`, without holes.
+    pub events: Vec<Arc<Event>>,
+    /// The last `seq` of the log at the moment of reading.
+    pub head: u64,
+}
+
+/// How far one side of a dialog has come.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Mark {
+    /// The last `seq` that has reached its page.
+    pub received: u64,
+    /// The last `seq` that it has seen.
+    pub read: u64,
+}
+
+/// How far both sides of a dialog have come.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Marks {
+    /// The visitor.
+    pub visitor: Mark,
+    /// The operators, all together.
+    pub operator: Mark,
+}
+
+/// One line of an operator's list of dialogs.
+#[derive(Clone, Debug, PartialEq)]
+pub struct DialogSummary {
+    /// The dialog.
+    pub id: u64,
+    /// Its site.
+    pub site_id: u64,
+    /// The name of its site.
+    pub site_name: String,
+    /// The assistant that answers in it.
+    pub assistant_id: Option<u64>,
+    /// The last `seq` of its log.
+    pub head: u64,
+    /// The marks of both sides.
+    pub marks: Marks,
+    /// The kind of the last message's author.
+    pub last_author: AuthorKind,
+    /// The last message, cut to 200 characters.
+    pub last_text: String,
+    /// When the last message was stored, ms since 1970; when the dialog was made, while it has none.
+    pub at: u64,
+}
+
+/// Which dialogs to list: the latest first.
+#[derive(Clone, Debug)]
+pub struct DialogFilter {
+    /// The sites to look at.
+    pub sites: SiteScope,
+    /// Only dialogs whose last message is older than that of this place: `(at, id)` of the last line of the page before.
+    pub before: Option<(u64, u64)>,
+    /// At most so many, up to 200.
+    pub limit: u32,
+}
+
+/// The log and its neighbours; every implementation passes the conformance suite.
+pub trait Store: Send + Sync + 'static {
+    /// Returns the epoch of the log: random, below 2^53, and another one after a backup was restored.
+    fn epoch(&self) -> u64;
+
+    /// Appends a message, and the site's welcome before a visitor's first one.
+    fn append(&self, dialog: &ScopedDialog, message: NewMessage) -> Answer<Appended>;
+
+    /// Finds a visitor's dialog.
+    fn find_dialog(&self, site_id: u64, assistant_id: Option<u64>, key_hash: [u8; 32]) -> Answer<Option<u64>>;
+
+    /// Makes a visitor's dialog, unless it exists, and appends the message to it, in one transaction.
+    fn start_dialog(&self, dialog: NewDialog) -> Answer<Started>;
+
+    /// Returns what `authorize` must know about a dialog; none where there is no such dialog.
+    fn dialog_facts(&self, dialog_id: u64) -> Answer<Option<DialogFacts>>;
+
+    /// Returns what a session needs to go on: the head, and what is known of what it has in doubt.
+    fn resume(&self, dialog: &ScopedDialog, pending: Vec<String>, client: Option<String>) -> Answer<Resumed>;
+
+    /// Reads up to `limit` events after `after`, the oldest first.
+    fn read(&self, dialog: &ScopedDialog, after: u64, limit: u64) -> Answer<LogPage>;
+
+    /// Reads the last `limit` events before `before`, the oldest first.
+    fn before(&self, dialog: &ScopedDialog, before: u64, limit: u64) -> Answer<LogPage>;
+
+    /// Moves the marks of the side that holds the dialog forward, and returns both; a mark never goes back.
+    fn mark(&self, dialog: &ScopedDialog, received: Option<u64>, read: Option<u64>) -> Answer<Marks>;
+
+    /// Returns the marks of both sides.
+    fn marks(&self, dialog: &ScopedDialog) -> Answer<Marks>;
+
+    /// Lists dialogs.
+    fn dialogs(&self, filter: DialogFilter) -> Answer<Vec<DialogSummary>>;
+
+    /// Returns the site with this token.
+    fn site_by_token(&self, token: &str) -> Answer<Option<Arc<Site>>>;
+
+    /// Returns a site.
+    fn site(&self, site_id: u64) -> Answer<Option<Arc<Site>>>;
+
+    /// Returns an assistant.
+    fn assistant(&self, assistant_id: u64) -> Answer<Option<Arc<Assistant>>>;
+
+    /// Returns the operator with this address, in any case of letters.
+    fn operator_by_email(&self, email: &str) -> Answer<Option<Arc<Operator>>>;
+
+    /// Returns an operator.
+    fn operator(&self, operator_id: u64) -> Answer<Option<Arc<Operator>>>;
+
+    /// Proves that the store can read and write, for `/ready`.
+    fn check(&self) -> Answer<()>;
+
+    /// Commits what waits and closes the files; every later request is answered with [`StoreError::Closed`].
+    fn close(&self) -> Answer<()>;
+
+    /// Waits until the store can no longer go on: the process must end with this error and start again.
+    fn failed(&self) -> Pin<Box<dyn Future<Output = StoreError> + Send + 'static>>;
+}

@@ -1,0 +1,80 @@
+//! What the store knows besides dialogs: sites, assistants and operators.
+
+use protocol::Secret;
+
+/// How visitors of a site prove who they are.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum VisitorAuth {
+    /// By the visitor key that the browser made.
+    #[default]
+    Key,
+    /// The site token alone opens the site's dialogs, as older clients expect.
+    Open,
+}
+
+/// A website that embeds the widget.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Site {
+    /// Its number.
+    pub id: u64,
+    /// Its public name in a page, `st_…`.
+    pub token: String,
+    /// The name in the widget's header.
+    pub name: String,
+    /// The welcome message; empty: none.
+    pub welcome: String,
+    /// The accent colour, `#rrggbb`.
+    pub color: String,
+    /// How its visitors prove who they are.
+    pub visitor_auth: VisitorAuth,
+    /// Pages that may embed the widget, as patterns; empty: none.
+    pub origins: Vec<String>,
+}
+
+/// An automatic assistant of a site.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Assistant {
+    /// Its number, `assistant_id` in a page.
+    pub id: u64,
+    /// The site whose visitors it answers.
+    pub site_id: u64,
+    /// Its shown name.
+    pub name: String,
+    /// What it says when it knows no answer.
+    pub fallback: String,
+    /// What it knows, in the order of asking.
+    pub answers: Vec<CannedAnswer>,
+}
+
+/// One thing that an assistant knows.
+#[derive(Clone, Debug, PartialEq, Eq, serde::Deserialize, serde::Serialize)]
+pub struct CannedAnswer {
+    /// Words of which one must stand in the question; lower case.
+    pub keywords: Vec<String>,
+    /// The answer.
+    pub text: String,
+}
+
+/// A person who answers.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Operator {
+    /// Its number.
+    pub id: u64,
+    /// The address that it logs in with; `demo` for the demo's operator.
+    pub email: String,
+    /// Its shown name.
+    pub name: String,
+    /// The argon2id hash of its password, as a PHC string.
+    pub password_hash: Secret,
+    /// The sites it may see.
+    pub sites: SiteScope,
+}
+
+/// Which sites an operator may see.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum SiteScope {
+    /// All of them.
+    All,
+    /// These.
+    Only(Vec<u64>),
+}
