@@ -1,1 +1,45 @@
-//! (skeleton)
+//! What a Rejoin client decides, without a clock, randomness or IO.
+//!
+//! The life of a client: it is made with a [`Config`] and a seed, given what storage held ([`Input::Restored`]), and then
+//! told everything that happens as an [`Input`] with the time at which it happens. After each input the driver drains
+//! [`Client::poll_output`] to `None` and carries the outputs out, asks [`Client::poll_timeout`] when to come back at the
+//! latest, and shows [`Client::view`] when it has changed.
+//!
+//! A visitor who has said nothing costs nothing: no request, no link, no stored byte (but the site's own settings, once the
+//! panel opens). The first message is put into the outbox, kept in storage, and starts the dialog by a POST that may be
+//! repeated at will. When the dialog is loaded, the link is opened: a WebSocket first, server-sent events beside it when that takes
+//! too long; the first that is ready wins. Whatever breaks, the link comes back by itself: a cheap request (the gate) finds
+//! out whether the server is there, and only then a socket is opened. The cursor says what was applied, the log says what
+//! came after it, the ids say which of the own messages it knows: nothing else is needed to be right.
+//!
+//! The same code runs in the browser (client-wasm), in load tools, and in the simulator.
+
+mod backoff;
+mod client;
+mod config;
+mod connection;
+mod input;
+mod instant;
+mod message_id;
+mod outbox;
+mod output;
+mod path;
+mod pulse;
+pub mod sse;
+mod timeline;
+mod view;
+
+pub use client::Client;
+pub use config::{Buffer, Config, Heartbeat, Jitter, Reconnect, Side, Transports};
+pub use input::{End, Input, Page, Panel};
+pub use instant::{Instant, Now};
+pub use output::{Authorization, Call, Event, Output, Transport};
+pub use view::{Banner, Delivery, From, Item, LinkState, Notice, Older, Site, View};
+
+/// One attempt at one transport; never reused.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct LinkId(pub u32);
+
+/// One request; never reused.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct RequestId(pub u32);

@@ -1,0 +1,128 @@
+//! Everything that can happen to a client.
+
+use protocol::Secret;
+
+use crate::{LinkId, RequestId};
+
+/// Everything that can happen to a [`crate::Client`].
+#[derive(Clone, Debug)]
+pub enum Input {
+    /// What storage held when the page came up: names and values as [`crate::Output::Save`] wrote them. Given once, first.
+    Restored(Vec<(String, String)>),
+    /// A value could not be written: storage is full or absent.
+    SaveFailed {
+        /// The name of [`crate::Output::Save`].
+        name: String,
+    },
+    /// The application wants the link up: the widget was opened, or a dialog is under way.
+    Start,
+    /// The application wants no link; nothing is forgotten.
+    Stop,
+    /// A person sends a message.
+    Send {
+        /// As it was written.
+        text: String,
+    },
+    /// A person asks for a message that was given up to be sent again.
+    Retry {
+        /// Its id.
+        id: String,
+    },
+    /// A person asks to reconnect now.
+    TryNow,
+    /// The text in the composer has changed.
+    Draft {
+        /// All of it.
+        text: String,
+    },
+    /// The panel was opened or closed.
+    Panel(Panel),
+    /// A person wants to see older messages.
+    Older,
+    /// New credentials, after [`crate::Event::CredentialsNeeded`] or before.
+    Credential(Secret),
+    /// Something happened to the page.
+    Page(Page),
+    /// A link is open, but not yet ready.
+    Opened {
+        /// Which.
+        link: LinkId,
+    },
+    /// Text came over a link: one WebSocket message, or the data of one SSE event.
+    Received {
+        /// Which.
+        link: LinkId,
+        /// A frame or a batch.
+        text: String,
+    },
+    /// A link is gone.
+    Closed {
+        /// Which.
+        link: LinkId,
+        /// How it ended.
+        end: End,
+    },
+    /// A request was answered.
+    Answered {
+        /// Which.
+        request: RequestId,
+        /// The status, 200 to 599.
+        status: u16,
+        /// The whole body.
+        body: String,
+    },
+    /// A request got no answer: network, CORS, abort.
+    Unanswered {
+        /// Which.
+        request: RequestId,
+    },
+    /// The instant of [`crate::Client::poll_timeout`] has come.
+    Timeout,
+}
+
+/// Whether the widget's panel is open.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Panel {
+    /// The conversation is on the screen.
+    Open,
+    /// Only the launcher is.
+    Closed,
+}
+
+/// What happened to the page.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Page {
+    /// `visibilitychange` to visible, or `focus`.
+    Visible,
+    /// `visibilitychange` to hidden.
+    Hidden,
+    /// `pageshow` from the back-forward cache, or `resume`.
+    Resumed,
+    /// `pagehide` or `freeze`: no timer will run for a while, perhaps for ever.
+    Frozen,
+    /// `online`.
+    Online,
+    /// `offline`.
+    Offline,
+}
+
+/// How a link ended.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum End {
+    /// A WebSocket was closed.
+    Socket {
+        /// The close code, 1006 where there was none.
+        code: u16,
+        /// The close reason.
+        reason: String,
+    },
+    /// An SSE request was answered with an error.
+    Refused {
+        /// The status, 400 to 599.
+        status: u16,
+        /// The whole body.
+        body: String,
+    },
+    /// The network, without a word.
+    Broken,
+}

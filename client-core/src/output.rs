@@ -1,0 +1,108 @@
+//! Everything a client asks its driver to do.
+
+use crate::{LinkId, RequestId};
+
+/// Everything a [`crate::Client`] asks its driver to do.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Output {
+    /// Keep a value beyond the page, under this name; answer [`crate::Input::SaveFailed`] if it cannot be kept.
+    Save {
+        /// Unique among the values of this client.
+        name: String,
+        /// Any text.
+        value: String,
+    },
+    /// Forget a value.
+    Remove {
+        /// Its name.
+        name: String,
+    },
+    /// Open a link.
+    Open {
+        /// The tag of everything that this link will tell.
+        link: LinkId,
+        /// How.
+        transport: Transport,
+        /// Path and query, beginning with `/`; relative to the server's base address.
+        path: String,
+    },
+    /// Let go of a link; nothing it tells afterwards counts.
+    Drop {
+        /// Which.
+        link: LinkId,
+    },
+    /// Send text over a WebSocket.
+    Transmit {
+        /// Which.
+        link: LinkId,
+        /// A frame or a batch.
+        text: String,
+    },
+    /// Make a request; answer with [`crate::Input::Answered`] or [`crate::Input::Unanswered`].
+    Request {
+        /// The tag of its answer.
+        request: RequestId,
+        /// What to ask.
+        call: Call,
+    },
+    /// Abort a request; no answer is awaited.
+    Abort {
+        /// Which.
+        request: RequestId,
+    },
+    /// Tell the application.
+    Event(Event),
+}
+
+/// How frames travel.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Transport {
+    /// Both ways on one socket.
+    WebSocket,
+    /// Down as server-sent events over `fetch`, up as POSTs; sent with the credential as a bearer token.
+    Sse,
+}
+
+/// One HTTP request.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Call {
+    /// Path and query, beginning with `/`.
+    pub path: String,
+    /// The body of a POST (`application/json`); none for a GET.
+    pub body: Option<String>,
+    /// Whether the credential goes along as a bearer token.
+    pub auth: Authorization,
+}
+
+/// Whether a request carries the credential.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Authorization {
+    /// `Authorization: Bearer …`.
+    Bearer,
+    /// Nothing.
+    None,
+}
+
+/// What the application hears. The view says the rest: see [`crate::Client::view`].
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Event {
+    /// A message of the other side was applied for the first time on this page, live and not from history.
+    Message {
+        /// Its place in the log.
+        seq: u64,
+    },
+    /// The dialog and its history are there; the socket is opened after this.
+    DialogLoaded {
+        /// The dialog.
+        dialog_id: u64,
+    },
+    /// The server wants other credentials; give [`crate::Input::Credential`].
+    CredentialsNeeded,
+    /// The server refuses this page for good; `reason` tells the site's owner why, in one word.
+    Refused {
+        /// The close code, or the HTTP status.
+        code: u16,
+        /// One word, as in `protocol::code`.
+        reason: String,
+    },
+}
