@@ -1,0 +1,60 @@
+// What every journey starts from: `import { test, expect } from './fixtures.mjs'`.
+//
+//   rejoin    the real server, on a free port with a fresh data folder (e2e/server.mjs)
+//   cable     a proxy before it that breaks on command: use `cable.url` (e2e/proxy.mjs)
+//   page      as always; an error in any console fails the test unless `noise.allow` expects it
+//   someone   makes a page in a browser context of its own: another visitor, or the operator
+//   noise     what the browser complained about
+//
+// `test.use({ serve: { args: ['--option'], env: { NAME: 'value' } } })` starts the server differently.
+import { test as base, expect } from '@playwright/test';
+import { Noise } from './noise.mjs';
+import { CuttableProxy } from './proxy.mjs';
+import { Server } from './server.mjs';
+
+export { CONNECTION_TROUBLE } from './noise.mjs';
+export { expect };
+
+export const test = base.extend({
+  serve: [{}, { option: true }],
+
+  rejoin: async ({ serve }, use, testInfo) => {
+    const server = await Server.start(serve);
+    await use(server);
+    const complaints = server.complaints();
+    await server.dispose();
+    if (complaints.length > 0 || testInfo.status !== testInfo.expectedStatus) {
+      await testInfo.attach('server.log', { body: server.log(), contentType: 'text/plain' });
+    }
+    expect(complaints, 'complaints of the server').toEqual([]);
+  },
+
+  // Not called proxy: Playwright has an option of that name.
+  cable: async ({ rejoin }, use) => {
+    const proxy = await CuttableProxy.start(rejoin.url);
+    await use(proxy);
+    proxy.close();
+  },
+
+  noise: async ({}, use) => {
+    const noise = new Noise();
+    await use(noise);
+    expect(noise.unexpected(), 'errors in the console').toEqual([]);
+  },
+
+  context: async ({ context, noise }, use) => {
+    noise.listen(context);
+    await use(context);
+  },
+
+  someone: async ({ browser, noise }, use) => {
+    const contexts = [];
+    await use(async (options) => {
+      const context = await browser.newContext(options);
+      contexts.push(context);
+      noise.listen(context);
+      return context.newPage();
+    });
+    for (const context of contexts) await context.close();
+  },
+});
