@@ -21,8 +21,8 @@ export const test = base.extend({
   rejoin: async ({ serve }, use, testInfo) => {
     const server = await Server.start(serve);
     await use(server);
-    const complaints = server.complaints();
     await server.dispose();
+    const complaints = server.complaints();
     if (complaints.length > 0 || testInfo.status !== testInfo.expectedStatus) {
       await testInfo.attach('server.log', { body: server.log(), contentType: 'text/plain' });
     }
