@@ -56,3 +56,7 @@ pub const NOT_FOUND: &str = "not_found";
 pub const METHOD_NOT_ALLOWED: &str = "method_not_allowed";
 /// A body of another type than `application/json`.
 pub const UNSUPPORTED_MEDIA_TYPE: &str = "unsupported_media_type";
+/// The request did not arrive in time.
+pub const TIMEOUT: &str = "timeout";
+/// Something is wrong with the server.
+pub const INTERNAL: &str = "internal";
