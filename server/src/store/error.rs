@@ -3,6 +3,7 @@
 use std::fmt;
 
 use protocol::code;
+use server_core::Refusal;
 
 /// Why the store gave no answer, or refused.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -57,13 +58,19 @@ impl StoreError {
         }
     }
 
-    /// Returns when a client should try again, where trying again helps.
-    pub fn retry_after_ms(&self) -> Option<u32> {
+    /// Returns what the sender of a message is told; nothing where nobody knows whether it is durable.
+    pub fn refusal(&self) -> Option<Refusal> {
         match self {
-            Self::DiskFull => Some(5_000),
-            Self::Overloaded { retry_after_ms } => Some(*retry_after_ms),
-            Self::Locked => Some(1_000),
-            Self::Corrupt { .. } | Self::Io { .. } | Self::Closed | Self::Internal { .. } => None,
+            Self::DiskFull => Some(Refusal::disk_full()),
+            Self::Overloaded { retry_after_ms } => Some(Refusal::transient(
+                code::OVERLOADED,
+                "more messages wait to be stored than this server takes",
+                *retry_after_ms,
+            )),
+            Self::Locked | Self::Corrupt { .. } | Self::Closed | Self::Internal { .. } => {
+                Some(Refusal::store_unavailable())
+            }
+            Self::Io { .. } => None,
         }
     }
 }

@@ -12,11 +12,13 @@ use std::future::Future;
 use std::pin::Pin;
 use std::sync::Arc;
 
-use protocol::{Author, AuthorKind, Known};
-use server_core::{DialogFacts, Event, ScopedDialog};
+use protocol::{AuthorKind, Known, Stored};
+use server_core::access::{DialogFacts, KeyHash, ScopedDialog, Sites};
+use server_core::append::NewMessage;
+use server_core::{Event, Millis, Refusal};
 
 pub use error::StoreError;
-pub use site::{Assistant, CannedAnswer, Operator, Site, SiteScope, VisitorAuth};
+pub use site::{Assistant, CannedAnswer, Operator, Site};
 
 /// A future of an answer; it may outlive the call.
 pub type Answer<T> = Pin<Box<dyn Future<Output = Result<T, StoreError>> + Send + 'static>>;
@@ -35,41 +37,8 @@ pub struct Committed {
     pub event: Arc<Event>,
 }
 
-/// A message before it has a `seq`.
-#[derive(Clone, Debug)]
-pub struct NewMessage {
-    /// The name that its sender gave it, checked by `server_core::id::check`.
-    pub id: String,
-    /// Its number within `client`, if it is ordered.
-    pub n: Option<u64>,
-    /// The sender that `n` counts for.
-    pub client: Option<String>,
-    /// Who wrote it.
-    pub author: Author,
-    /// What was written, checked by `server_core::text::check`.
-    pub text: String,
-}
-
-/// What became of a message.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Appended {
-    /// It is durable.
-    Stored {
-        /// Its place in the log.
-        seq: u64,
-        /// When it was stored, ms since 1970.
-        at: u64,
-        /// It had been stored before.
-        duplicate: bool,
-    },
-    /// Its id is known, with another text or from another kind of author.
-    Conflict,
-    /// Its `n` is not the next one.
-    Order {
-        /// The `n` that is taken next.
-        expected: u64,
-    },
-}
+/// What became of a message: its place in the log, or why it was not taken.
+pub type Taken = Result<Stored, Refusal>;
 
 /// A visitor's first message.
 #[derive(Clone, Debug)]
@@ -79,18 +48,18 @@ pub struct NewDialog {
     /// The assistant that answers, if one does.
     pub assistant_id: Option<u64>,
     /// The SHA-256 of the visitor's key; there is one dialog for each site, assistant and key.
-    pub key_hash: [u8; 32],
+    pub key_hash: KeyHash,
     /// The first message, or the next one where the dialog exists already.
     pub message: NewMessage,
 }
 
 /// A dialog that exists, and what became of the message.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq)]
 pub struct Started {
     /// The visitor's dialog.
     pub dialog_id: u64,
     /// What became of the message.
-    pub appended: Appended,
+    pub taken: Taken,
 }
 
 /// What a session needs to go on.
@@ -153,16 +122,16 @@ pub struct DialogSummary {
     /// The last message, cut to 200 characters.
     pub last_text: String,
     /// When the last message was stored, ms since 1970; when the dialog was made, while it has none.
-    pub at: u64,
+    pub at: Millis,
 }
 
 /// Which dialogs to list: the latest first.
 #[derive(Clone, Debug)]
 pub struct DialogFilter {
     /// The sites to look at.
-    pub sites: SiteScope,
-    /// Only dialogs whose last message is older than that of this place: `(at, id)` of the last line of the page before.
-    pub before: Option<(u64, u64)>,
+    pub sites: Sites,
+    /// Only what comes after this line: `(at, id)` of the last one of the page before.
+    pub before: Option<(Millis, u64)>,
     /// At most so many, up to 200.
     pub limit: u32,
 }
@@ -173,10 +142,10 @@ pub trait Store: Send + Sync + 'static {
     fn epoch(&self) -> u64;
 
     /// Appends a message, and the site's welcome before a visitor's first one.
-    fn append(&self, dialog: &ScopedDialog, message: NewMessage) -> Answer<Appended>;
+    fn append(&self, dialog: ScopedDialog, message: NewMessage) -> Answer<Taken>;
 
     /// Finds a visitor's dialog.
-    fn find_dialog(&self, site_id: u64, assistant_id: Option<u64>, key_hash: [u8; 32]) -> Answer<Option<u64>>;
+    fn find_dialog(&self, site_id: u64, assistant_id: Option<u64>, key_hash: KeyHash) -> Answer<Option<u64>>;
 
     /// Makes a visitor's dialog, unless it exists, and appends the message to it, in one transaction.
     fn start_dialog(&self, dialog: NewDialog) -> Answer<Started>;
@@ -185,19 +154,21 @@ pub trait Store: Send + Sync + 'static {
     fn dialog_facts(&self, dialog_id: u64) -> Answer<Option<DialogFacts>>;
 
     /// Returns what a session needs to go on: the head, and what is known of what it has in doubt.
-    fn resume(&self, dialog: &ScopedDialog, pending: Vec<String>, client: Option<String>) -> Answer<Resumed>;
+    fn resume(&self, dialog: ScopedDialog, pending: Vec<String>, client: Option<String>) -> Answer<Resumed>;
 
     /// Reads up to `limit` events after `after`, the oldest first.
-    fn read(&self, dialog: &ScopedDialog, after: u64, limit: u64) -> Answer<LogPage>;
+    fn read(&self, dialog: ScopedDialog, after: u64, limit: u64) -> Answer<LogPage>;
 
     /// Reads the last `limit` events before `before`, the oldest first.
-    fn before(&self, dialog: &ScopedDialog, before: u64, limit: u64) -> Answer<LogPage>;
+    fn before(&self, dialog: ScopedDialog, before: u64, limit: u64) -> Answer<LogPage>;
 
-    /// Moves the marks of the side that holds the dialog forward, and returns both; a mark never goes back.
-    fn mark(&self, dialog: &ScopedDialog, received: Option<u64>, read: Option<u64>) -> Answer<Marks>;
+    /// Moves the marks of the side that holds the dialog forward, and returns those of both sides.
+    ///
+    /// A mark never goes back and never beyond the head; what is read has also been received.
+    fn mark(&self, dialog: ScopedDialog, received: u64, read: u64) -> Answer<Marks>;
 
     /// Returns the marks of both sides.
-    fn marks(&self, dialog: &ScopedDialog) -> Answer<Marks>;
+    fn marks(&self, dialog: ScopedDialog) -> Answer<Marks>;
 
     /// Lists dialogs.
     fn dialogs(&self, filter: DialogFilter) -> Answer<Vec<DialogSummary>>;

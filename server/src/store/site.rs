@@ -1,16 +1,8 @@
 //! What the store knows besides dialogs: sites, assistants and operators.
 
 use protocol::Secret;
-
-/// How visitors of a site prove who they are.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub enum VisitorAuth {
-    /// By the visitor key that the browser made.
-    #[default]
-    Key,
-    /// The site token alone opens the site's dialogs, as older clients expect.
-    Open,
-}
+use server_core::access::{Sites, VisitorAuth};
+use server_core::origin::Pattern;
 
 /// A website that embeds the widget.
 #[derive(Clone, Debug, PartialEq)]
@@ -27,8 +19,8 @@ pub struct Site {
     pub color: String,
     /// How its visitors prove who they are.
     pub visitor_auth: VisitorAuth,
-    /// Pages that may embed the widget, as patterns; empty: none.
-    pub origins: Vec<String>,
+    /// Pages that may embed the widget; empty: none.
+    pub origins: Vec<Pattern>,
 }
 
 /// An automatic assistant of a site.
@@ -67,14 +59,5 @@ pub struct Operator {
     /// The argon2id hash of its password, as a PHC string.
     pub password_hash: Secret,
     /// The sites it may see.
-    pub sites: SiteScope,
-}
-
-/// Which sites an operator may see.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum SiteScope {
-    /// All of them.
-    All,
-    /// These.
-    Only(Vec<u64>),
+    pub sites: Sites,
 }
