@@ -167,3 +167,7 @@ pub fn authorize(who: &Who, dialog: Option<&DialogFacts>) -> Result<ScopedDialog
 fn same_hash(left: &KeyHash, right: &KeyHash) -> bool {
     left.iter().zip(right).fold(0, |diff, (a, b)| diff | (a ^ b)) == 0
 }
+
+#[cfg(test)]
+#[path = "access_tests.rs"]
+mod tests;

@@ -2,6 +2,7 @@
 
 use protocol::{Author, AuthorKind, Stored, WELCOME_ID};
 
+use crate::mutant::{self, Mutant};
 use crate::{Millis, Refusal};
 
 /// A message on its way to the log, checked and with its author.
@@ -123,7 +124,7 @@ impl Decision {
 pub fn decide(message: &NewMessage, facts: &Facts<'_>) -> Decision {
     let n = message.client.as_ref().and(message.n);
     let expected = facts.last_n + 1;
-    if let Some(known) = facts.known {
+    if let Some(known) = facts.known.filter(|_| !mutant::off(Mutant::NoIds)) {
         return match known.same {
             Sameness::Replay => {
                 Decision::Duplicate { seq: known.seq, at: known.at, last_n: n.filter(|n| *n == expected) }
@@ -131,12 +132,13 @@ pub fn decide(message: &NewMessage, facts: &Facts<'_>) -> Decision {
             Sameness::Other => Decision::Conflict,
         };
     }
-    if n.is_some_and(|n| n != expected) {
+    if n.is_some_and(|n| n != expected) && !mutant::off(Mutant::NoOrder) {
         return Decision::Order { expected };
     }
     let mut rows = Vec::with_capacity(2);
     let mut head = facts.head;
-    if let Some(text) = facts.welcome.filter(|_| head == 0 && message.author.kind == AuthorKind::Visitor) {
+    if let Some(text) = facts.welcome.filter(|_| welcome_is_due(head, n) && message.author.kind == AuthorKind::Visitor)
+    {
         head += 1;
         rows.push(Row { seq: head, id: WELCOME_ID.into(), author: system(), text: text.into(), at: facts.at });
     }
@@ -150,6 +152,15 @@ pub fn decide(message: &NewMessage, facts: &Facts<'_>) -> Decision {
     Decision::Append { rows, last_n: n }
 }
 
+/// Says whether the welcome belongs in front of a message: where the dialog is empty.
+fn welcome_is_due(head: u64, n: Option<u64>) -> bool {
+    head == 0 || (mutant::off(Mutant::ManyWelcomes) && n == Some(1))
+}
+
 fn system() -> Author {
     Author { kind: AuthorKind::System, name: String::new() }
 }
+
+#[cfg(test)]
+#[path = "append_tests.rs"]
+mod tests;

@@ -37,7 +37,7 @@ pub enum Entrance {
         /// Who writes.
         author: Author,
         /// What the query said in place of a frame: cursor, epoch, client. [`Hello::default`] starts at the head.
-        hello: Hello,
+        hello: Box<Hello>,
         /// Channels that the query subscribed to.
         channels: Vec<String>,
     },

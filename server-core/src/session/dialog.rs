@@ -1,0 +1,288 @@
+//! Admission, resume and delivery: from a cursor to the head, and on with it.
+
+use std::sync::Arc;
+
+use protocol::{
+    Author, ClientFrame, Heartbeat, Hello, Known, Ready, ResumeMode, ServerFrame, Stored, Synced, VERSION, limits,
+};
+
+use super::{Member, Output, Session, State, Ticket};
+use crate::access::ScopedDialog;
+use crate::mutant::{self, Mutant};
+use crate::{Ephemeral, Event, Now, Refusal};
+
+/// A session that delivers.
+#[derive(Debug)]
+pub(super) struct Inside {
+    pub(super) member: Member,
+    /// The last `seq` before the first one of this link, as `ready` told it.
+    base: u64,
+    /// The last `seq` that was delivered.
+    pub(super) cursor: u64,
+    /// Questions to the log that are open.
+    pub(super) reads: Vec<Read>,
+    pub(super) flow: Flow,
+}
+
+/// A question to the log.
+#[derive(Debug)]
+pub(super) struct Read {
+    pub(super) ticket: Ticket,
+    pub(super) purpose: Purpose,
+}
+
+/// What a page is for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Purpose {
+    /// What follows the cursor; `synced` at its end.
+    Resume,
+    /// What follows the cursor, after a hint of it.
+    Gap,
+    /// What the client asked for.
+    Sync,
+}
+
+/// Whether the connection takes events.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Flow {
+    /// It does.
+    Open,
+    /// Its queue was thrown away.
+    Congested,
+    /// It never does: the answer to a POST carries only answers.
+    Post,
+}
+
+/// What the store answered to `Resume`.
+pub(super) struct Log {
+    pub(super) epoch: u64,
+    pub(super) head: u64,
+    pub(super) known: Vec<Known>,
+    pub(super) last_n: u64,
+}
+
+impl Inside {
+    pub(super) const fn post(member: Member) -> Self {
+        Self { member, base: 0, cursor: u64::MAX, reads: Vec::new(), flow: Flow::Post }
+    }
+
+    pub(super) fn is_post(&self) -> bool {
+        self.flow == Flow::Post
+    }
+
+    fn catches_up(&self) -> bool {
+        self.reads.iter().any(|read| match read.purpose {
+            Purpose::Resume | Purpose::Gap => true,
+            Purpose::Sync => false,
+        })
+    }
+}
+
+impl Session {
+    pub(super) fn on_admitted(&mut self, ticket: Ticket, dialog: ScopedDialog, author: Author) {
+        if self.renewal == Some(ticket) {
+            self.renewal = None;
+            return;
+        }
+        if !matches!(&self.state, State::Admitting { ticket: asked, .. } if *asked == ticket) {
+            return;
+        }
+        if let State::Admitting { hello, waiting, .. } = std::mem::replace(&mut self.state, State::Closed) {
+            let client = self.client_of(&hello);
+            self.resume(Member { dialog, author, client }, hello, waiting);
+        }
+    }
+
+    pub(super) fn on_denied(&mut self, ticket: Ticket, code: u16, reason: &'static str) {
+        let asked = match &self.state {
+            State::Admitting { ticket: asked, .. } => *asked == ticket,
+            State::Outside | State::Resuming { .. } | State::Inside(_) | State::Closed => false,
+        };
+        if asked || self.renewal == Some(ticket) {
+            self.close(code, reason, None);
+        }
+    }
+
+    /// Asks the log where it ends; the shell subscribes first.
+    pub(super) fn resume(&mut self, member: Member, hello: Box<Hello>, waiting: Vec<ClientFrame>) {
+        let ticket = self.ticket();
+        self.outputs.push_back(Output::Resume {
+            ticket,
+            pending: hello.pending.clone(),
+            client: member.client.clone(),
+        });
+        self.state = State::Resuming { ticket, member, hello, waiting };
+    }
+
+    pub(super) fn on_resumed(&mut self, now: Now, ticket: Ticket, log: Log) {
+        if !matches!(&self.state, State::Resuming { ticket: asked, .. } if *asked == ticket) {
+            return;
+        }
+        let State::Resuming { member, hello, waiting, .. } = std::mem::replace(&mut self.state, State::Closed) else {
+            return;
+        };
+        let (mode, base) = start(&hello, &log);
+        self.transmit(ServerFrame::Ready(Ready {
+            v: VERSION,
+            dialog_id: member.dialog.id(),
+            epoch: log.epoch,
+            head: log.head,
+            mode,
+            next: base + 1,
+            known: log.known,
+            last_n: log.last_n,
+            heartbeat_ms: self.config.limits.heartbeat_ms,
+            spread_ms: self.config.spread_ms,
+            servers: self.config.servers.to_vec(),
+            limits: self.config.limits.told,
+            now: now.wall,
+        }));
+        if mutant::off(Mutant::NoHint) {
+            self.hint = 0;
+        }
+        self.hint = self.hint.max(log.head);
+        self.state = State::Inside(Inside { member, base, cursor: base, reads: Vec::new(), flow: Flow::Open });
+        self.catch_up(Purpose::Resume);
+        self.take_waiting(now, waiting);
+    }
+
+    /// Reads what follows the cursor, if the log is known to go on.
+    fn catch_up(&mut self, purpose: Purpose) {
+        let hint = self.hint;
+        let ticket = self.ticket();
+        let State::Inside(inside) = &mut self.state else { return };
+        if inside.flow != Flow::Open || inside.catches_up() {
+            return;
+        }
+        if hint > inside.cursor {
+            let after = inside.cursor;
+            inside.reads.push(Read { ticket, purpose });
+            self.outputs.push_back(Output::Read { ticket, after, limit: limits::PAGE });
+        } else if purpose == Purpose::Resume {
+            let head = inside.cursor;
+            self.transmit(ServerFrame::Synced(Synced { head }));
+        }
+    }
+
+    pub(super) fn on_page(&mut self, ticket: Ticket, events: Vec<Arc<Event>>, head: u64) {
+        let State::Inside(inside) = &mut self.state else { return };
+        let Some(index) = inside.reads.iter().position(|read| read.ticket == ticket) else { return };
+        let read = inside.reads.swap_remove(index);
+        self.hint = self.hint.max(head);
+        let progress = !events.is_empty();
+        match read.purpose {
+            Purpose::Sync => {
+                for event in events {
+                    // Beyond the cursor comes what the cursor brings, in its order.
+                    if event.seq <= inside.cursor.saturating_add(1) {
+                        inside.cursor = inside.cursor.max(event.seq);
+                        self.outputs.push_back(Output::Deliver(event));
+                    }
+                }
+                self.transmit(ServerFrame::Synced(Synced { head }));
+            }
+            Purpose::Resume | Purpose::Gap => {
+                for event in events {
+                    if event.seq == inside.cursor + 1 {
+                        inside.cursor = event.seq;
+                        self.outputs.push_back(Output::Deliver(event));
+                    }
+                }
+                let cursor = inside.cursor;
+                // A page that brings nothing new ends the reading; the next heartbeat asks again.
+                if progress && cursor < self.hint {
+                    self.catch_up(read.purpose);
+                } else if read.purpose == Purpose::Resume {
+                    self.transmit(ServerFrame::Synced(Synced { head: cursor }));
+                }
+            }
+        }
+    }
+
+    pub(super) fn on_published(&mut self, event: Arc<Event>) {
+        match &mut self.state {
+            State::Outside | State::Closed => {}
+            State::Admitting { .. } => self.hint = self.hint.max(event.seq),
+            State::Resuming { member, .. } => {
+                if member.dialog.id() == event.dialog_id {
+                    self.hint = self.hint.max(event.seq);
+                }
+            }
+            State::Inside(inside) => {
+                if inside.member.dialog.id() != event.dialog_id || event.seq <= inside.cursor {
+                    return;
+                }
+                self.hint = self.hint.max(event.seq);
+                let next = event.seq == inside.cursor + 1 || mutant::off(Mutant::NoGapCheck);
+                if next && inside.flow == Flow::Open && !inside.catches_up() {
+                    inside.cursor = event.seq;
+                    self.outputs.push_back(Output::Deliver(event));
+                } else {
+                    self.catch_up(Purpose::Gap);
+                }
+            }
+        }
+    }
+
+    pub(super) fn on_head(&mut self, now: Now, head: u64) {
+        let State::Inside(inside) = &self.state else { return };
+        if inside.flow == Flow::Open {
+            let head = head.max(inside.cursor);
+            self.hint = self.hint.max(head);
+            self.transmit(ServerFrame::Heartbeat(Heartbeat { timestamp: now.wall, head }));
+            self.catch_up(Purpose::Gap);
+        }
+    }
+
+    pub(super) fn on_appended(&mut self, id: String, result: Result<Stored, Refusal>) {
+        self.appends = self.appends.saturating_sub(1);
+        match result {
+            Ok(stored) => self.transmit(ServerFrame::Stored(stored)),
+            Err(refusal) => self.transmit(refusal.into_frame(id)),
+        }
+    }
+
+    pub(super) fn on_ephemeral(&mut self, ephemeral: Ephemeral) {
+        let State::Inside(inside) = &self.state else { return };
+        if inside.flow == Flow::Open && self.channels.has(ephemeral.channel()) {
+            self.transmit(ephemeral.into_frame());
+        }
+    }
+
+    pub(super) fn on_congested(&mut self, written: u64) {
+        let State::Inside(inside) = &mut self.state else { return };
+        if inside.flow == Flow::Open {
+            inside.flow = Flow::Congested;
+            inside.reads.clear();
+            if !mutant::off(Mutant::NoCatchUp) {
+                inside.cursor = inside.cursor.min(written.max(inside.base));
+            }
+        }
+    }
+
+    pub(super) fn on_writable(&mut self) {
+        let State::Inside(inside) = &mut self.state else { return };
+        if inside.flow == Flow::Congested {
+            inside.flow = Flow::Open;
+            self.catch_up(Purpose::Resume);
+        }
+    }
+}
+
+/// Returns how a session begins, and the cursor it begins from.
+fn start(hello: &Hello, log: &Log) -> (ResumeMode, u64) {
+    let Some(after) = hello.after.filter(|_| !mutant::off(Mutant::NoCursor)) else {
+        return (ResumeMode::Delta, log.head);
+    };
+    let snapshot = log.head.saturating_sub(limits::SNAPSHOT_EVENTS);
+    let other_log = hello.epoch.is_some_and(|epoch| epoch != log.epoch) && !mutant::off(Mutant::NoEpoch);
+    if other_log || after > log.head {
+        (ResumeMode::Reset, snapshot)
+    } else if log.head - after > limits::RESUME_EVENTS {
+        (ResumeMode::Snapshot, snapshot)
+    } else if mutant::off(Mutant::OffByOne) {
+        (ResumeMode::Delta, (after + 1).min(log.head))
+    } else {
+        (ResumeMode::Delta, after)
+    }
+}
