@@ -69,7 +69,10 @@ pub(crate) fn answer(program: &str, words: &[&str]) -> Option<String> {
     output.status.success().then(|| String::from_utf8_lossy(&output.stdout).trim().to_owned())
 }
 
+/// A command as a person would type it: programs without their folders.
 fn shown(command: &Command) -> String {
-    let words = [command.get_program()].into_iter().chain(command.get_args());
-    words.map(|word| word.to_string_lossy()).collect::<Vec<_>>().join(" ")
+    let program = Path::new(command.get_program()).file_name().unwrap_or(command.get_program());
+    let root = root();
+    let words = command.get_args().map(|word| Path::new(word).strip_prefix(&root).map_or(word, Path::as_os_str));
+    [program].into_iter().chain(words).map(|word| word.to_string_lossy()).collect::<Vec<_>>().join(" ")
 }

@@ -54,7 +54,7 @@ pub(crate) fn for_lints() -> Result<()> {
 /// Makes sure of a Chromium: the distribution's where there is one, else Playwright's own.
 pub(crate) fn for_browser() -> Result<()> {
     npm_packages()?;
-    if system_chromium().is_some() {
+    if has_system_chromium() {
         return Ok(());
     }
     let root_user = answer("id", &["-u"]).is_some_and(|id| id == "0");
@@ -70,8 +70,8 @@ pub(crate) fn for_browser() -> Result<()> {
                 "fonts-noto-color-emoji",
             ]))
         });
-        // Where "chromium" only stands for a snap (Ubuntu), it is there and does not start.
-        if installed.is_ok() && system_chromium().is_some() {
+        // Where "chromium" only stands for a snap (Ubuntu), apt-get succeeds and brings nothing.
+        if installed.is_ok() && has_system_chromium() {
             return Ok(());
         }
         eprintln!("warning: apt-get gave no working chromium; taking Playwright's own");
@@ -81,10 +81,9 @@ pub(crate) fn for_browser() -> Result<()> {
     run_process(node("node_modules/@playwright/test/cli.js").args(["install", "chromium"]))
 }
 
-/// The Chromium of the distribution, if it is there and starts.
-pub(crate) fn system_chromium() -> Option<PathBuf> {
-    let path = on_path("chromium")?;
-    answer(path.to_str()?, &["--version"]).map(|_| path)
+/// Whether the Chromium that `playwright.config.mjs` takes when it is there does start.
+fn has_system_chromium() -> bool {
+    answer("/usr/bin/chromium", &["--version"]).is_some()
 }
 
 fn wasm_target() -> Result<()> {
