@@ -43,6 +43,49 @@ frames! {
     }
 }
 
+frames! {
+    /// What an operator's inbox (`/ws/inbox`) sends: hints of what changes in any dialog of the operator's sites.
+    ///
+    /// Only hints: some may be lost when many come at once, and a list that must be right is asked for again
+    /// (`GET /api/dialogs`) after `inbox` and after a gap in the heads. The inbox also sends `heartbeat`, `pong`,
+    /// `drain` and `error`, as every socket does, and takes `ping` and `auth`.
+    pub enum InboxFrame {
+        /// The inbox is open from here on.
+        "inbox" => Ready(InboxReady),
+        /// A dialog has a new event.
+        "dialog_activity" => Activity(DialogActivity),
+    }
+}
+
+/// The inbox is open.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Deserialize, Serialize)]
+pub struct InboxReady {
+    /// The version of the wire.
+    pub v: u32,
+    /// The interval of the server's heartbeat.
+    pub heartbeat_ms: u32,
+    /// The server's wall clock, ms since 1970.
+    pub now: u64,
+}
+
+/// A dialog has a new event.
+#[derive(Clone, Debug, Default, PartialEq, Deserialize, Serialize)]
+pub struct DialogActivity {
+    /// The dialog.
+    pub dialog_id: u64,
+    /// Its site.
+    pub site_id: u64,
+    /// The last `seq` of its log.
+    pub head: u64,
+    /// Who wrote or did it.
+    pub author: Author,
+    /// The beginning of the message, up to 200 characters; empty for other events.
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    pub preview: String,
+    /// When it was stored, ms since 1970.
+    pub at: u64,
+}
+
 /// The first answer of a session.
 #[derive(Clone, Debug, Default, PartialEq, Deserialize, Serialize)]
 pub struct Ready {

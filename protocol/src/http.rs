@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::{Message, SendMessage, Stored};
+use crate::{AuthorKind, Message, Secret, SendMessage, Stored};
 
 /// `POST /api/{site,widget}/dialogs`: finds this visitor's dialog, or starts one with a first message.
 #[derive(Clone, Debug, Default, PartialEq, Deserialize, Serialize)]
@@ -120,4 +120,139 @@ pub struct ErrorDetail {
     /// Not before, where trying again helps.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub retry_after_ms: Option<u32>,
+}
+
+/// `POST /api/login`: an operator asks for a token.
+#[derive(Clone, Debug, PartialEq, Deserialize, Serialize)]
+pub struct Login {
+    /// The address that the operator was made with.
+    pub email: String,
+    /// The password.
+    pub password: Secret,
+}
+
+/// The answer to [`Login`].
+#[derive(Clone, Debug, PartialEq, Deserialize, Serialize)]
+pub struct LoggedIn {
+    /// The operator's JWT.
+    pub token: Secret,
+    /// The operator's shown name.
+    pub name: String,
+    /// When the token expires, ms since 1970.
+    pub expires_at: u64,
+}
+
+/// `GET /api/dialogs?limit=&before=`: the operator's dialogs, the latest first.
+#[derive(Clone, Debug, Default, PartialEq, Deserialize, Serialize)]
+pub struct DialogList {
+    /// One line each.
+    pub dialogs: Vec<DialogLine>,
+    /// `before` of the next page, where there may be one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub next: Option<String>,
+}
+
+/// One line of an operator's list of dialogs.
+#[derive(Clone, Debug, Default, PartialEq, Deserialize, Serialize)]
+pub struct DialogLine {
+    /// The dialog.
+    pub dialog_id: u64,
+    /// Its site.
+    pub site_id: u64,
+    /// The name of its site.
+    pub site: String,
+    /// The assistant that answers in it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub assistant_id: Option<u64>,
+    /// The last `seq` of its log.
+    pub head: u64,
+    /// Events that no operator has read.
+    pub unread: u64,
+    /// The kind of the last message's author.
+    pub last_author: AuthorKind,
+    /// The last message, up to 200 characters.
+    pub preview: String,
+    /// When the last message was stored, ms since 1970.
+    pub at: u64,
+}
+
+/// `GET /health/websocket`: how many links there are, each counted in its own pool.
+#[derive(Clone, Debug, Default, PartialEq, Deserialize, Serialize)]
+pub struct WebSocketHealth {
+    /// `ok`, `draining` or `degraded`.
+    pub status: String,
+    /// Links of operators.
+    pub active_admin_connections: u64,
+    /// Links of visitors in an iframe.
+    pub active_widget_connections: u64,
+    /// Links of visitors by direct embed.
+    pub active_site_connections: u64,
+    /// Dialogs with an operator in them.
+    pub total_dialogs_admin: u64,
+    /// Dialogs with a visitor in an iframe in them.
+    pub total_dialogs_widget: u64,
+    /// Dialogs with a visitor by direct embed in them.
+    pub total_dialogs_site: u64,
+}
+
+/// `GET /api/debug/websocket/status`: who is connected.
+#[derive(Clone, Debug, Default, PartialEq, Deserialize, Serialize)]
+pub struct LinkList {
+    /// The same figures as on `/health/websocket`.
+    pub health: WebSocketHealth,
+    /// The most links that this server takes.
+    pub max_connections: u64,
+    /// TCP connections, those of the links included.
+    pub tcp_connections: u64,
+    /// The links in dialogs of the operator's sites, up to 1,000.
+    pub links: Vec<LinkLine>,
+}
+
+/// One link.
+#[derive(Clone, Debug, Default, PartialEq, Deserialize, Serialize)]
+pub struct LinkLine {
+    /// Its number.
+    pub link: u64,
+    /// Its pool: `admin`, `widget` or `site`.
+    pub pool: String,
+    /// `websocket` or `sse`.
+    pub transport: String,
+    /// Its dialog.
+    pub dialog_id: u64,
+    /// When it came, ms since 1970.
+    pub since: u64,
+    /// The last `seq` that was written to it; 0 where it has been sent none.
+    pub written: u64,
+    /// The last `seq` that its page said it has; 0 where it has said none.
+    pub received: u64,
+}
+
+/// `GET /api/debug/websocket/sync?dialog_id=N`: whether every side has seen every message.
+#[derive(Clone, Debug, Default, PartialEq, Deserialize, Serialize)]
+pub struct DialogSync {
+    /// The dialog.
+    pub dialog_id: u64,
+    /// The epoch of the log.
+    pub epoch: u64,
+    /// The last `seq` of its log.
+    pub head: u64,
+    /// How far the visitor has come.
+    pub visitor: SideSync,
+    /// How far the operators have come, all together.
+    pub operator: SideSync,
+    /// Whether both sides have received everything.
+    pub in_sync: bool,
+    /// Who is in the dialog now.
+    pub links: Vec<LinkLine>,
+}
+
+/// How far one side of a dialog has come.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize, Serialize)]
+pub struct SideSync {
+    /// The last `seq` that has reached its page.
+    pub received: u64,
+    /// The last `seq` that a person has seen.
+    pub read: u64,
+    /// Links that are open now.
+    pub links: u64,
 }

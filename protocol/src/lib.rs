@@ -19,8 +19,9 @@ mod timestamp;
 mod up;
 
 pub use down::{
-    Author, AuthorKind, Bye, Channels, DialogChange, Drain, ErrorFrame, Heartbeat, Known, Limits, Message, Presence,
-    Ready, Receipt, Refused, ResumeMode, ServerFrame, Stored, Synced, TypingBy,
+    Author, AuthorKind, Bye, Channels, DialogActivity, DialogChange, Drain, ErrorFrame, Heartbeat, InboxFrame,
+    InboxReady, Known, Limits, Message, Presence, Ready, Receipt, Refused, ResumeMode, ServerFrame, Stored, Synced,
+    TypingBy,
 };
 pub use frame::Frame;
 pub use secret::Secret;
