@@ -1,0 +1,110 @@
+//! What an operator of the server can set, by options and by `REJOIN_*` variables.
+
+use std::net::{IpAddr, SocketAddr};
+use std::path::PathBuf;
+
+use clap::Args;
+
+/// Where the data is: `--data`, `REJOIN_DATA`.
+#[derive(Args, Clone, Debug)]
+pub struct DataConfig {
+    /// The directory of the database and of the server's secret
+    #[arg(long, value_name = "DIR", env = "REJOIN_DATA", default_value = "data", global = true)]
+    pub data: PathBuf,
+}
+
+/// How the server runs; each option has a variable, as `REJOIN_MAX_CONNECTIONS` for `--max-connections`.
+#[derive(Args, Clone, Debug)]
+pub struct ServeConfig {
+    /// The address to listen on; 0.0.0.0 for every one of this machine
+    #[arg(long, value_name = "ADDRESS", env = "REJOIN_HOST", default_value = "127.0.0.1")]
+    pub host: IpAddr,
+
+    /// The port to listen on; 0 takes a free one
+    #[arg(long, value_name = "PORT", env = "REJOIN_PORT", default_value_t = 8787)]
+    pub port: u16,
+
+    /// Bring a demo: three shops, a widget page, and the operator `demo`
+    #[arg(long, env = "REJOIN_DEMO")]
+    pub demo: bool,
+
+    /// Connections at once; the next one is refused with a clear error
+    #[arg(long, value_name = "N", env = "REJOIN_MAX_CONNECTIONS", default_value_t = 20_000, value_parser = at_least_one)]
+    pub max_connections: usize,
+
+    /// Messages a second from one connection, sustained
+    #[arg(
+        long,
+        value_name = "N",
+        env = "REJOIN_MESSAGES_PER_S",
+        default_value_t = protocol::limits::MESSAGES_PER_S,
+        value_parser = clap::value_parser!(u32).range(1..=100_000),
+    )]
+    pub messages_per_s: u32,
+
+    /// How long clients have to leave when the server is told to end
+    #[arg(
+        long,
+        value_name = "MS",
+        env = "REJOIN_DRAIN_MS",
+        default_value_t = 5_000,
+        value_parser = clap::value_parser!(u32).range(0..=600_000),
+    )]
+    pub drain_ms: u32,
+
+    /// A proxy whose X-Forwarded-For is believed; may be given more than once
+    #[arg(long, value_name = "ADDRESS", env = "REJOIN_TRUSTED_PROXY", value_delimiter = ',')]
+    pub trusted_proxy: Vec<IpAddr>,
+
+    /// Another address of this service that clients may go to, best first; may be given more than once
+    #[arg(long, value_name = "URL", env = "REJOIN_SERVER", value_delimiter = ',', value_parser = web_url)]
+    pub server: Vec<String>,
+
+    /// What is logged: error, warn, info, debug or trace
+    #[arg(long, value_name = "LEVEL", env = "REJOIN_LOG", default_value = "info")]
+    pub log: LogLevel,
+
+    /// How log entries look
+    #[arg(long, value_name = "FORMAT", env = "REJOIN_LOG_FORMAT", default_value = "plain")]
+    pub log_format: LogFormat,
+}
+
+/// The least important entries that are logged.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum)]
+pub enum LogLevel {
+    /// Something that a person must look at.
+    Error,
+    /// Something that may become an error.
+    Warn,
+    /// What the server does.
+    Info,
+    /// What each connection does.
+    Debug,
+    /// Everything.
+    Trace,
+}
+
+/// How log entries look.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum)]
+pub enum LogFormat {
+    /// For people.
+    Plain,
+    /// One JSON object in a line.
+    Json,
+}
+
+impl ServeConfig {
+    /// Returns the address to listen on.
+    pub const fn address(&self) -> SocketAddr {
+        SocketAddr::new(self.host, self.port)
+    }
+}
+
+fn at_least_one(text: &str) -> Result<usize, String> {
+    text.parse().ok().filter(|number| *number > 0).ok_or_else(|| "a number of at least 1 is needed".into())
+}
+
+fn web_url(text: &str) -> Result<String, String> {
+    let origin = server_core::origin::Origin::parse(text.trim_end_matches('/'));
+    origin.map(|origin| origin.to_string()).map_err(|_| "an address such as https://chat.example is needed".into())
+}
