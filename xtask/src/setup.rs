@@ -107,7 +107,7 @@ fn rustup(words: &[&str]) -> Result<()> {
 }
 
 fn npm_packages() -> Result<()> {
-    let how = "get Node 20 or newer from https://nodejs.org, or with apt-get install nodejs npm";
+    let how = "get Node 20 or newer from https://nodejs.org (Debian 13 and newer: apt-get install nodejs npm)";
     let version = answer("node", &["--version"])
         .ok_or_else(|| Failure::new(format!("`node` is not there or does not start; {how}")))?;
     if major(&version).is_none_or(|major| major < NODE_AT_LEAST) {
