@@ -1,32 +1,361 @@
 //! The client: one dialog's link, outbox, timeline and view.
 
-use crate::{Config, Input, Instant, Now, Output, View};
+use std::collections::VecDeque;
+
+use protocol::http::SiteConfig;
+use protocol::{AuthorKind, limits};
+
+use crate::backoff::{Backoff, Rng};
+use crate::connection::{Phase, Why};
+use crate::message_id::{self, MessageIds};
+use crate::outbox::{Outbox, State};
+use crate::requests::Requests;
+use crate::timeline::Timeline;
+use crate::{Config, Event, Input, Instant, LinkId, Notice, Now, Output, Page, Panel, Side};
+
+/// The monotonic and the wall clock may differ by so much before it counts as sleep, in ms.
+const SLEEP_MS: u64 = 5_000;
 
 /// One client of one dialog; see the crate's description for its life.
+///
+/// Every [`Client::handle`] must be followed by draining [`Client::poll_output`] to `None`; then ask
+/// [`Client::poll_timeout`] again.
 #[derive(Debug)]
-pub struct Client {}
+pub struct Client {
+    pub(crate) config: Config,
+    pub(crate) now: Now,
+    pub(crate) rng: Rng,
+    pub(crate) outputs: VecDeque<Output>,
+    // The link.
+    pub(crate) phase: Phase,
+    pub(crate) wanted: Wanted,
+    pub(crate) backoff: Backoff,
+    pub(crate) attempts: u32,
+    pub(crate) next_link: u32,
+    pub(crate) requests: Requests,
+    pub(crate) sockets: crate::connection::Sockets,
+    /// Since when there is no link, for the banner.
+    pub(crate) lost_at: Option<Instant>,
+    pub(crate) device: Device,
+    // The dialog.
+    pub(crate) dialog_id: Option<u64>,
+    pub(crate) loading: Loading,
+    pub(crate) timeline: Timeline,
+    /// The cursor and the moment since which the log is known to go on.
+    pub(crate) behind_since: Option<(u64, Instant)>,
+    pub(crate) asked_for_gap: Option<Instant>,
+    // Sending.
+    pub(crate) client_id: String,
+    ids: MessageIds,
+    pub(crate) outbox: Outbox,
+    pub(crate) settled: Vec<Settled>,
+    pub(crate) hold_until: Option<Instant>,
+    pub(crate) setbacks: u32,
+    key: Key,
+    // The screen.
+    pub(crate) site: Option<SiteConfig>,
+    pub(crate) site_again_at: Option<Instant>,
+    pub(crate) marks: crate::marks::Marks,
+    pub(crate) draft: String,
+    pub(crate) notice: Notice,
+}
+
+/// Whether the application wants a link.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Wanted {
+    Yes,
+    No,
+}
+
+/// Whether the dialog's history is there.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Loading {
+    Todo,
+    Done,
+}
+
+/// What the device says about its network.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Device {
+    Online,
+    Offline,
+}
+
+/// Whether the visitor's key is in storage.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Key {
+    Unsaved,
+    Saved,
+}
+
+/// A message that is durable, but has not come back in its order yet.
+#[derive(Clone, Debug)]
+pub(crate) struct Settled {
+    pub(crate) id: String,
+    pub(crate) seq: u64,
+    pub(crate) text: String,
+    pub(crate) at: u64,
+}
 
 impl Client {
     /// Makes a client; the seed decides every jitter and every message id, so give each page load another one.
-    pub fn new(_config: Config, _seed: u64) -> Self {
-        Self {}
+    pub fn new(config: Config, seed: u64) -> Self {
+        let mut rng = Rng::new(seed);
+        let mut client_id = String::from("c");
+        message_id::push_hex(&mut client_id, rng.next(), 64, 0);
+        let dialog_id = match &config.side {
+            Side::Operator { dialog_id } => Some(*dialog_id),
+            Side::Site { .. } | Side::Widget { .. } => None,
+        };
+        Self {
+            config,
+            now: Now::default(),
+            rng,
+            outputs: VecDeque::new(),
+            phase: Phase::Idle,
+            wanted: Wanted::No,
+            backoff: Backoff::default(),
+            attempts: 0,
+            next_link: 0,
+            requests: Requests::default(),
+            sockets: crate::connection::Sockets::default(),
+            lost_at: None,
+            device: Device::Online,
+            dialog_id,
+            loading: Loading::Todo,
+            timeline: Timeline::default(),
+            behind_since: None,
+            asked_for_gap: None,
+            client_id,
+            ids: MessageIds::default(),
+            outbox: Outbox::default(),
+            settled: Vec::new(),
+            hold_until: None,
+            setbacks: 0,
+            key: Key::Unsaved,
+            site: None,
+            site_again_at: None,
+            marks: crate::marks::Marks::default(),
+            draft: String::new(),
+            notice: Notice::None,
+        }
     }
 
-    /// Takes one input; drain [`Client::poll_output`] afterwards.
-    pub fn handle(&mut self, _now: Now, _input: Input) {}
+    /// Takes one input.
+    pub fn handle(&mut self, now: Now, input: Input) {
+        let slept = self.slept(now, &input);
+        self.now = now;
+        if slept {
+            self.wake(Why::Wake);
+        }
+        match input {
+            Input::Restored(values) => self.restore(values),
+            Input::SaveFailed { name } => {
+                if let Some(id) = name.strip_prefix("o:") {
+                    self.outbox.not_kept(id);
+                }
+            }
+            Input::Start => self.start(),
+            Input::Stop => self.stop(),
+            Input::Send { text } => self.send(text),
+            Input::Retry { id } => {
+                self.outbox.revive(&id);
+                self.start();
+            }
+            Input::TryNow => self.try_now(),
+            Input::Draft { text } => self.draft(text),
+            Input::Panel(panel) => self.panel(panel),
+            Input::Older => self.ask_older(),
+            Input::Credential(secret) => self.credential(secret),
+            Input::Page(page) => self.page(page),
+            Input::Opened { link } => self.opened(link),
+            Input::Received { link, text } => self.received(link, &text),
+            Input::Closed { link, end } => self.closed(link, &end),
+            Input::Answered { request, status, body } => self.answered(request, status, &body),
+            Input::Unanswered { request } => self.unanswered(request),
+            Input::Timeout => self.timeout(),
+        }
+        self.flush();
+        self.mark();
+    }
 
     /// Returns the next thing for the driver to do.
     pub fn poll_output(&mut self) -> Option<Output> {
-        None
+        self.outputs.pop_front()
     }
 
-    /// Returns when to call with [`Input::Timeout`] at the latest, and why.
-    pub fn poll_timeout(&self) -> Option<(Instant, &'static str)> {
-        None
+    /// Returns the dialog, once there is one.
+    pub fn dialog_id(&self) -> Option<u64> {
+        self.dialog_id
     }
 
-    /// Returns all that a person sees.
-    pub fn view(&self) -> View {
-        View::default()
+    /// Returns the last `seq` that was applied.
+    pub fn cursor(&self) -> u64 {
+        self.timeline.cursor()
+    }
+
+    /// Returns how many messages are not known to be stored.
+    pub fn unsettled(&self) -> usize {
+        self.outbox.items().iter().filter(|item| item.n > 0).count()
+    }
+
+    pub(crate) fn emit(&mut self, event: Event) {
+        self.outputs.push_back(Output::Event(event));
+    }
+
+    pub(crate) fn save(&mut self, name: &str, value: String) {
+        self.outputs.push_back(Output::Save { name: String::from(name), value });
+    }
+
+    pub(crate) fn remove(&mut self, name: String) {
+        self.outputs.push_back(Output::Remove { name });
+    }
+
+    /// The kind of author that this side is.
+    pub(crate) fn own_kind(&self) -> AuthorKind {
+        match self.config.side {
+            Side::Site { .. } | Side::Widget { .. } => AuthorKind::Visitor,
+            Side::Operator { .. } => AuthorKind::Operator,
+        }
+    }
+
+    pub(crate) fn is_visitor(&self) -> bool {
+        self.own_kind() == AuthorKind::Visitor
+    }
+
+    /// Says whether the machine was asleep: a timer is late, or the clocks have drifted apart.
+    fn slept(&self, now: Now, input: &Input) -> bool {
+        let first = self.now == Now::default();
+        let drift = now.wall.saturating_sub(self.now.wall).saturating_sub(now.mono.since(self.now.mono));
+        let late = match (input, self.poll_timeout()) {
+            (Input::Timeout, Some((due, _))) => now.mono.since(due) > SLEEP_MS,
+            _ => false,
+        };
+        !first && (drift > SLEEP_MS || late)
+    }
+
+    fn restore(&mut self, values: Vec<(String, String)>) {
+        for (name, value) in values {
+            if let Some(id) = name.strip_prefix("o:") {
+                self.restore_message(id, value);
+                continue;
+            }
+            match name.as_str() {
+                "key" => {
+                    // Another page of this visitor was first: its key is the visitor's.
+                    if self.key == Key::Unsaved {
+                        self.key = Key::Saved;
+                        self.config.credential = protocol::Secret::new(value);
+                    }
+                }
+                "dialog" => {
+                    if self.is_visitor() && self.dialog_id.is_none() {
+                        self.dialog_id = protocol::json::from_str(&value).ok();
+                    }
+                }
+                "draft" => self.draft = value,
+                "read" => self.marks.restore(protocol::json::from_str(&value).ok()),
+                _ => {}
+            }
+        }
+    }
+
+    fn restore_message(&mut self, id: &str, text: String) {
+        // Only what was there when the page came up: what another open page writes later is that page's to send.
+        if self.wanted == Wanted::Yes {
+            return;
+        }
+        self.ids.witness(id);
+        let at = message_id::millis(id);
+        let state = if self.is_too_old(at) { State::Expired } else { State::Doubtful };
+        self.outbox.restore(String::from(id), text, at, state);
+    }
+
+    pub(crate) fn is_too_old(&self, at: u64) -> bool {
+        self.now.wall.saturating_sub(at) > limits::OUTBOX_MS
+    }
+
+    fn send(&mut self, text: String) {
+        let trimmed = text.trim();
+        if trimmed.is_empty() {
+            return;
+        }
+        if trimmed.chars().count() > limits::TEXT_CHARS as usize {
+            self.notice = Notice::TooLong;
+            return;
+        }
+        let id = self.ids.next(self.now.wall, &mut self.rng);
+        if self.outbox.push(id.clone(), String::from(trimmed), self.now.wall, &self.config.buffer).is_err() {
+            self.notice = Notice::OutboxFull;
+            return;
+        }
+        self.notice = Notice::None;
+        self.save_key();
+        let mut name = String::from("o:");
+        name.push_str(&id);
+        self.save(&name, String::from(trimmed));
+        self.draft(String::new());
+        self.start();
+    }
+
+    /// Keeps the visitor's key from the first interaction on.
+    fn save_key(&mut self) {
+        if self.key == Key::Unsaved && self.is_visitor() {
+            self.key = Key::Saved;
+            let key = String::from(self.config.credential.expose());
+            self.save("key", key);
+        }
+    }
+
+    /// Says whether there is, or should be, a dialog at the server.
+    pub(crate) fn has_dialog(&self) -> bool {
+        self.dialog_id.is_some() || self.outbox.wants_link() || self.key == Key::Saved
+    }
+
+    fn draft(&mut self, text: String) {
+        if text == self.draft {
+            return;
+        }
+        if text.is_empty() {
+            self.remove(String::from("draft"));
+        } else {
+            self.save("draft", text.clone());
+        }
+        let had_text = !self.draft.is_empty();
+        self.draft = text;
+        self.notice = Notice::None;
+        self.say_typing(had_text);
+    }
+
+    fn panel(&mut self, panel: Panel) {
+        self.marks.panel = panel;
+        self.mark_read();
+    }
+
+    fn page(&mut self, page: Page) {
+        match page {
+            Page::Visible => {
+                self.marks.page_is_visible = true;
+                self.mark_read();
+                self.wake(Why::Wake);
+            }
+            Page::Hidden => self.marks.page_is_visible = false,
+            Page::Resumed => self.wake(Why::Wake),
+            Page::Frozen => self.freeze(),
+            Page::Online => {
+                self.device = Device::Online;
+                self.sockets.try_again();
+                self.wake(Why::Online);
+            }
+            Page::Offline => {
+                self.device = Device::Offline;
+                self.wake(Why::Wake);
+            }
+        }
+    }
+
+    pub(crate) fn new_link(&mut self) -> LinkId {
+        self.next_link += 1;
+        LinkId(self.next_link)
     }
 }

@@ -14,19 +14,26 @@
 //!
 //! The same code runs in the browser (client-wasm), in load tools, and in the simulator.
 
+mod answers;
 mod backoff;
 mod client;
 mod config;
 mod connection;
+mod frames;
 mod input;
 mod instant;
+mod marks;
 mod message_id;
 mod outbox;
 mod output;
 mod path;
 mod pulse;
+mod requests;
+mod screen;
+mod sending;
 pub mod sse;
 mod timeline;
+mod timers;
 mod view;
 
 pub use client::Client;

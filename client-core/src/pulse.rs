@@ -1,1 +1,171 @@
-//! (being written)
+//! Whether the other end is alive: any frame counts, silence is measured by the clock.
+
+use crate::{Heartbeat, Instant};
+
+/// No answer is awaited for less, in ms.
+const WAIT_FLOOR_MS: u64 = 1_000;
+/// Nor for longer, once a round trip was measured, in ms.
+const WAIT_CEILING_MS: u64 = 5_000;
+/// Awaited before any round trip was measured, in ms.
+const WAIT_UNKNOWN_MS: u64 = 1_500;
+/// The heartbeat of the server may be late by a tenth and by this, in ms.
+const LATE_MS: u64 = 1_000;
+
+/// The pulse of one link.
+#[derive(Clone, Debug)]
+pub(crate) struct Pulse {
+    heard_at: Instant,
+    asked_at: Instant,
+    server_interval_ms: u64,
+    /// Eight times the smoothed round trip, in ms; 0 while none was measured.
+    smoothed_x8: u64,
+    probe: Probe,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Probe {
+    /// Nothing is awaited.
+    Quiet,
+    /// An answer is due; `left` more questions will be asked before the link is dead.
+    Asked { until: Instant, left: u32 },
+}
+
+/// What to do about a link.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Verdict {
+    Alive,
+    Ask,
+    Dead,
+}
+
+impl Pulse {
+    pub(crate) fn new(now: Instant, server_interval_ms: u64) -> Self {
+        Self { heard_at: now, asked_at: now, server_interval_ms, smoothed_x8: 0, probe: Probe::Quiet }
+    }
+
+    /// Notes that a frame came.
+    pub(crate) fn heard(&mut self, now: Instant) {
+        self.heard_at = now;
+        self.probe = Probe::Quiet;
+    }
+
+    /// Notes how long a ping took.
+    pub(crate) fn measured(&mut self, round_trip_ms: u64) {
+        let sample = round_trip_ms.min(60_000);
+        self.smoothed_x8 =
+            if self.smoothed_x8 == 0 { sample * 8 } else { self.smoothed_x8 - self.smoothed_x8 / 8 + sample };
+    }
+
+    /// Says whether even the server's own heartbeat should have come by now.
+    pub(crate) fn is_overdue(&self, now: Instant) -> bool {
+        now >= self.overdue_at()
+    }
+
+    fn overdue_at(&self) -> Instant {
+        self.heard_at.plus(self.server_interval_ms * 11 / 10 + LATE_MS)
+    }
+
+    /// Goes on listening without having asked.
+    pub(crate) fn rest(&mut self) {
+        self.probe = Probe::Quiet;
+    }
+
+    pub(crate) fn silent_for(&self, now: Instant) -> u64 {
+        now.since(self.heard_at)
+    }
+
+    /// Notes that an answer is due, because something was sent that will be answered.
+    pub(crate) fn expect(&mut self, now: Instant, config: &Heartbeat) {
+        if self.probe == Probe::Quiet {
+            let left = config.failure_threshold.saturating_sub(1);
+            self.probe = Probe::Asked { until: now.plus(self.wait(config)), left };
+        }
+    }
+
+    /// Asks once, at once: the machine may have slept, or the network changed.
+    pub(crate) fn wake(&mut self, now: Instant, config: &Heartbeat) {
+        self.asked_at = now;
+        self.probe = Probe::Asked { until: now.plus(self.wait(config).max(WAIT_UNKNOWN_MS)), left: 0 };
+    }
+
+    fn wait(&self, config: &Heartbeat) -> u64 {
+        let wait = if self.smoothed_x8 == 0 { WAIT_UNKNOWN_MS } else { self.smoothed_x8 / 2 };
+        wait.clamp(WAIT_FLOOR_MS, WAIT_CEILING_MS).min(config.timeout_ms)
+    }
+
+    /// Returns when [`Pulse::check`] has something to say.
+    pub(crate) fn due(&self, config: &Heartbeat) -> Instant {
+        match self.probe {
+            Probe::Asked { until, .. } => until,
+            Probe::Quiet => self.overdue_at().min(self.asked_at.plus(config.interval_ms)),
+        }
+    }
+
+    /// Judges the silence.
+    pub(crate) fn check(&mut self, now: Instant, config: &Heartbeat) -> Verdict {
+        if now < self.due(config) {
+            return Verdict::Alive;
+        }
+        let left = match self.probe {
+            Probe::Quiet => config.failure_threshold.saturating_sub(1),
+            Probe::Asked { left: 0, .. } => return Verdict::Dead,
+            Probe::Asked { left, .. } => left - 1,
+        };
+        self.asked_at = now;
+        self.probe = Probe::Asked { until: now.plus(self.wait(config)), left };
+        Verdict::Ask
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const CONFIG: Heartbeat = Heartbeat { interval_ms: 30_000, timeout_ms: 10_000, failure_threshold: 3 };
+
+    fn at(ms: u64) -> Instant {
+        Instant::from_millis(ms)
+    }
+
+    /// Runs the pulse on in silence; returns when it asked and when it gave up.
+    fn silence(pulse: &mut Pulse) -> (Vec<u64>, u64) {
+        let mut asked = Vec::new();
+        loop {
+            let due = pulse.due(&CONFIG);
+            match pulse.check(due, &CONFIG) {
+                Verdict::Alive => panic!("due at {due:?} and nothing to say"),
+                Verdict::Ask => asked.push(due.as_millis()),
+                Verdict::Dead => return (asked, due.as_millis()),
+            }
+        }
+    }
+
+    #[test]
+    fn a_dead_link_is_noticed_within_30_s_when_idle() {
+        let mut pulse = Pulse::new(at(0), 20_000);
+        pulse.measured(50);
+        assert_eq!(silence(&mut pulse), (vec![23_000, 24_000, 25_000], 26_000));
+        let mut unmeasured = Pulse::new(at(0), 20_000);
+        assert!(silence(&mut unmeasured).1 <= 30_000);
+    }
+
+    #[test]
+    fn a_dead_link_is_noticed_within_4_s_after_a_send_and_5_s_after_a_wake() {
+        let mut pulse = Pulse::new(at(0), 20_000);
+        pulse.measured(50);
+        pulse.expect(at(10_000), &CONFIG);
+        assert_eq!(silence(&mut pulse).1, 13_000);
+        pulse.wake(at(50_000), &CONFIG);
+        assert_eq!(silence(&mut pulse), (vec![], 51_500));
+    }
+
+    #[test]
+    fn a_slow_link_is_given_time() {
+        let mut pulse = Pulse::new(at(0), 20_000);
+        pulse.measured(900);
+        pulse.expect(at(0), &CONFIG);
+        assert_eq!(pulse.due(&CONFIG), at(3_600));
+        pulse.heard(at(3_000));
+        assert_eq!(pulse.check(at(3_600), &CONFIG), Verdict::Alive);
+    }
+}

@@ -63,3 +63,14 @@ pub const fn action(code: u16) -> Action {
         _ => Action::Reconnect,
     }
 }
+
+/// What a close reason holds, as JSON of at most 123 bytes.
+#[derive(Clone, Debug, Default, PartialEq, Eq, serde::Deserialize, serde::Serialize)]
+pub struct Reason {
+    /// Why, in one word: one of [`crate::code`], mostly.
+    #[serde(default)]
+    pub reason: String,
+    /// Not before, in ms.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub retry_ms: Option<u32>,
+}

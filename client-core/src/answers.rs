@@ -1,0 +1,248 @@
+//! Answers to requests: the settings, the dialog, the gate, older messages.
+
+use protocol::http::{DialogLoaded, ErrorBody, Health, Page, SiteConfig, StartDialog};
+use protocol::{SendMessage, code, json};
+
+use crate::client::{Device, Loading};
+use crate::connection::{Next, Phase, Then, Why};
+use crate::outbox::State;
+use crate::requests::Purpose;
+use crate::{Client, Event, LinkId, Older, RequestId, Side, path};
+
+/// The gate answers fast or not at all, in ms.
+const GATE_TIMEOUT_MS: u64 = 2_000;
+/// The gate is asked again after so long, in ms …
+const GATE_FIRST_MS: u64 = 250;
+/// … and so long at the most, for the first two minutes …
+const GATE_USUAL_MS: u64 = 1_000;
+/// … and so long later on.
+const GATE_SLOW_MS: u64 = 3_000;
+/// The slow tries begin after so many failures.
+const GATE_SLOW_AFTER: u32 = 120;
+/// The settings are asked for again after so long, in ms.
+const SETTINGS_AGAIN_MS: u64 = 5_000;
+
+impl Client {
+    /// A request was answered.
+    pub(crate) fn answered(&mut self, request: RequestId, status: u16, body: &str) {
+        let Some(purpose) = self.requests.take(request) else { return };
+        let is_ok = (200..300).contains(&status);
+        match purpose {
+            Purpose::Settings => self.on_settings(status, body),
+            Purpose::Load { first } if is_ok => self.on_loaded(first.as_deref(), body),
+            Purpose::Load { first } => self.on_load_refused(first.as_deref(), status, body),
+            Purpose::Gate => self.on_gate(status, body),
+            Purpose::NextGate if is_ok => self.open_next(),
+            Purpose::NextGate => self.next_failed(),
+            Purpose::Frames { link, ids } => self.on_frames_answer(link, &ids, status, body),
+            Purpose::Older => match json::from_str::<Page>(body) {
+                Ok(page) if is_ok => self.timeline.prepend(page),
+                _ => self.failed(Purpose::Older),
+            },
+        }
+    }
+
+    /// A request got no answer.
+    pub(crate) fn unanswered(&mut self, request: RequestId) {
+        if let Some(purpose) = self.requests.take(request) {
+            self.failed(purpose);
+        }
+    }
+
+    /// A request got no answer, or none in time.
+    pub(crate) fn failed(&mut self, purpose: Purpose) {
+        match purpose {
+            Purpose::Settings => self.site_again_at = Some(self.now.mono.plus(SETTINGS_AGAIN_MS)),
+            Purpose::Load { .. } => self.back_off(0),
+            Purpose::Gate => self.gate_again(0),
+            Purpose::NextGate => self.next_failed(),
+            Purpose::Frames { link, ids } => self.on_frames_failure(link, &ids),
+            Purpose::Older => {
+                if self.timeline.older == Older::Loading {
+                    self.timeline.older = Older::Some;
+                }
+            }
+        }
+    }
+
+    /// Asks for what the site says about itself, once.
+    pub(crate) fn ask_settings(&mut self) {
+        let asked = self.requests.has(&Purpose::Settings) || self.site_again_at.is_some();
+        if self.is_visitor() && self.site.is_none() && !asked {
+            let call = self.config.side.config();
+            self.ask(Purpose::Settings, call, self.config.request_timeout_ms);
+        }
+    }
+
+    fn on_settings(&mut self, status: u16, body: &str) {
+        match (status, json::from_str::<SiteConfig>(body)) {
+            (200..=299, Ok(site)) => {
+                self.marks.operators.clone_from(&site.operators);
+                self.site = Some(site);
+            }
+            (400..=404, _) => {
+                let reason = json::from_str::<ErrorBody>(body).map_or(String::new(), |body| body.error.code);
+                self.refused_for_good(status, &reason);
+            }
+            _ => self.failed(Purpose::Settings),
+        }
+    }
+
+    /// Asks for the dialog and the end of its log; the first message goes along where there is no dialog yet.
+    pub(crate) fn load(&mut self) {
+        let (purpose, call) = match self.config.side {
+            Side::Operator { dialog_id } => (Purpose::Load { first: None }, self.config.side.history(dialog_id, None)),
+            Side::Site { .. } | Side::Widget { .. } => {
+                let message = if self.dialog_id.is_none() { self.outbox.first() } else { None };
+                let first = message.map(|item| item.id.clone());
+                // Without `n`: a dialog that begins anew does not know the numbers of the last one.
+                let message =
+                    message.map(|item| SendMessage { id: Some(item.id.clone()), n: None, text: item.text.clone() });
+                let start = StartDialog { message, client: Some(self.client_id.clone()) };
+                (Purpose::Load { first }, self.config.side.start(json::to_string(&start)))
+            }
+        };
+        if let Purpose::Load { first: Some(id) } = &purpose
+            && let Some(item) = self.outbox.waiting().find(|item| item.id == *id)
+        {
+            item.state = State::Doubtful;
+        }
+        self.phase = Phase::Loading;
+        self.ask(purpose, call, self.config.request_timeout_ms);
+    }
+
+    fn on_loaded(&mut self, first: Option<&str>, body: &str) {
+        if !matches!(self.phase, Phase::Loading) {
+            return;
+        }
+        let loaded = match self.config.side {
+            Side::Operator { dialog_id } => {
+                json::from_str::<Page>(body).map(|page| DialogLoaded { dialog_id: Some(dialog_id), stored: None, page })
+            }
+            Side::Site { .. } | Side::Widget { .. } => json::from_str::<DialogLoaded>(body),
+        };
+        let Ok(loaded) = loaded else { return self.back_off(0) };
+        let Some(dialog_id) = loaded.dialog_id else { return self.on_no_dialog(first) };
+        self.attempts = 0;
+        if self.is_visitor() {
+            self.save("dialog", json::to_string(&dialog_id));
+        }
+        self.dialog_id = Some(dialog_id);
+        for message in &loaded.page.messages {
+            self.forget(&message.id);
+        }
+        if let Some(stored) = loaded.stored {
+            self.forget(&stored.id);
+        }
+        self.marks.loaded(loaded.page.head);
+        self.timeline.load(loaded.page);
+        self.loading = Loading::Done;
+        self.emit(Event::DialogLoaded { dialog_id });
+        self.proceed(Why::Start);
+    }
+
+    /// The server knows no dialog of this visitor.
+    fn on_no_dialog(&mut self, first: Option<&str>) {
+        if self.dialog_id.is_some() {
+            self.forget_dialog();
+        }
+        if !self.outbox.wants_link() {
+            self.lost_at = None;
+            self.phase = Phase::Idle;
+        } else if first.is_none() {
+            self.load();
+        } else {
+            self.back_off(0);
+        }
+    }
+
+    /// The dialog is gone, with the log that it was in; what was not stored begins a new one.
+    pub(crate) fn forget_dialog(&mut self) {
+        self.dialog_id = None;
+        self.loading = Loading::Todo;
+        self.timeline = crate::timeline::Timeline::default();
+        self.settled.clear();
+        self.marks.forget();
+        self.outbox.put_back(None);
+        self.remove(String::from("dialog"));
+    }
+
+    fn on_load_refused(&mut self, first: Option<&str>, status: u16, body: &str) {
+        let error = json::from_str::<ErrorBody>(body).ok().map(|body| body.error);
+        let retry_ms = error.as_ref().and_then(|error| error.retry_after_ms).map_or(0, u64::from);
+        let reason = error.map_or(String::new(), |error| error.code);
+        match (status, first) {
+            (409 | 422, Some(id)) if reason != code::ORDER => {
+                self.outbox.refuse(id);
+                self.lost_at = None;
+                self.phase = Phase::Idle;
+                if self.outbox.wants_link() {
+                    self.load();
+                }
+            }
+            (401, _) => self.renew(),
+            (400 | 403 | 404, _) => self.refused_for_good(status, &reason),
+            _ => self.back_off(retry_ms),
+        }
+    }
+
+    /// An SSE link was answered with an error.
+    pub(crate) fn link_refused(&mut self, link: LinkId, status: u16, body: &str) {
+        let error = json::from_str::<ErrorBody>(body).ok().map(|body| body.error);
+        let retry_ms = error.as_ref().and_then(|error| error.retry_after_ms).map_or(0, u64::from);
+        match (status, error) {
+            (401, _) => self.renew(),
+            (403 | 404, Some(error)) => self.refused_for_good(status, &error.code),
+            _ => self.broken(link, retry_ms),
+        }
+    }
+
+    /// Finds out whether the server is there, before a socket is opened.
+    pub(crate) fn gate(&mut self, why: Why) {
+        self.phase = Phase::Gate { why };
+        self.ask(Purpose::Gate, path::gate(), GATE_TIMEOUT_MS);
+    }
+
+    /// The same for the link that will take over.
+    pub(crate) fn next_gate(&mut self, why: Why) {
+        if let Phase::Online(online) = &mut self.phase {
+            online.next = Next::Gate { why };
+        }
+        self.ask(Purpose::NextGate, path::gate(), GATE_TIMEOUT_MS);
+    }
+
+    fn on_gate(&mut self, status: u16, body: &str) {
+        let Phase::Gate { why } = self.phase else { return };
+        let retry_ms = json::from_str::<Health>(body).map_or(0, |health| u64::from(health.retry_ms));
+        if status >= 500 || status == 429 {
+            self.gate_again(retry_ms);
+        } else if retry_ms > 0 {
+            self.pause(self.now.mono.plus(retry_ms), Then::Proceed, why);
+        } else {
+            self.proceed(why);
+        }
+    }
+
+    fn gate_again(&mut self, at_least_ms: u64) {
+        let Phase::Gate { why } = self.phase else { return };
+        self.attempts += 1;
+        let bound = match self.attempts {
+            1 => GATE_FIRST_MS,
+            2 => GATE_FIRST_MS * 2,
+            n if n < GATE_SLOW_AFTER && self.device == Device::Online => GATE_USUAL_MS,
+            // The device will say when it is online again, mostly.
+            _ => GATE_SLOW_MS,
+        };
+        let delay = bound - self.rng.up_to(bound / 4);
+        self.pause(self.now.mono.plus(delay.max(at_least_ms)), Then::Gate, why);
+    }
+
+    /// A person wants to see older messages.
+    pub(crate) fn ask_older(&mut self) {
+        let (Some(dialog_id), Older::Some) = (self.dialog_id, self.timeline.older) else { return };
+        let before = self.timeline.messages().first().map_or(self.timeline.cursor() + 1, |message| message.seq);
+        self.timeline.older = Older::Loading;
+        let call = self.config.side.history(dialog_id, Some(before));
+        self.ask(Purpose::Older, call, self.config.request_timeout_ms);
+    }
+}

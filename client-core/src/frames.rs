@@ -1,0 +1,112 @@
+//! What comes over a link.
+
+use protocol::{ServerFrame, json};
+
+use crate::client::Loading;
+use crate::connection::{Catching, Phase, Why};
+use crate::timeline::Entry;
+use crate::{Client, Event, From, LinkId};
+
+impl Client {
+    /// Text came over a link.
+    pub(crate) fn received(&mut self, link: LinkId, text: &str) {
+        if !self.knows(link) {
+            return;
+        }
+        if let Phase::Online(online) = &mut self.phase
+            && online.link == link
+        {
+            online.pulse.heard(self.now.mono);
+        }
+        let Ok(frames) = json::frames::<ServerFrame>(text) else {
+            // A frame that cannot be read may have been a message: the log has it.
+            self.link_failed(link);
+            return;
+        };
+        for frame in frames {
+            self.frame(link, frame);
+        }
+        self.watch_gap();
+        self.mark_read();
+    }
+
+    fn frame(&mut self, link: LinkId, frame: ServerFrame) {
+        match frame {
+            ServerFrame::Ready(ready) => return self.ready(link, ready),
+            ServerFrame::Bye(bye) => return self.end(link, bye.code, &bye.reason, bye.after_ms),
+            _ if self.link() != Some(link) => return,
+            _ => {}
+        }
+        match frame {
+            ServerFrame::Message(message) => {
+                if self.is_ours(message.dialog_id) {
+                    self.apply(Entry { seq: message.seq, message: Some(message) });
+                }
+            }
+            ServerFrame::Dialog(change) => {
+                if self.is_ours(change.dialog_id) {
+                    self.apply(Entry { seq: change.seq, message: None });
+                }
+            }
+            ServerFrame::Synced(synced) => {
+                self.timeline.learn_head(synced.head);
+                if let Phase::Online(online) = &mut self.phase {
+                    online.catching = Catching::Done;
+                }
+            }
+            ServerFrame::Stored(stored) => self.on_stored(stored),
+            ServerFrame::Refused(refused) => self.on_refused(&refused),
+            ServerFrame::Receipt(receipt) => self.marks.learn_receipt(receipt, self.own_kind()),
+            ServerFrame::Typing(typing) => {
+                if typing.author.kind != self.own_kind() {
+                    self.marks.learn_typing(typing, self.now.mono);
+                }
+            }
+            ServerFrame::Presence(presence) => self.marks.operators = presence.operators,
+            ServerFrame::Heartbeat(beat) => self.timeline.learn_head(beat.head),
+            ServerFrame::Pong(pong) => self.pong(&pong.timestamp),
+            ServerFrame::Drain(drain) => self.drain(drain),
+            // The server's log has more to say about our own bad frames than the visitor's page.
+            ServerFrame::Error(_) | ServerFrame::Subscribed(_) | ServerFrame::Unsubscribed(_) => {}
+            ServerFrame::Ready(_) | ServerFrame::Bye(_) => {}
+        }
+    }
+
+    /// Every frame names its dialog; one that names another is not shown to anybody.
+    fn is_ours(&self, dialog_id: u64) -> bool {
+        self.dialog_id == Some(dialog_id)
+    }
+
+    pub(crate) fn apply(&mut self, entry: Entry) {
+        for message in self.timeline.apply(entry) {
+            self.forget(&message.id);
+            self.settled.retain(|settled| settled.id != message.id);
+            if self.side_of(message.author.kind) == From::Other {
+                self.marks.end_typing();
+                if self.loading == Loading::Done {
+                    self.emit(Event::Message { seq: message.seq });
+                }
+            }
+        }
+    }
+
+    /// Watches whether the log goes on behind the cursor without coming here.
+    pub(crate) fn watch_gap(&mut self) {
+        if !self.timeline.is_behind() {
+            self.behind_since = None;
+            self.asked_for_gap = None;
+        } else if self.behind_since.is_none_or(|(cursor, _)| cursor != self.timeline.cursor()) {
+            self.behind_since = Some((self.timeline.cursor(), self.now.mono));
+            self.asked_for_gap = None;
+        }
+    }
+
+    /// A link carries what cannot be read: another one is opened.
+    fn link_failed(&mut self, link: LinkId) {
+        if self.link() == Some(link) {
+            self.lost(Why::Lost);
+        } else {
+            self.attempt_failed(link, 0);
+        }
+    }
+}

@@ -1,0 +1,90 @@
+//! Requests that are under way, each with its purpose and its time.
+
+use crate::{Call, Client, Instant, LinkId, Output, RequestId};
+
+/// Requests under way.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Requests {
+    asked: Vec<Asked>,
+    last: u32,
+}
+
+#[derive(Clone, Debug)]
+struct Asked {
+    request: RequestId,
+    until: Instant,
+    purpose: Purpose,
+}
+
+/// What a request is for.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) enum Purpose {
+    /// What the site says about itself.
+    Settings,
+    /// The dialog and the end of its log; with it, perhaps, the first message.
+    Load { first: Option<String> },
+    /// Whether a socket can be opened.
+    Gate,
+    /// The same, while a link is still up.
+    NextGate,
+    /// Frames beside an SSE link; these messages among them.
+    Frames { link: LinkId, ids: Vec<String> },
+    /// Older messages.
+    Older,
+}
+
+impl Requests {
+    pub(crate) fn due(&self) -> Option<Instant> {
+        self.asked.iter().map(|asked| asked.until).min()
+    }
+
+    pub(crate) fn has(&self, purpose: &Purpose) -> bool {
+        self.asked.iter().any(|asked| asked.purpose == *purpose)
+    }
+
+    pub(crate) fn frames_under_way(&self) -> usize {
+        self.asked.iter().filter(|asked| matches!(asked.purpose, Purpose::Frames { .. })).count()
+    }
+
+    /// Takes the purpose of a request that was answered; `None` for one that is no longer awaited.
+    pub(crate) fn take(&mut self, request: RequestId) -> Option<Purpose> {
+        let place = self.asked.iter().position(|asked| asked.request == request)?;
+        Some(self.asked.swap_remove(place).purpose)
+    }
+
+    /// Takes one request whose time is over.
+    fn take_late(&mut self, now: Instant) -> Option<(RequestId, Purpose)> {
+        let place = self.asked.iter().position(|asked| asked.until <= now)?;
+        let asked = self.asked.swap_remove(place);
+        Some((asked.request, asked.purpose))
+    }
+}
+
+impl Client {
+    pub(crate) fn ask(&mut self, purpose: Purpose, call: Call, timeout_ms: u64) {
+        self.requests.last += 1;
+        let request = RequestId(self.requests.last);
+        self.requests.asked.push(Asked { request, until: self.now.mono.plus(timeout_ms), purpose });
+        self.outputs.push_back(Output::Request { request, call });
+    }
+
+    /// Aborts everything but the settings: the link it belongs to is gone.
+    pub(crate) fn abort_requests(&mut self) {
+        let outputs = &mut self.outputs;
+        self.requests.asked.retain(|asked| {
+            let keep = matches!(asked.purpose, Purpose::Settings | Purpose::Older);
+            if !keep {
+                outputs.push_back(Output::Abort { request: asked.request });
+            }
+            keep
+        });
+    }
+
+    /// Gives up requests whose time is over.
+    pub(crate) fn expire_requests(&mut self) {
+        while let Some((request, purpose)) = self.requests.take_late(self.now.mono) {
+            self.outputs.push_back(Output::Abort { request });
+            self.failed(purpose);
+        }
+    }
+}

@@ -1,0 +1,208 @@
+//! From the outbox to the log: in order, and never blindly twice on one socket.
+
+use protocol::http::ErrorBody;
+use protocol::{ClientFrame, Refused, SendMessage, ServerFrame, Stored, code, json, limits};
+
+use crate::client::Settled;
+use crate::connection::{Phase, Why};
+use crate::outbox::State;
+use crate::requests::Purpose;
+use crate::{Client, LinkId, Output, Transport};
+
+/// Messages on their way at once over a WebSocket.
+const WINDOW: usize = 50;
+/// POSTs under way at once beside an SSE link.
+const POSTS: usize = 4;
+/// Bytes of one batch; the rest of the frame limit is for the brackets.
+const BATCH_BYTES: usize = limits::FRAME_BYTES as usize - 1_024;
+/// What came out of order is sent again after so long, in ms.
+const ORDER_PAUSE_MS: u64 = 100;
+/// A POST that got no answer is tried again after so long, in ms.
+const POST_PAUSE_MS: u64 = 1_000;
+/// After so many setbacks without a success the link is opened anew.
+const SETBACKS: u32 = 5;
+
+impl Client {
+    /// Sends what waits, as far as the window allows.
+    pub(crate) fn flush(&mut self) {
+        if self.hold_until.is_some_and(|until| self.now.mono < until) {
+            return;
+        }
+        self.hold_until = None;
+        while let Some(link) = self.room() {
+            let (frames, ids) = self.next_batch(link);
+            if frames.is_empty() {
+                return;
+            }
+            self.transmit(&frames, ids);
+            if let Phase::Online(online) = &mut self.phase
+                && online.transport == Transport::WebSocket
+            {
+                online.pulse.expect(self.now.mono, &self.config.heartbeat);
+            }
+        }
+    }
+
+    /// Returns the link, if it takes more messages now.
+    fn room(&self) -> Option<LinkId> {
+        let Phase::Online(online) = &self.phase else { return None };
+        let room = match online.transport {
+            Transport::WebSocket => self.outbox.on_their_way() < WINDOW,
+            Transport::Sse => self.requests.frames_under_way() < POSTS,
+        };
+        room.then_some(online.link)
+    }
+
+    fn next_batch(&mut self, link: LinkId) -> (Vec<ClientFrame>, Vec<String>) {
+        let (mut frames, mut ids, mut bytes) = (Vec::new(), Vec::new(), 0);
+        let (now, batch, wall) = (self.now.mono, self.config.buffer.batch, self.now.wall);
+        let mut too_old = None;
+        for item in self.outbox.waiting() {
+            if wall.saturating_sub(item.at) > limits::OUTBOX_MS && item.state == State::Doubtful {
+                too_old = Some(item.id.clone());
+                break;
+            }
+            let message = SendMessage { id: Some(item.id.clone()), n: Some(item.n), text: item.text.clone() };
+            let frame = ClientFrame::Message(message);
+            bytes += json::to_string(&frame).len() + 1;
+            if !frames.is_empty() && (frames.len() >= batch || bytes > BATCH_BYTES) {
+                break;
+            }
+            item.state = State::Sent { link, at: now };
+            ids.push(item.id.clone());
+            frames.push(frame);
+        }
+        if let Some(id) = too_old {
+            self.outbox.expire(&id);
+        }
+        (frames, ids)
+    }
+
+    /// Sends frames up: on the socket, or as a POST beside an SSE link.
+    pub(crate) fn transmit(&mut self, frames: &[ClientFrame], ids: Vec<String>) {
+        let Phase::Online(online) = &self.phase else { return };
+        let (link, transport) = (online.link, online.transport);
+        let text = match frames {
+            [frame] => json::to_string(frame),
+            frames => json::to_string(frames),
+        };
+        match (transport, self.dialog_id) {
+            (Transport::WebSocket, _) => self.outputs.push_back(Output::Transmit { link, text }),
+            (Transport::Sse, Some(dialog_id)) => {
+                let call = self.config.side.frames(dialog_id, &self.client_id, text);
+                self.ask(Purpose::Frames { link, ids }, call, self.config.request_timeout_ms);
+            }
+            (Transport::Sse, None) => {}
+        }
+    }
+
+    /// The server has a message for good.
+    pub(crate) fn on_stored(&mut self, stored: Stored) {
+        self.timeline.learn_head(stored.seq);
+        self.attempts = 0;
+        self.setbacks = 0;
+        self.backoff.reset();
+        let Some(item) = self.forget(&stored.id) else { return };
+        if stored.seq > self.timeline.cursor() {
+            self.settled.push(Settled { id: item.id, seq: stored.seq, text: item.text, at: stored.at });
+        }
+    }
+
+    /// Takes a message that is stored out of the outbox and out of storage.
+    pub(crate) fn forget(&mut self, id: &str) -> Option<crate::outbox::Pending> {
+        let item = self.outbox.settle(id)?;
+        let mut name = String::from("o:");
+        name.push_str(id);
+        self.remove(name);
+        Some(item)
+    }
+
+    /// The server has not taken a message.
+    pub(crate) fn on_refused(&mut self, refused: &Refused) {
+        if !refused.retry && refused.code != code::ORDER {
+            self.outbox.refuse(&refused.id);
+            return;
+        }
+        self.outbox.put_back_from(&refused.id);
+        let pause = match refused.retry_after_ms {
+            Some(ms) => u64::from(ms),
+            None if refused.code == code::ORDER => ORDER_PAUSE_MS,
+            None => self.config.buffer.flush_interval_ms,
+        };
+        self.hold_until = self.hold_until.max(Some(self.now.mono.plus(pause)));
+        if refused.code == code::ORDER {
+            self.set_back();
+        }
+    }
+
+    /// Counts a setback; too many in a row, and the link is opened anew: `ready` puts the numbers right.
+    fn set_back(&mut self) {
+        self.setbacks += 1;
+        if self.setbacks >= SETBACKS {
+            self.setbacks = 0;
+            self.lost(Why::Lost);
+        }
+    }
+
+    /// A POST of frames was answered.
+    pub(crate) fn on_frames_answer(&mut self, link: LinkId, ids: &[String], status: u16, body: &str) {
+        match (status, json::frames::<ServerFrame>(body)) {
+            (200..=299, Ok(frames)) => {
+                for frame in frames {
+                    self.answer_frame(frame);
+                }
+                // What the answer passed over in silence is asked again.
+                self.put_back(link, ids);
+            }
+            (401, _) => self.renew(),
+            (403 | 404, _) => {
+                let reason = json::from_str::<ErrorBody>(body).map_or(String::new(), |body| body.error.code);
+                self.put_back(link, ids);
+                self.refused_for_good(status, &reason);
+            }
+            _ => {
+                let error = json::from_str::<ErrorBody>(body).ok();
+                let pause = error.and_then(|body| body.error.retry_after_ms).map_or(POST_PAUSE_MS, u64::from);
+                self.post_failed(link, ids, pause);
+            }
+        }
+    }
+
+    /// A POST of frames got no answer; it may have arrived.
+    pub(crate) fn on_frames_failure(&mut self, link: LinkId, ids: &[String]) {
+        self.post_failed(link, ids, POST_PAUSE_MS);
+    }
+
+    fn post_failed(&mut self, link: LinkId, ids: &[String], pause_ms: u64) {
+        self.put_back(link, ids);
+        self.hold_until = self.hold_until.max(Some(self.now.mono.plus(pause_ms)));
+        if self.link() == Some(link) {
+            self.set_back();
+        }
+    }
+
+    fn put_back(&mut self, link: LinkId, ids: &[String]) {
+        self.outbox.put_back_ids(link, ids);
+    }
+
+    fn answer_frame(&mut self, frame: ServerFrame) {
+        match frame {
+            ServerFrame::Stored(stored) => self.on_stored(stored),
+            ServerFrame::Refused(refused) => self.on_refused(&refused),
+            ServerFrame::Ready(_)
+            | ServerFrame::Message(_)
+            | ServerFrame::Dialog(_)
+            | ServerFrame::Synced(_)
+            | ServerFrame::Receipt(_)
+            | ServerFrame::Typing(_)
+            | ServerFrame::Presence(_)
+            | ServerFrame::Heartbeat(_)
+            | ServerFrame::Pong(_)
+            | ServerFrame::Drain(_)
+            | ServerFrame::Error(_)
+            | ServerFrame::Subscribed(_)
+            | ServerFrame::Unsubscribed(_)
+            | ServerFrame::Bye(_) => {}
+        }
+    }
+}

@@ -1,0 +1,173 @@
+//! When a client wants to be called next, and what it does then.
+
+use protocol::{ClientFrame, Sync};
+
+use crate::connection::{Catching, Next, Phase, Then, Why};
+use crate::outbox::State;
+use crate::pulse::Verdict;
+use crate::{Client, Instant, Transport};
+
+/// A gap is asked for after so long, in ms.
+const GAP_MS: u64 = 250;
+/// A stream may lag so far behind the answers to POSTs, in ms.
+const GAP_SSE_MS: u64 = 3_000;
+/// A gap that is not filled by then costs the link, in ms.
+const GAP_GIVE_UP_MS: u64 = 5_000;
+/// A message that a living link has not answered by then is asked for on a new one, in ms.
+const STUCK_MS: u64 = 20_000;
+/// A message is "not confirmed yet" after so long, in ms.
+pub(crate) const UNCONFIRMED_MS: u64 = 5_000;
+/// The banner appears after so long without a link, in ms.
+pub(crate) const BANNER_MS: u64 = 2_000;
+
+type Due = Option<(Instant, &'static str)>;
+
+impl Client {
+    /// Returns when to call with [`crate::Input::Timeout`] at the latest, and why.
+    pub fn poll_timeout(&self) -> Option<(Instant, &'static str)> {
+        let requests = self.requests.due().map(|at| (at, "request"));
+        let settings = self.site_again_at.map(|at| (at, "settings"));
+        let hold = self.hold_until.map(|at| (at, "flush"));
+        let typing = self.marks.typing_ends().map(|at| (at, "typing"));
+        let stuck = self.stuck_at().map(|at| (at, "stuck"));
+        let all = [stuck, self.phase_due(), self.gap_due(), self.screen_due(), requests, settings, hold, typing];
+        all.into_iter().flatten().min_by_key(|(at, _)| *at)
+    }
+
+    fn phase_due(&self) -> Due {
+        match &self.phase {
+            Phase::Waiting { until, .. } => Some((*until, "reconnect")),
+            Phase::Opening(opening) => {
+                let fallback = opening.fallback_at.map(|at| (at, "fallback"));
+                earlier(fallback, Some((opening.until, "open")))
+            }
+            Phase::Online(online) => {
+                let pulse = Some((online.pulse.due(&self.config.heartbeat), "heartbeat"));
+                let next = match online.next {
+                    Next::None => online.next_at.map(|(at, _)| (at, "next link")),
+                    Next::Gate { .. } => None,
+                    Next::Opening { until, .. } => Some((until, "next link")),
+                };
+                earlier(earlier(pulse, next), self.marks.due.map(|at| (at, "marks")))
+            }
+            Phase::Idle
+            | Phase::Loading
+            | Phase::Gate { .. }
+            | Phase::Frozen
+            | Phase::Unauthorized
+            | Phase::Stopped => None,
+        }
+    }
+
+    fn gap_due(&self) -> Due {
+        let (Phase::Online(online), Some((_, since))) = (&self.phase, self.behind_since) else { return None };
+        let wait =
+            if self.asked_for_gap.is_some() || online.catching == Catching::Up { GAP_GIVE_UP_MS } else { GAP_MS };
+        Some((since.plus(wait), "gap"))
+    }
+
+    /// The screen changes by time alone: the banner appears, a message becomes doubtful.
+    fn screen_due(&self) -> Due {
+        let now = self.now.mono;
+        let banner = self.lost_at.map(|at| at.plus(BANNER_MS));
+        let doubt = self.outbox.items().iter().filter_map(|item| match item.state {
+            State::Sent { at, .. } => Some(at.plus(UNCONFIRMED_MS)),
+            State::Fresh | State::Doubtful | State::Expired | State::Refused => None,
+        });
+        doubt.chain(banner).filter(|at| *at > now).min().map(|at| (at, "screen"))
+    }
+
+    /// Does what is due; a call that comes too early does nothing.
+    pub(crate) fn timeout(&mut self) {
+        let now = self.now.mono;
+        self.expire_requests();
+        if self.site_again_at.is_some_and(|at| at <= now) {
+            self.site_again_at = None;
+            self.ask_settings();
+        }
+        self.marks.lapse(now);
+        match &self.phase {
+            Phase::Waiting { until, .. } if *until <= now => self.waited(),
+            Phase::Opening(opening) if opening.until <= now => self.back_off(0),
+            Phase::Opening(opening) if opening.fallback_at.is_some_and(|at| at <= now) => self.fall_back(),
+            Phase::Online(_) => self.online_timeout(),
+            Phase::Idle
+            | Phase::Loading
+            | Phase::Waiting { .. }
+            | Phase::Gate { .. }
+            | Phase::Opening(_)
+            | Phase::Frozen
+            | Phase::Unauthorized
+            | Phase::Stopped => {}
+        }
+    }
+
+    /// A pause is over.
+    pub(crate) fn waited(&mut self) {
+        let Phase::Waiting { then, why, .. } = self.phase else { return };
+        match then {
+            Then::Gate => self.gate(why),
+            Then::Proceed => self.proceed(why),
+        }
+    }
+
+    fn online_timeout(&mut self) {
+        let now = self.now.mono;
+        let Phase::Online(online) = &mut self.phase else { return };
+        match (online.pulse.check(now, &self.config.heartbeat), online.transport) {
+            (Verdict::Alive, _) => {}
+            (Verdict::Ask, Transport::WebSocket) => self.ping(),
+            // A stream cannot be asked; the server's own heartbeat is overdue.
+            (Verdict::Ask, Transport::Sse) if online.pulse.is_overdue(now) => return self.lost(Why::Lost),
+            (Verdict::Ask, Transport::Sse) => online.pulse.rest(),
+            (Verdict::Dead, _) => return self.lost(Why::Lost),
+        }
+        if self.stuck_at().is_some_and(|at| at <= now) {
+            return self.lost(Why::Lost);
+        }
+        self.next_timeout();
+        self.gap_timeout();
+    }
+
+    /// The link lives, but something that was sent over it has no answer: it is never sent twice on one socket.
+    fn stuck_at(&self) -> Option<Instant> {
+        let link = self.link()?;
+        let sent_at = |state| match state {
+            State::Sent { link: over, at } if over == link => Some(at),
+            State::Sent { .. } | State::Fresh | State::Doubtful | State::Expired | State::Refused => None,
+        };
+        let oldest = self.outbox.items().iter().filter_map(|item| sent_at(item.state)).min()?;
+        Some(oldest.plus(STUCK_MS))
+    }
+
+    fn next_timeout(&mut self) {
+        let now = self.now.mono;
+        let Phase::Online(online) = &self.phase else { return };
+        match (online.next, online.next_at) {
+            (Next::None, Some((at, why))) if at <= now => self.next_gate(why),
+            (Next::Opening { until, .. }, _) if until <= now => self.next_failed(),
+            (Next::None | Next::Gate { .. } | Next::Opening { .. }, _) => {}
+        }
+    }
+
+    fn gap_timeout(&mut self) {
+        let now = self.now.mono;
+        let (Some((at, _)), Phase::Online(online)) = (self.gap_due(), &self.phase) else { return };
+        if now < at {
+            return;
+        }
+        let can_ask = self.asked_for_gap.is_none() && online.catching == Catching::Done;
+        if can_ask && online.transport == Transport::WebSocket {
+            self.asked_for_gap = Some(now);
+            let after = self.timeline.cursor();
+            self.transmit(&[ClientFrame::Sync(Sync { after, limit: None })], Vec::new());
+        } else {
+            // A stream cannot be asked for the rest, but a new one begins with it.
+            self.lost(Why::Lost);
+        }
+    }
+}
+
+fn earlier(one: Due, other: Due) -> Due {
+    [one, other].into_iter().flatten().min_by_key(|(at, _)| *at)
+}
