@@ -1,0 +1,136 @@
+// The dialog on the screen: its link, and everything that its view says.
+
+import { paintAvatar } from './avatar.js';
+import { createComposer } from './composer.js';
+import { openLink } from './link.js';
+import { createLog } from './log.js';
+import { createScroll } from './scroll.js';
+
+const LINKS = {
+  idle: 'Connecting',
+  connecting: 'Connecting',
+  online: 'Online',
+  online_sse: 'Online (limited)',
+  reconnecting: 'Reconnecting',
+  offline: 'Offline',
+  stopped: 'Closed',
+};
+
+const BANNERS = {
+  reconnecting: 'Reconnecting. Messages are kept and sent when the link is back.',
+  offline: 'No connection. Messages are kept and sent later.',
+  refused: 'This dialog is not available.',
+};
+
+/** Makes the pane of a dialog; `on` has `credentialsNeeded()` and `newMessage(text)`. */
+export function createThread(document, session, on) {
+  const part = (id) => document.getElementById(id);
+  let open;
+
+  const scroll = createScroll(part('log-scroll'), part('newest'));
+  const log = createLog(part('log'), {
+    messageTemplate: part('message-template'),
+    dayTemplate: part('day-template'),
+    retry: (key) => open?.link?.retry(key),
+  });
+  const composer = createComposer(part('composer'), {
+    typed: (text) => open?.link?.draft(text),
+    send(text) {
+      open.link.send(text);
+      scroll.toEnd();
+      const { notice } = open.link.view();
+      return notice === 'none' ? undefined : notice;
+    },
+  });
+  part('older').addEventListener('click', () => open?.link?.older());
+  part('banner').querySelector('button').addEventListener('click', () => open?.link?.tryNow());
+
+  async function show(dialogId) {
+    if (open?.dialogId === dialogId) return;
+    close();
+    const mine = { dialogId, newest: undefined };
+    open = mine;
+    part('dialog-none').hidden = true;
+    part('thread').hidden = false;
+    part('log').setAttribute('aria-busy', 'true');
+    composer.reset();
+    header();
+    composer.focus();
+    try {
+      const link = await openLink({
+        dialogId,
+        token: session.token,
+        changed: (view) => open === mine && render(view),
+        credentialsNeeded: () => open === mine && on.credentialsNeeded(),
+      });
+      if (open !== mine) return link.close();
+      mine.link = link;
+      link.panel(true);
+      render(link.view());
+      composer.ready(link.view().draft);
+    } catch (error) {
+      console.error('[Rejoin] The console cannot open its link:', error);
+      if (open === mine) banner('The chat client could not be loaded. Reload the page.', { canTry: false });
+    }
+  }
+
+  function header(dialog) {
+    part('thread-title').textContent = `Visitor ${open.dialogId}`;
+    part('thread-site').textContent = dialog?.siteName ?? '';
+    paintAvatar(part('thread-avatar'), { siteName: dialog?.siteName ?? '', siteColor: dialog?.siteColor ?? '' });
+  }
+
+  function render(view) {
+    scroll.around(() => {
+      log.show(view.items, session.name);
+      part('older').hidden = view.older === 'none';
+      part('older').disabled = view.older === 'loading';
+      part('typing').hidden = !view.typing;
+      part('typing-text').textContent = view.typing ? 'The visitor is typing' : '';
+    });
+    const others = view.operators.filter((name) => name !== session.name);
+    part('present').textContent = others.length ? `Also here: ${others.join(', ')}` : '';
+    part('link').dataset.state = view.link;
+    part('link-text').textContent = LINKS[view.link] ?? view.link;
+    banner(BANNERS[view.banner], { canTry: view.banner !== 'refused' });
+    news(view);
+  }
+
+  function news({ items, link }) {
+    const last = items.at(-1);
+    const isNew = open.newest !== undefined && last?.key !== open.newest && last?.from === 'other';
+    if (isNew) {
+      scroll.hint();
+      on.newMessage(last.text);
+    }
+    if (last) open.newest = last.key;
+    if (link.startsWith('online')) {
+      open.newest ??= '';
+      part('log').removeAttribute('aria-busy');
+    }
+  }
+
+  function banner(text, { canTry }) {
+    part('banner').hidden = !text;
+    part('banner').firstElementChild.textContent = text ?? '';
+    part('banner').querySelector('button').hidden = !canTry;
+  }
+
+  function close() {
+    open?.link?.close();
+    open = undefined;
+    log.clear();
+    scroll.toEnd();
+    banner(undefined, { canTry: false });
+    part('thread').hidden = true;
+    part('dialog-none').hidden = false;
+  }
+
+  return {
+    show,
+    close,
+    header: (dialog) => open && header(dialog),
+    /** A fresh token for the open link. */
+    credential: (token) => open?.link?.credential(token),
+  };
+}
