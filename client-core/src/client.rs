@@ -241,17 +241,13 @@ impl Client {
                 continue;
             }
             match name.as_str() {
-                "key" => {
-                    // Another page of this visitor was first: its key is the visitor's.
-                    if self.key == Key::Unsaved {
-                        self.key = Key::Saved;
-                        self.config.credential = protocol::Secret::new(value);
-                    }
+                // Another page of this visitor was first: its key is the visitor's.
+                "key" if self.key == Key::Unsaved => {
+                    self.key = Key::Saved;
+                    self.config.credential = protocol::Secret::new(value);
                 }
-                "dialog" => {
-                    if self.is_visitor() && self.dialog_id.is_none() {
-                        self.dialog_id = protocol::json::from_str(&value).ok();
-                    }
+                "dialog" if self.is_visitor() && self.dialog_id.is_none() => {
+                    self.dialog_id = protocol::json::from_str(&value).ok();
                 }
                 "draft" => self.draft = value,
                 "read" => self.marks.restore(protocol::json::from_str(&value).ok()),

@@ -157,18 +157,20 @@ impl Why {
 impl Client {
     /// Returns the link that is ready.
     pub(crate) fn link(&self) -> Option<LinkId> {
-        match &self.phase {
-            Phase::Online(online) => Some(online.link),
-            _ => None,
-        }
+        self.online().map(|online| online.link)
+    }
+
+    fn online(&self) -> Option<&Online> {
+        if let Phase::Online(online) = &self.phase { Some(online) } else { None }
+    }
+
+    fn opening(&self) -> Option<&Opening> {
+        if let Phase::Opening(opening) = &self.phase { Some(opening) } else { None }
     }
 
     /// Returns how the ready link travels.
     pub(crate) fn transport(&self) -> Option<Transport> {
-        match &self.phase {
-            Phase::Online(online) => Some(online.transport),
-            _ => None,
-        }
+        self.online().map(|online| online.transport)
     }
 
     /// Says whether a link is of any interest still.
@@ -177,14 +179,14 @@ impl Client {
     }
 
     fn links(&self) -> [Option<LinkId>; 2] {
-        match &self.phase {
-            Phase::Opening(opening) => [opening.socket.link(), opening.stream.link()],
-            Phase::Online(online) => match online.next {
-                Next::Opening { link, .. } => [Some(online.link), Some(link)],
-                Next::None | Next::Gate { .. } => [Some(online.link), None],
-            },
-            _ => [None, None],
+        if let Some(opening) = self.opening() {
+            return [opening.socket.link(), opening.stream.link()];
         }
+        let next = self.online().and_then(|online| match online.next {
+            Next::Opening { link, .. } => Some(link),
+            Next::None | Next::Gate { .. } => None,
+        });
+        [self.link(), next]
     }
 
     /// The application wants a link.
@@ -287,10 +289,7 @@ impl Client {
 
     /// The link broke: the first try comes within the spread that the server sized by its load.
     pub(crate) fn lost(&mut self, why: Why) {
-        let spread_ms = match &self.phase {
-            Phase::Online(online) => online.spread_ms,
-            _ => SOON_MS,
-        };
+        let spread_ms = self.online().map_or(SOON_MS, |online| online.spread_ms);
         let until = self.now.mono.plus(self.rng.up_to(spread_ms));
         self.pause(until, Then::Gate, why);
     }
@@ -345,16 +344,17 @@ impl Client {
 
     /// A WebSocket is open: it says who is there.
     pub(crate) fn opened(&mut self, link: LinkId) {
-        let why = match &self.phase {
-            Phase::Opening(opening) if opening.socket == Try::Open(link) => opening.why,
-            Phase::Online(online) if matches!(online.next, Next::Opening { link: next, .. } if next == link) => {
-                online.next_at.map_or(Why::Upgrade, |(_, why)| why)
-            }
-            _ => return,
-        };
+        if !self.knows(link) {
+            return;
+        }
+        if self.link() == Some(link) || self.opening().is_some_and(|opening| opening.socket != Try::Open(link)) {
+            return;
+        }
+        let next_why = self.online().and_then(|online| online.next_at).map_or(Why::Upgrade, |(_, why)| why);
+        let why = self.opening().map_or(next_why, |opening| opening.why);
         let ticket = match &self.config.side {
             Side::Widget { ticket, .. } if !ticket.is_empty() => Some(protocol::Secret::new(ticket.clone())),
-            _ => None,
+            Side::Widget { .. } | Side::Site { .. } | Side::Operator { .. } => None,
         };
         let credential = Some(self.config.credential.clone());
         let (key, token) = if self.is_visitor() { (credential, None) } else { (None, credential) };
@@ -377,9 +377,10 @@ impl Client {
 
     /// A session begins: whatever else was open or being opened is let go.
     pub(crate) fn ready(&mut self, link: LinkId, ready: Ready) {
-        let transport = match &self.phase {
-            Phase::Opening(opening) if opening.stream == Try::Open(link) => Transport::Sse,
-            Phase::Online(online) if online.link == link => online.transport,
+        let is_stream = self.opening().is_some_and(|opening| opening.stream == Try::Open(link));
+        let transport = match self.transport() {
+            Some(transport) if self.link() == Some(link) => transport,
+            _ if is_stream => Transport::Sse,
             _ => Transport::WebSocket,
         };
         if self.dialog_id != Some(ready.dialog_id) {

@@ -31,13 +31,14 @@ impl Client {
     }
 
     fn frame(&mut self, link: LinkId, frame: ServerFrame) {
-        match frame {
-            ServerFrame::Ready(ready) => return self.ready(link, ready),
-            ServerFrame::Bye(bye) => return self.end(link, bye.code, &bye.reason, bye.after_ms),
-            _ if self.link() != Some(link) => return,
-            _ => {}
+        // A link that is not ready yet can become so, or end; nothing else.
+        let is_ready = self.link() == Some(link);
+        if !is_ready && !matches!(frame, ServerFrame::Ready(_) | ServerFrame::Bye(_)) {
+            return;
         }
         match frame {
+            ServerFrame::Ready(ready) => self.ready(link, ready),
+            ServerFrame::Bye(bye) => self.end(link, bye.code, &bye.reason, bye.after_ms),
             ServerFrame::Message(message) => {
                 if self.is_ours(message.dialog_id) {
                     self.apply(Entry { seq: message.seq, message: Some(message) });
@@ -68,7 +69,6 @@ impl Client {
             ServerFrame::Drain(drain) => self.drain(drain),
             // The server's log has more to say about our own bad frames than the visitor's page.
             ServerFrame::Error(_) | ServerFrame::Subscribed(_) | ServerFrame::Unsubscribed(_) => {}
-            ServerFrame::Ready(_) | ServerFrame::Bye(_) => {}
         }
     }
 

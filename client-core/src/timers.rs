@@ -61,8 +61,11 @@ impl Client {
 
     fn gap_due(&self) -> Due {
         let (Phase::Online(online), Some((_, since))) = (&self.phase, self.behind_since) else { return None };
-        let wait =
-            if self.asked_for_gap.is_some() || online.catching == Catching::Up { GAP_GIVE_UP_MS } else { GAP_MS };
+        let wait = match online.transport {
+            _ if self.asked_for_gap.is_some() || online.catching == Catching::Up => GAP_GIVE_UP_MS,
+            Transport::WebSocket => GAP_MS,
+            Transport::Sse => GAP_SSE_MS,
+        };
         Some((since.plus(wait), "gap"))
     }
 

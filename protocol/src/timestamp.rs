@@ -4,7 +4,7 @@ use serde::de::{self, Deserializer, Visitor};
 use serde::{Deserialize, Serialize, Serializer};
 
 /// Whatever a client put into its ping: the pong carries the same.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug, Default, PartialEq)]
 pub enum Timestamp {
     /// Usually milliseconds since 1970.
     Int(i64),
@@ -15,13 +15,8 @@ pub enum Timestamp {
     /// A formatted time.
     Text(String),
     /// The client sent none.
+    #[default]
     None,
-}
-
-impl Default for Timestamp {
-    fn default() -> Self {
-        Self::None
-    }
 }
 
 impl Serialize for Timestamp {
