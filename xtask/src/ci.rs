@@ -32,5 +32,5 @@ fn clippy_client(feature: &str) -> Result<()> {
 }
 
 fn clippy(what: &[&str]) -> Result<()> {
-    run_process(cargo(&["clippy", "--quiet"]).args(what).args(["--", "-D", "warnings"]))
+    run_process(cargo(&["clippy", "--quiet", "--keep-going"]).args(what).args(["--", "-D", "warnings"]))
 }
