@@ -51,7 +51,7 @@ impl Pulse {
 
     /// Notes how long a ping took.
     pub(crate) fn measured(&mut self, round_trip_ms: u64) {
-        let sample = round_trip_ms.min(60_000);
+        let sample = round_trip_ms.clamp(1, 60_000);
         self.smoothed_x8 =
             if self.smoothed_x8 == 0 { sample * 8 } else { self.smoothed_x8 - self.smoothed_x8 / 8 + sample };
     }
