@@ -20,9 +20,9 @@ export function logIn(email, password) {
   });
 }
 
-/** All dialogs that the operator may see. */
-export function readDialogs(token) {
-  return request('/api/dialogs', { headers: { authorization: `Bearer ${token}` } });
+/** A page of the dialogs that the operator may see, the latest first: `{dialogs, next}`. */
+export function readDialogs(token, page) {
+  return request(`/api/dialogs?${new URLSearchParams(page)}`, { headers: { authorization: `Bearer ${token}` } });
 }
 
 async function request(path, options) {

@@ -5,15 +5,32 @@ export function createDialogs(changed) {
   let byId = new Map();
 
   return {
-    /** Takes the whole list, as the API answers it. */
-    replace({ dialogs }) {
-      byId = new Map(dialogs.map(toDialog).map((dialog) => [dialog.id, dialog]));
+    get size() {
+      return byId.size;
+    },
+    /** Takes lines as the API answers them, in place of all others. */
+    replace(lines) {
+      byId = new Map(lines.map((line) => [line.dialog_id, toDialog(line)]));
       changed();
     },
-    /** Takes one dialog, as the feed brings it. */
-    put(summary) {
-      const dialog = toDialog(summary);
-      byId.set(dialog.id, dialog);
+    /** Takes lines of an older page. */
+    add(lines) {
+      for (const line of lines) byId.set(line.dialog_id, toDialog(line));
+      changed();
+    },
+    /** Takes a hint of the feed; what it cannot say is asked for again later. */
+    hint({ dialog_id: id, head, author, preview, at }) {
+      const known = byId.get(id);
+      if (!known || head <= known.head) return;
+      const unread = author.kind === 'operator' ? 0 : known.unread + head - known.head;
+      byId.set(id, { ...known, head, unread, at, author: author.kind, text: preview || known.text });
+      changed();
+    },
+    /** Everything in a dialog has been read. */
+    seen(id) {
+      const known = byId.get(id);
+      if (!known?.unread) return;
+      byId.set(id, { ...known, unread: 0 });
       changed();
     },
     find: (id) => byId.get(id),
@@ -29,24 +46,20 @@ export function createDialogs(changed) {
       const names = new Map([...byId.values()].map((dialog) => [dialog.siteId, dialog.siteName]));
       return [...names].map(([id, name]) => ({ id, name })).sort((a, b) => a.name.localeCompare(b.name));
     },
-    /** Messages that nobody has read, in all dialogs but one. */
-    unread(except) {
-      let sum = 0;
-      for (const dialog of byId.values()) if (dialog.id !== except) sum += dialog.unread;
-      return sum;
-    },
+    /** Messages that nobody has read, in all dialogs. */
+    unread: () => [...byId.values()].reduce((sum, dialog) => sum + dialog.unread, 0),
   };
 }
 
-function toDialog({ dialog_id: id, site, unread, at, last }) {
+function toDialog(line) {
   return {
-    id,
-    siteId: site.id,
-    siteName: site.name,
-    siteColor: site.color ?? '',
-    unread,
-    at: last?.at ?? at ?? 0,
-    text: last?.text ?? '',
-    author: last?.author ?? { kind: 'visitor', name: '' },
+    id: line.dialog_id,
+    siteId: line.site_id,
+    siteName: line.site,
+    head: line.head,
+    unread: line.unread,
+    at: line.at,
+    text: line.preview,
+    author: line.last_author,
   };
 }

@@ -1,12 +1,13 @@
-// The live inbox: says which dialogs have changed, and comes back by itself.
-// Frames may be lost while it is away, so `opened()` is the moment to read the whole list again.
+// The operator's inbox socket: says which dialogs have changed, and comes back by itself.
+// Frames may be lost while it is away: its first frame, `inbox`, is the moment to read the whole list again.
 
-const SILENCE_MS = 50_000; // two heartbeats and a half
+const PING_MS = 20_000;
+const SILENCE_MS = 8000; // after a ping
 const GATE_MS = 2000;
 const DELAY_MIN_MS = 250;
 const DELAY_MAX_MS = 10_000;
 
-/** Opens the feed; `on` has `opened()`, `frame(frame)`, `state('online' | 'away' | 'stopped', reason)` and `expired()`. */
+/** Opens the feed; `on` has `frame(frame)`, `state('online' | 'away' | 'stopped', reason)` and `expired()`. */
 export function openFeed(token, on) {
   let socket;
   let timer;
@@ -16,21 +17,13 @@ export function openFeed(token, on) {
 
   function connect() {
     clearTimeout(timer);
-    drop();
     const scheme = location.protocol === 'https:' ? 'wss' : 'ws';
     const mine = new WebSocket(`${scheme}://${location.host}/ws/inbox?token=${encodeURIComponent(token)}`);
     socket = mine;
-    heardAt = Date.now();
     // Events of a socket that was let go of mean nothing.
     const of = (handle) => (event) => socket === mine && handle(event);
-    mine.onmessage = of(({ data }) => {
-      heardAt = Date.now();
-      for (const frame of [JSON.parse(data)].flat()) receive(frame);
-    });
-    mine.onopen = of(() => {
-      on.opened();
-      timer = setTimeout(listen, SILENCE_MS);
-    });
+    mine.onopen = of(probe);
+    mine.onmessage = of(({ data }) => [JSON.parse(data)].flat().forEach(receive));
     mine.onclose = of(({ code, reason }) => {
       socket = undefined;
       if (code >= 4300 && code < 4400) finish(on.expired);
@@ -40,19 +33,27 @@ export function openFeed(token, on) {
   }
 
   function receive(frame) {
-    attempt = 0;
-    on.state('online');
-    on.frame(frame);
+    heardAt = Date.now();
+    if (frame.type === 'inbox') {
+      attempt = 0;
+      on.state('online');
+    }
+    if (frame.type === 'drain') retry();
+    else on.frame(frame);
   }
 
-  function listen() {
-    const quiet = Date.now() - heardAt;
-    if (quiet >= SILENCE_MS) retry();
-    else timer = setTimeout(listen, SILENCE_MS - quiet);
+  // Asks for a sign of life; by the clock, because timers sleep when the machine does.
+  function probe() {
+    clearTimeout(timer);
+    const askedAt = Date.now();
+    socket.send(JSON.stringify({ type: 'ping', timestamp: askedAt }));
+    timer = setTimeout(() => {
+      if (heardAt < askedAt) retry();
+      else timer = setTimeout(probe, PING_MS - SILENCE_MS);
+    }, SILENCE_MS);
   }
 
   function retry() {
-    clearTimeout(timer);
     drop();
     on.state('away');
     const ceiling = Math.min(DELAY_MAX_MS, DELAY_MIN_MS * 2 ** attempt);
@@ -62,20 +63,34 @@ export function openFeed(token, on) {
 
   // A cheap question first: browsers punish sockets that fail to open, and the answer says when to come.
   async function pass() {
+    clearTimeout(timer);
     try {
       const answer = await fetch('/health?ws=1', { cache: 'no-store', signal: AbortSignal.timeout(GATE_MS) });
       if (!answer.ok) throw new Error(String(answer.status));
       const { retry_ms: wait = 0 } = await answer.json();
-      if (!closed) timer = setTimeout(connect, wait);
+      if (!closed && !socket) timer = setTimeout(connect, wait);
     } catch {
-      if (!closed) retry();
+      if (!closed && !socket) retry();
     }
   }
 
   function drop() {
+    clearTimeout(timer);
     const old = socket;
     socket = undefined;
     old?.close();
+  }
+
+  function tryNow() {
+    if (closed) return;
+    if (socket?.readyState === WebSocket.OPEN) return probe();
+    if (socket) return;
+    attempt = 0;
+    pass();
+  }
+
+  function wake() {
+    if (document.visibilityState === 'visible') tryNow();
   }
 
   function finish(tell) {
@@ -83,31 +98,18 @@ export function openFeed(token, on) {
     tell();
   }
 
-  function tryNow() {
-    if (closed || socket) return;
-    clearTimeout(timer);
-    attempt = 0;
-    pass();
-  }
-
-  function wake() {
-    if (document.visibilityState !== 'visible') return;
-    if (socket && Date.now() - heardAt >= SILENCE_MS) retry();
-    else tryNow();
-  }
-
+  const wakes = [
+    [document, 'visibilitychange'],
+    [window, 'online'],
+    [window, 'pageshow'],
+  ];
   function close() {
     closed = true;
-    clearTimeout(timer);
     drop();
-    document.removeEventListener('visibilitychange', wake);
-    removeEventListener('online', wake);
-    removeEventListener('pageshow', wake);
+    for (const [target, name] of wakes) target.removeEventListener(name, wake);
   }
 
-  document.addEventListener('visibilitychange', wake);
-  addEventListener('online', wake);
-  addEventListener('pageshow', wake);
+  for (const [target, name] of wakes) target.addEventListener(name, wake);
   connect();
   return { tryNow, close };
 }

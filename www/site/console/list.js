@@ -55,7 +55,7 @@ function fill(row, dialog, isOpen) {
     if (part.textContent !== text) part.textContent = text;
     return part;
   };
-  const unread = isOpen ? 0 : dialog.unread;
+  const { unread } = dialog;
   const link = row.querySelector('a');
   if (isOpen) link.setAttribute('aria-current', 'true');
   else link.removeAttribute('aria-current');
@@ -74,6 +74,5 @@ function fill(row, dialog, isOpen) {
 
 function lastWords({ text, author }) {
   if (!text) return 'No messages yet';
-  const line = text.slice(0, 160);
-  return author.kind === 'visitor' ? line : `${author.name || 'You'}: ${line}`;
+  return author === 'visitor' ? text : `↩ ${text}`;
 }

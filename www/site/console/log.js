@@ -55,13 +55,15 @@ function showDay(row, at) {
 function showMessage(row, item, { me, follows }) {
   const state = [item.text, item.at, item.delivery, item.from, item.author.kind, item.author.name, follows].join('\n');
   if (row.state === state) return;
+  // What began without a place in the log was written on this page.
+  row.isMine ||= item.from === 'own' && item.seq === 0;
   const { node } = row;
   if (row.text !== item.text) showText(node.querySelector('.text'), item.text);
   node.dataset.key = item.key;
   node.dataset.author = item.author.kind;
   node.classList.toggle('own', item.from === 'own' || item.author.kind !== 'visitor');
   node.classList.toggle('follows', follows);
-  node.querySelector('.author').textContent = authorName(item, me);
+  node.querySelector('.author').textContent = authorName(item.author, row.isMine ? item.author.name : me);
   const time = node.querySelector('time');
   time.textContent = item.at ? timeOfDay(item.at) : '';
   time.title = item.at ? fullTime(item.at) : '';
@@ -79,7 +81,7 @@ function isGroup(before, item) {
   );
 }
 
-function authorName({ author }, me) {
+function authorName(author, me) {
   if (author.kind === 'visitor') return author.name || 'Visitor';
   if (author.kind === 'system') return author.name || 'Welcome message';
   if (author.kind === 'assistant') return `${author.name || 'Assistant'} (assistant)`;

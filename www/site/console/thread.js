@@ -77,7 +77,7 @@ export function createThread(document, session, on) {
   function header(dialog) {
     part('thread-title').textContent = `Visitor ${open.dialogId}`;
     part('thread-site').textContent = dialog?.siteName ?? '';
-    paintAvatar(part('thread-avatar'), { siteName: dialog?.siteName ?? '', siteColor: dialog?.siteColor ?? '' });
+    paintAvatar(part('thread-avatar'), dialog ?? { siteId: 0, siteName: '' });
   }
 
   function render(view) {

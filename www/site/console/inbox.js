@@ -1,0 +1,70 @@
+// The list kept right: the feed's hints show at once, and the API has the last word.
+
+import { readDialogs } from './api.js';
+import { openFeed } from './feed.js';
+
+const SETTLE_MS = 1000;
+const PAGE = 50;
+const PAGE_MAX = 200;
+
+/** Opens the inbox of a logged-in operator; `on` has `state(state, reason)`, `more(hasMore)` and `expired()`. */
+export function openInbox(token, dialogs, on) {
+  let timer;
+  let older;
+  let closed = false;
+
+  const feed = openFeed(token, {
+    frame(frame) {
+      if (frame.type === 'inbox') refresh();
+      if (frame.type !== 'dialog_activity') return;
+      dialogs.hint(frame);
+      settle();
+    },
+    state: on.state,
+    expired: on.expired,
+  });
+  document.addEventListener('visibilitychange', settle);
+  refresh();
+
+  // A hint knows neither a new dialog's site nor what other operators have read.
+  function settle() {
+    timer ??= setTimeout(refresh, SETTLE_MS);
+  }
+
+  async function refresh() {
+    clearTimeout(timer);
+    timer = undefined;
+    const limit = Math.min(Math.max(dialogs.size, PAGE), PAGE_MAX);
+    await read({ limit }, (answer) => dialogs.replace(answer.dialogs));
+  }
+
+  async function read(page, take) {
+    try {
+      const answer = await readDialogs(token, page);
+      if (closed) return;
+      older = answer.next;
+      take(answer);
+      on.more(Boolean(older));
+    } catch (error) {
+      if (closed) return;
+      if (error.status === 401) on.expired();
+      else on.state('failed', error.message);
+    }
+  }
+
+  return {
+    settle,
+    tryNow() {
+      feed.tryNow();
+      refresh();
+    },
+    /** Asks for the next page. */
+    more: () => older && read({ limit: PAGE, before: older }, (answer) => dialogs.add(answer.dialogs)),
+    close() {
+      closed = true;
+      clearTimeout(timer);
+      document.removeEventListener('visibilitychange', settle);
+      feed.close();
+    },
+  };
+}
