@@ -1,5 +1,6 @@
 //! A client from its first input on, with every answer of the server written by hand.
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
+#![expect(clippy::wildcard_enum_match_arm, reason = "each test looks at one kind of output")]
 
 use client_core::{
     Banner, Call, Client, Config, Delivery, End, Event, Input, Instant, LinkId, LinkState, Now, Output, Page, Panel,
