@@ -1,15 +1,11 @@
 //! The link: which one is open, which is being opened, and what comes when it breaks.
 
-use protocol::{
-    CHANNELS, ClientFrame, ClientInfo, Drain, Hello, Ping, Ready, Subscription, Timestamp, VERSION, close, json,
-};
-
-use crate::client::{Loading, Settled, Wanted};
+use crate::client::{Loading, Wanted};
 use crate::pulse::Pulse;
-use crate::{Client, Config, End, Event, Instant, LinkId, Output, Side, Transport};
+use crate::{Client, Config, Instant, LinkId, Output, Transport};
 
 /// The page's own reasons to reconnect are spread over this, in ms.
-const SOON_MS: u64 = 250;
+pub(crate) const SOON_MS: u64 = 250;
 /// A link that held for so long wipes the slate clean, in ms.
 const HEALTHY_MS: u64 = 10_000;
 /// A stream that was heard from so lately needs no proof on waking, in ms.
@@ -62,16 +58,16 @@ pub(crate) enum Why {
 /// Links that are being opened.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Opening {
-    why: Why,
-    socket: Try,
-    stream: Try,
+    pub(crate) why: Why,
+    pub(crate) socket: Try,
+    pub(crate) stream: Try,
     pub(crate) fallback_at: Option<Instant>,
     pub(crate) until: Instant,
 }
 
 /// One of them.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Try {
+pub(crate) enum Try {
     Untried,
     Open(LinkId),
     Failed,
@@ -85,7 +81,7 @@ pub(crate) struct Online {
     pub(crate) since: Instant,
     pub(crate) pulse: Pulse,
     pub(crate) catching: Catching,
-    spread_ms: u64,
+    pub(crate) spread_ms: u64,
     pub(crate) next: Next,
     pub(crate) next_at: Option<(Instant, Why)>,
 }
@@ -109,7 +105,7 @@ pub(crate) enum Next {
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Sockets {
     failures: usize,
-    bad_until: Option<Instant>,
+    pub(crate) bad_until: Option<Instant>,
     proven: Option<Instant>,
 }
 
@@ -119,7 +115,7 @@ impl Sockets {
     }
 
     /// Notes that SSE was ready and the WebSocket was not; returns when to try it again.
-    fn failed(&mut self, now: Instant, config: &Config) -> Instant {
+    pub(crate) fn failed(&mut self, now: Instant, config: &Config) -> Instant {
         let steps = &config.transports.upgrade_after_ms;
         let delay = match steps.get(self.failures) {
             Some(first) if self.failures == 0 && self.proven.is_some() => PROVEN_UPGRADE_MS.min(*first),
@@ -132,7 +128,7 @@ impl Sockets {
         until
     }
 
-    fn worked(&mut self, now: Instant) {
+    pub(crate) fn worked(&mut self, now: Instant) {
         *self = Self { failures: 0, bad_until: None, proven: Some(now) };
     }
 
@@ -142,7 +138,7 @@ impl Sockets {
 }
 
 impl Why {
-    fn word(self) -> &'static str {
+    pub(crate) fn word(self) -> &'static str {
         match self {
             Self::Start => "start",
             Self::Lost => "lost",
@@ -160,11 +156,11 @@ impl Client {
         self.online().map(|online| online.link)
     }
 
-    fn online(&self) -> Option<&Online> {
+    pub(crate) fn online(&self) -> Option<&Online> {
         if let Phase::Online(online) = &self.phase { Some(online) } else { None }
     }
 
-    fn opening(&self) -> Option<&Opening> {
+    pub(crate) fn opening(&self) -> Option<&Opening> {
         if let Phase::Opening(opening) = &self.phase { Some(opening) } else { None }
     }
 
@@ -178,7 +174,7 @@ impl Client {
         self.links().contains(&Some(link))
     }
 
-    fn links(&self) -> [Option<LinkId>; 2] {
+    pub(crate) fn links(&self) -> [Option<LinkId>; 2] {
         if let Some(opening) = self.opening() {
             return [opening.socket.link(), opening.stream.link()];
         }
@@ -219,7 +215,7 @@ impl Client {
     }
 
     /// Lets go of every link and request; what was on its way is in doubt.
-    fn let_go(&mut self) {
+    pub(crate) fn let_go(&mut self) {
         for link in self.links().into_iter().flatten() {
             self.outputs.push_back(Output::Drop { link });
         }
@@ -318,7 +314,7 @@ impl Client {
         self.phase = Phase::Opening(opening);
     }
 
-    fn open(&mut self, transport: Transport) -> Try {
+    pub(crate) fn open(&mut self, transport: Transport) -> Try {
         let Some(dialog_id) = self.dialog_id else { return Try::Failed };
         let link = self.new_link();
         let path = match transport {
@@ -340,254 +336,6 @@ impl Client {
             opening.stream = self.open(Transport::Sse);
         }
         self.phase = Phase::Opening(opening);
-    }
-
-    /// A WebSocket is open: it says who is there.
-    pub(crate) fn opened(&mut self, link: LinkId) {
-        if !self.knows(link) {
-            return;
-        }
-        if self.link() == Some(link) || self.opening().is_some_and(|opening| opening.socket != Try::Open(link)) {
-            return;
-        }
-        let next_why = self.online().and_then(|online| online.next_at).map_or(Why::Upgrade, |(_, why)| why);
-        let why = self.opening().map_or(next_why, |opening| opening.why);
-        let ticket = match &self.config.side {
-            Side::Widget { ticket, .. } if !ticket.is_empty() => Some(protocol::Secret::new(ticket.clone())),
-            Side::Widget { .. } | Side::Site { .. } | Side::Operator { .. } => None,
-        };
-        let credential = Some(self.config.credential.clone());
-        let (key, token) = if self.is_visitor() { (credential, None) } else { (None, credential) };
-        let client =
-            ClientInfo { id: self.client_id.clone(), transport: String::from("websocket"), why: why.word().into() };
-        let hello = Hello {
-            v: VERSION,
-            key,
-            token,
-            ticket,
-            after: Some(self.timeline.cursor()),
-            epoch: self.timeline.epoch(),
-            pending: self.outbox.doubtful(),
-            client: Some(client),
-        };
-        let channels = CHANNELS.iter().map(|channel| String::from(*channel)).collect();
-        let frames = [ClientFrame::Hello(hello), ClientFrame::Subscribe(Subscription { channels })];
-        self.outputs.push_back(Output::Transmit { link, text: json::to_string(&frames[..]) });
-    }
-
-    /// A session begins: whatever else was open or being opened is let go.
-    pub(crate) fn ready(&mut self, link: LinkId, ready: Ready) {
-        let is_stream = self.opening().is_some_and(|opening| opening.stream == Try::Open(link));
-        let transport = match self.transport() {
-            Some(transport) if self.link() == Some(link) => transport,
-            _ if is_stream => Transport::Sse,
-            _ => Transport::WebSocket,
-        };
-        if self.dialog_id != Some(ready.dialog_id) {
-            return self.attempt_failed(link, 0);
-        }
-        for other in self.links().into_iter().flatten().filter(|other| *other != link) {
-            self.outputs.push_back(Output::Drop { link: other });
-        }
-        let now = self.now.mono;
-        let next_at = match (transport, &self.phase) {
-            (Transport::Sse, Phase::Opening(opening)) if opening.socket != Try::Untried => {
-                Some((self.sockets.failed(now, &self.config), Why::Upgrade))
-            }
-            (Transport::Sse, _) => Some((self.sockets.bad_until.unwrap_or(now), Why::Upgrade)),
-            (Transport::WebSocket, _) => None,
-        };
-        self.take_up(&ready);
-        self.phase = Phase::Online(Box::new(Online {
-            link,
-            transport,
-            since: now,
-            pulse: Pulse::new(now, u64::from(ready.heartbeat_ms)),
-            catching: Catching::Up,
-            spread_ms: u64::from(ready.spread_ms).max(SOON_MS),
-            next: Next::None,
-            next_at,
-        }));
-        self.lost_at = None;
-        self.hold_until = None;
-        if transport == Transport::WebSocket {
-            self.ping();
-        }
-    }
-
-    /// Takes up what a session says about the log and about the messages in doubt.
-    fn take_up(&mut self, ready: &Ready) {
-        if self.timeline.epoch().is_some_and(|epoch| epoch != ready.epoch) {
-            self.settled.clear();
-            self.marks.forget();
-        }
-        self.timeline.resume(ready);
-        let cursor = self.timeline.cursor();
-        self.settled.retain(|settled| settled.seq > cursor);
-        for known in &ready.known {
-            if let Some(item) = self.forget(&known.id)
-                && known.seq > cursor
-            {
-                self.settled.push(Settled { id: item.id, seq: known.seq, text: item.text, at: known.at });
-            }
-        }
-        self.outbox.put_back(None);
-        self.outbox.renumber(ready.last_n);
-        self.marks.reopened();
-        self.behind_since = None;
-        self.watch_gap();
-    }
-
-    /// Asks for a sign of life.
-    pub(crate) fn ping(&mut self) {
-        let sent_at = i64::try_from(self.now.mono.as_millis()).unwrap_or(0);
-        self.transmit(&[ClientFrame::Ping(Ping { timestamp: Timestamp::Int(sent_at) })], Vec::new());
-    }
-
-    pub(crate) fn pong(&mut self, timestamp: &Timestamp) {
-        let now = self.now.mono;
-        if let (Phase::Online(online), Timestamp::Int(sent_at)) = (&mut self.phase, timestamp) {
-            let sent_at = Instant::from_millis(u64::try_from(*sent_at).unwrap_or(0));
-            online.pulse.measured(now.since(sent_at));
-            self.sockets.worked(now);
-        }
-    }
-
-    /// The server will go: the next link is opened first, and this one left after.
-    pub(crate) fn drain(&mut self, drain: Drain) {
-        let half = u64::from(drain.in_ms) / 2;
-        let at = self.now.mono.plus(self.rng.up_to(half));
-        if let Phase::Online(online) = &mut self.phase {
-            online.spread_ms = online.spread_ms.max(u64::from(drain.spread_ms));
-            online.next_at = Some((at, Why::Drain));
-        }
-    }
-
-    /// Opens the next link while this one is up, its gate being passed.
-    pub(crate) fn open_next(&mut self) {
-        let until = self.now.mono.plus(self.config.transports.open_timeout_ms);
-        let Try::Open(link) = self.open(Transport::WebSocket) else { return };
-        if let Phase::Online(online) = &mut self.phase {
-            online.next = Next::Opening { link, until };
-        }
-    }
-
-    /// The next link did not come about; this one stays.
-    pub(crate) fn next_failed(&mut self) {
-        let now = self.now.mono;
-        if let Phase::Online(online) = &mut self.phase {
-            if let Next::Opening { link, .. } = online.next {
-                self.outputs.push_back(Output::Drop { link });
-            }
-            online.next = Next::None;
-            online.next_at = match online.transport {
-                Transport::Sse => Some((self.sockets.failed(now, &self.config), Why::Upgrade)),
-                Transport::WebSocket => None,
-            };
-        }
-    }
-
-    /// A link that is not ready yet has ended; it never will be.
-    pub(crate) fn attempt_failed(&mut self, link: LinkId, at_least_ms: u64) {
-        let Phase::Opening(mut opening) = self.phase else {
-            if self.knows(link) && self.link() != Some(link) {
-                self.next_failed();
-            }
-            return;
-        };
-        if opening.socket == Try::Open(link) {
-            opening.socket = Try::Failed;
-        }
-        if opening.stream == Try::Open(link) {
-            opening.stream = Try::Failed;
-        }
-        self.outputs.push_back(Output::Drop { link });
-        self.phase = Phase::Opening(opening);
-        match (opening.socket, opening.stream) {
-            _ if at_least_ms > 0 => self.back_off(at_least_ms),
-            (Try::Failed, Try::Untried) => self.fall_back(),
-            (Try::Open(_), _) | (_, Try::Open(_)) => {}
-            (Try::Failed | Try::Untried, Try::Failed | Try::Untried) => self.back_off(0),
-        }
-    }
-
-    /// A link has ended.
-    pub(crate) fn closed(&mut self, link: LinkId, end: &End) {
-        if !self.knows(link) {
-            return;
-        }
-        match end {
-            End::Socket { code, reason } => {
-                let reason: close::Reason = json::from_str(reason).unwrap_or_default();
-                self.end(link, *code, &reason.reason, reason.retry_ms);
-            }
-            End::Refused { status, body } => self.link_refused(link, *status, body),
-            End::Broken => self.broken(link, 0),
-        }
-    }
-
-    pub(crate) fn broken(&mut self, link: LinkId, at_least_ms: u64) {
-        if self.link() != Some(link) {
-            self.attempt_failed(link, at_least_ms);
-        } else if at_least_ms > 0 {
-            self.back_off(at_least_ms);
-        } else {
-            self.lost(Why::Lost);
-        }
-    }
-
-    /// The server ended a link, with a code that says what to do.
-    pub(crate) fn end(&mut self, link: LinkId, code: u16, reason: &str, retry_ms: Option<u32>) {
-        let retry_ms = u64::from(retry_ms.unwrap_or(0));
-        match close::action(code) {
-            close::Action::Done => {
-                self.let_go();
-                self.phase = Phase::Stopped;
-            }
-            close::Action::Stop => self.refused_for_good(code, reason),
-            close::Action::Renew => self.renew(),
-            close::Action::Spread if self.link() == Some(link) => {
-                if let Phase::Online(online) = &mut self.phase {
-                    online.spread_ms = online.spread_ms.max(retry_ms);
-                }
-                self.lost(Why::Drain);
-            }
-            close::Action::BackOff if self.link() == Some(link) => self.back_off(retry_ms),
-            close::Action::Spread | close::Action::BackOff => self.attempt_failed(link, retry_ms.max(1)),
-            close::Action::Reconnect => self.broken(link, retry_ms),
-        }
-    }
-
-    /// The credential is not taken: an operator can give another one, a visitor's key is all there is.
-    pub(crate) fn renew(&mut self) {
-        if self.is_visitor() {
-            return self.refused_for_good(401, protocol::code::UNAUTHORIZED);
-        }
-        self.let_go();
-        self.phase = Phase::Unauthorized;
-        self.emit(Event::CredentialsNeeded);
-    }
-
-    /// The application has other credentials.
-    pub(crate) fn credential(&mut self, secret: protocol::Secret) {
-        self.config.credential = secret.clone();
-        if matches!(self.phase, Phase::Unauthorized) {
-            self.proceed(Why::Start);
-        } else if !self.is_visitor() && self.transport() == Some(Transport::WebSocket) {
-            self.transmit(&[ClientFrame::Auth(protocol::Auth { token: secret })], Vec::new());
-        }
-    }
-
-    /// The server will not have this page, whatever is tried; but a dialog that is gone may begin anew.
-    pub(crate) fn refused_for_good(&mut self, code: u16, reason: &str) {
-        let is_gone = code == close::NOT_FOUND || reason == protocol::code::DIALOG_NOT_FOUND;
-        if is_gone && self.is_visitor() && self.dialog_id.is_some() {
-            self.forget_dialog();
-            return self.back_off(0);
-        }
-        self.let_go();
-        self.phase = Phase::Stopped;
-        self.emit(Event::Refused { code, reason: String::from(reason) });
     }
 }
 

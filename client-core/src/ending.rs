@@ -1,0 +1,111 @@
+//! How links end, and what each end means.
+
+use protocol::{ClientFrame, close, json};
+
+use crate::connection::{Phase, Try, Why};
+use crate::{Client, End, Event, LinkId, Output, Transport};
+
+impl Client {
+    /// A link that is not ready yet has ended; it never will be.
+    pub(crate) fn attempt_failed(&mut self, link: LinkId, at_least_ms: u64) {
+        let Phase::Opening(mut opening) = self.phase else {
+            if self.knows(link) && self.link() != Some(link) {
+                self.next_failed();
+            }
+            return;
+        };
+        if opening.socket == Try::Open(link) {
+            opening.socket = Try::Failed;
+        }
+        if opening.stream == Try::Open(link) {
+            opening.stream = Try::Failed;
+        }
+        self.outputs.push_back(Output::Drop { link });
+        self.phase = Phase::Opening(opening);
+        match (opening.socket, opening.stream) {
+            _ if at_least_ms > 0 => self.back_off(at_least_ms),
+            (Try::Failed, Try::Untried) => self.fall_back(),
+            (Try::Open(_), _) | (_, Try::Open(_)) => {}
+            (Try::Failed | Try::Untried, Try::Failed | Try::Untried) => self.back_off(0),
+        }
+    }
+
+    /// A link has ended.
+    pub(crate) fn closed(&mut self, link: LinkId, end: &End) {
+        if !self.knows(link) {
+            return;
+        }
+        match end {
+            End::Socket { code, reason } => {
+                let reason: close::Reason = json::from_str(reason).unwrap_or_default();
+                self.end(link, *code, &reason.reason, reason.retry_ms);
+            }
+            End::Refused { status, body } => self.link_refused(link, *status, body),
+            End::Broken => self.broken(link, 0),
+        }
+    }
+
+    pub(crate) fn broken(&mut self, link: LinkId, at_least_ms: u64) {
+        if self.link() != Some(link) {
+            self.attempt_failed(link, at_least_ms);
+        } else if at_least_ms > 0 {
+            self.back_off(at_least_ms);
+        } else {
+            self.lost(Why::Lost);
+        }
+    }
+
+    /// The server ended a link, with a code that says what to do.
+    pub(crate) fn end(&mut self, link: LinkId, code: u16, reason: &str, retry_ms: Option<u32>) {
+        let retry_ms = u64::from(retry_ms.unwrap_or(0));
+        match close::action(code) {
+            close::Action::Done => {
+                self.let_go();
+                self.phase = Phase::Stopped;
+            }
+            close::Action::Stop => self.refused_for_good(code, reason),
+            close::Action::Renew => self.renew(),
+            close::Action::Spread if self.link() == Some(link) => {
+                if let Phase::Online(online) = &mut self.phase {
+                    online.spread_ms = online.spread_ms.max(retry_ms);
+                }
+                self.lost(Why::Drain);
+            }
+            close::Action::BackOff if self.link() == Some(link) => self.back_off(retry_ms),
+            close::Action::Spread | close::Action::BackOff => self.attempt_failed(link, retry_ms.max(1)),
+            close::Action::Reconnect => self.broken(link, retry_ms),
+        }
+    }
+
+    /// The credential is not taken: an operator can give another one, a visitor's key is all there is.
+    pub(crate) fn renew(&mut self) {
+        if self.is_visitor() {
+            return self.refused_for_good(401, protocol::code::UNAUTHORIZED);
+        }
+        self.let_go();
+        self.phase = Phase::Unauthorized;
+        self.emit(Event::CredentialsNeeded);
+    }
+
+    /// The application has other credentials.
+    pub(crate) fn credential(&mut self, secret: protocol::Secret) {
+        self.config.credential = secret.clone();
+        if matches!(self.phase, Phase::Unauthorized) {
+            self.proceed(Why::Start);
+        } else if !self.is_visitor() && self.transport() == Some(Transport::WebSocket) {
+            self.transmit(&[ClientFrame::Auth(protocol::Auth { token: secret })], Vec::new());
+        }
+    }
+
+    /// The server will not have this page, whatever is tried; but a dialog that is gone may begin anew.
+    pub(crate) fn refused_for_good(&mut self, code: u16, reason: &str) {
+        let is_gone = code == close::NOT_FOUND || reason == protocol::code::DIALOG_NOT_FOUND;
+        if is_gone && self.is_visitor() && self.dialog_id.is_some() {
+            self.forget_dialog();
+            return self.back_off(0);
+        }
+        self.let_go();
+        self.phase = Phase::Stopped;
+        self.emit(Event::Refused { code, reason: String::from(reason) });
+    }
+}
