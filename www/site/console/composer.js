@@ -1,8 +1,8 @@
 // The reply: Enter sends, Shift+Enter breaks the line, and what was typed outlives everything.
 
 const NOTICES = {
-  too_long: 'This is too long: 10,000 characters at most.',
-  outbox_full: 'Too many messages are waiting to be sent. Your text stays here.',
+  'too-long': 'This is too long: 10,000 characters at most.',
+  'outbox-full': 'Too many messages are waiting to be sent. Your text stays here.',
 };
 
 /** Makes the composer in a form; `send(text)` returns the notice that refuses a text, or nothing. */

@@ -12,10 +12,10 @@ const STATES = {
 };
 
 /** Shows a delivery state on a message's element; nothing for messages of others. */
-export function showDelivery(element, { from, delivery }) {
-  const state = from === 'own' ? STATES[delivery] : undefined;
+export function showDelivery(element, { own, delivery }) {
+  const state = own ? STATES[delivery] : undefined;
   element.dataset.delivery = state ? delivery : '';
   element.querySelector('.ticks').textContent = state?.ticks ?? '';
   element.querySelector('.delivery').textContent = state?.words ?? '';
-  element.querySelector('.retry').hidden = delivery !== 'expired';
+  element.querySelector('.retry').hidden = !own || delivery !== 'expired';
 }

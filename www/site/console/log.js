@@ -29,9 +29,13 @@ export function createLog(element, { messageTemplate, dayTemplate, retry }) {
       for (const item of items) {
         const day = item.at ? startOfDay(item.at) : before?.day;
         if (day && day !== before?.day) showDay(place(`day ${day}`, () => clone(dayTemplate)), item.at);
-        const follows = before?.day === day && isGroup(before.item, item);
-        showMessage(place(item.key, () => clone(messageTemplate)), item, { me, follows });
-        before = { item, day };
+        const row = place(item.key, () => clone(messageTemplate));
+        // What began without a place in the log was written on this page.
+        row.isMine ||= item.own && item.seq === 0;
+        const name = row.isMine ? 'You' : authorName(item.author, me);
+        const follows = before?.day === day && before?.name === name && item.at - before.at < GROUP_MS;
+        showMessage(row, item, { name, follows });
+        before = { day, name, at: item.at };
       }
       for (const [key, row] of rows) if (!kept.has(key)) row.node.remove();
       rows = kept;
@@ -52,18 +56,16 @@ function showDay(row, at) {
   row.node.firstElementChild.textContent = dayName(at);
 }
 
-function showMessage(row, item, { me, follows }) {
-  const state = [item.text, item.at, item.delivery, item.from, item.author.kind, item.author.name, follows].join('\n');
+function showMessage(row, item, { name, follows }) {
+  const state = [item.text, item.at, item.own && item.delivery, name, follows].join('\n');
   if (row.state === state) return;
-  // What began without a place in the log was written on this page.
-  row.isMine ||= item.from === 'own' && item.seq === 0;
   const { node } = row;
   if (row.text !== item.text) showText(node.querySelector('.text'), item.text);
   node.dataset.key = item.key;
   node.dataset.author = item.author.kind;
-  node.classList.toggle('own', item.from === 'own' || item.author.kind !== 'visitor');
+  node.classList.toggle('own', item.own);
   node.classList.toggle('follows', follows);
-  node.querySelector('.author').textContent = authorName(item.author, row.isMine ? item.author.name : me);
+  node.querySelector('.author').textContent = name;
   const time = node.querySelector('time');
   time.textContent = item.at ? timeOfDay(item.at) : '';
   time.title = item.at ? fullTime(item.at) : '';
@@ -73,17 +75,9 @@ function showMessage(row, item, { me, follows }) {
   row.text = item.text;
 }
 
-function isGroup(before, item) {
-  return (
-    before.author.kind === item.author.kind &&
-    before.author.name === item.author.name &&
-    item.at - before.at < GROUP_MS
-  );
-}
-
-function authorName(author, me) {
-  if (author.kind === 'visitor') return author.name || 'Visitor';
-  if (author.kind === 'system') return author.name || 'Welcome message';
-  if (author.kind === 'assistant') return `${author.name || 'Assistant'} (assistant)`;
-  return !author.name || author.name === me ? 'You' : author.name;
+function authorName({ kind, name }, me) {
+  if (kind === 'visitor') return name || 'Visitor';
+  if (kind === 'system') return name ? `${name} (welcome message)` : 'Welcome message';
+  if (kind === 'assistant') return `${name || 'Assistant'} (assistant)`;
+  return name && name === me ? 'You' : name || 'Operator';
 }

@@ -2,6 +2,7 @@
 
 import { createDialogs } from './dialogs.js';
 import { openInbox } from './inbox.js';
+import { createLinks } from './links.js';
 import { createList } from './list.js';
 import { createLogin } from './login.js';
 import { dialogInAddress, leaveDialog } from './route.js';
@@ -20,11 +21,11 @@ let openId = 0;
 const session = createSession(follow);
 const dialogs = createDialogs(render);
 const list = createList(part('list'), part('row-template'));
-const thread = createThread(document, session, {
-  credentialsNeeded: expire,
-  newMessage: (text) => (part('announcement').textContent = `New message: ${text.slice(0, 200)}`),
+const links = createLinks(session, expire);
+const thread = createThread(links, session, (text) => {
+  part('announcement').textContent = `New message: ${text.slice(0, 200)}`;
 });
-const login = createLogin(part('login'), session.begin);
+const login = createLogin(part('login'), begin);
 
 part('logout').addEventListener('click', logOut);
 part('site').addEventListener('change', render);
@@ -38,6 +39,11 @@ document.addEventListener('keydown', (event) => {
 });
 follow();
 
+function begin(answer) {
+  if (session.isOther(answer.token)) forget();
+  session.begin(answer);
+}
+
 // The session has changed.
 function follow() {
   inbox?.close();
@@ -45,13 +51,14 @@ function follow() {
   if (!session.token) return login.ask();
   part('console').hidden = false;
   part('operator').textContent = session.name;
-  thread.credential(session.token);
+  links.credential(session.token);
   inbox = openInbox(session.token, dialogs, {
     state: showFeedState,
     more: (hasMore) => (part('more').hidden = !hasMore),
     expired: expire,
   });
   navigate();
+  links.resume();
 }
 
 // Everything stays on the screen, drafts included, until somebody has logged in again.
@@ -61,12 +68,20 @@ function expire() {
 }
 
 function logOut() {
+  const unsent = links.unsent();
+  if (unsent && !confirm(`Not sent yet: ${unsent}. Log out and discard them?`)) return;
+  forget();
+  part('console').hidden = true;
+  session.end();
+}
+
+// Nothing of an operator may be left for the next one.
+function forget() {
   leaveDialog();
   openId = 0;
   thread.close();
+  links.forget();
   dialogs.replace([]);
-  part('console').hidden = true;
-  session.end();
 }
 
 function navigate() {

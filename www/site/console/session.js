@@ -16,6 +16,8 @@ export function createSession(changed) {
     get name() {
       return current?.name ?? '';
     },
+    /** Whether a token is of another operator than the one of this session. */
+    isOther: (token) => Boolean(current) && claims(token).sub !== claims(current.token).sub,
     begin({ token, name }) {
       current = { token, name };
       sessionStorage.setItem(KEY, JSON.stringify(current));

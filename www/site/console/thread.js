@@ -2,7 +2,6 @@
 
 import { paintAvatar } from './avatar.js';
 import { createComposer } from './composer.js';
-import { openLink } from './link.js';
 import { createLog } from './log.js';
 import { createScroll } from './scroll.js';
 
@@ -10,7 +9,7 @@ const LINKS = {
   idle: 'Connecting',
   connecting: 'Connecting',
   online: 'Online',
-  online_sse: 'Online (limited)',
+  'online-sse': 'Online (limited)',
   reconnecting: 'Reconnecting',
   offline: 'Offline',
   stopped: 'Closed',
@@ -22,8 +21,8 @@ const BANNERS = {
   refused: 'This dialog is not available.',
 };
 
-/** Makes the pane of a dialog; `on` has `credentialsNeeded()` and `newMessage(text)`. */
-export function createThread(document, session, on) {
+/** Makes the pane of a dialog; `arrived(text)` is called for each new message of the visitor. */
+export function createThread(links, session, arrived) {
   const part = (id) => document.getElementById(id);
   let open;
 
@@ -57,16 +56,9 @@ export function createThread(document, session, on) {
     header();
     composer.focus();
     try {
-      const link = await openLink({
-        dialogId,
-        token: session.token,
-        changed: (view) => open === mine && render(view),
-        credentialsNeeded: () => open === mine && on.credentialsNeeded(),
-      });
-      if (open !== mine) return link.close();
+      const link = await links.open(dialogId, (view) => open === mine && render(view));
+      if (open !== mine) return;
       mine.link = link;
-      link.panel(true);
-      render(link.view());
       composer.ready(link.view().draft);
     } catch (error) {
       console.error('[Rejoin] The console cannot open its link:', error);
@@ -98,10 +90,10 @@ export function createThread(document, session, on) {
 
   function news({ items, link }) {
     const last = items.at(-1);
-    const isNew = open.newest !== undefined && last?.key !== open.newest && last?.from === 'other';
+    const isNew = open.newest !== undefined && last && last.key !== open.newest && !last.own;
     if (isNew) {
       scroll.hint();
-      on.newMessage(last.text);
+      arrived(last.text);
     }
     if (last) open.newest = last.key;
     if (link.startsWith('online')) {
@@ -117,7 +109,7 @@ export function createThread(document, session, on) {
   }
 
   function close() {
-    open?.link?.close();
+    if (open) links.leave(open.dialogId);
     open = undefined;
     log.clear();
     scroll.toEnd();
@@ -126,11 +118,5 @@ export function createThread(document, session, on) {
     part('dialog-none').hidden = false;
   }
 
-  return {
-    show,
-    close,
-    header: (dialog) => open && header(dialog),
-    /** A fresh token for the open link. */
-    credential: (token) => open?.link?.credential(token),
-  };
+  return { show, close, header: (dialog) => open && header(dialog) };
 }

@@ -1,0 +1,93 @@
+// The links that are open: the one on the screen, and those that still have something to send.
+// Each is the same WebAssembly client as the visitor's, without its user interface.
+
+import init, { connect } from '__REJOIN_LINK__';
+
+const STORED = /^rejoin:d(\d+):(o:)?/;
+const UNSETTLED = new Set(['sending', 'unconfirmed', 'unsaved']);
+
+/** Makes the set of links, with none open; `credentialsNeeded()` is called when a token is not taken any more. */
+export function createLinks(session, credentialsNeeded) {
+  const entries = new Map();
+  let loading;
+
+  async function load() {
+    loading ??= init({ module_or_path: '__REJOIN_LINK_WASM__' });
+    try {
+      await loading;
+    } catch (error) {
+      loading = undefined; // The next dialog tries again.
+      throw error;
+    }
+  }
+
+  function start(dialogId, entry) {
+    const options = { baseUrl: location.origin, side: 'operator', dialogId, token: session.token };
+    const link = connect(options, (view) => changed(dialogId, entry, view));
+    link.on('credentials', credentialsNeeded);
+    return link;
+  }
+
+  function changed(dialogId, entry, view) {
+    entry.unsent = view.items.filter(({ delivery }) => UNSETTLED.has(delivery)).length;
+    if (entry.show) entry.show(view);
+    else settle(dialogId, entry);
+  }
+
+  // A link that nobody looks at lives until everything is sent.
+  function settle(dialogId, entry) {
+    if (entry.show || entry.unsent || entries.get(dialogId) !== entry) return;
+    entries.delete(dialogId);
+    // Not from within its own call.
+    queueMicrotask(() => entry.link?.close());
+  }
+
+  async function open(dialogId, show) {
+    const entry = entries.get(dialogId) ?? { unsent: 0 };
+    entries.set(dialogId, entry);
+    entry.show = show;
+    try {
+      await load();
+    } catch (error) {
+      entries.delete(dialogId);
+      throw error;
+    }
+    if (entry.show !== show || entries.get(dialogId) !== entry) return undefined;
+    entry.link ??= start(dialogId, entry);
+    if (show) entry.link.panel(true);
+    changed(dialogId, entry, entry.link.view());
+    return entry.link;
+  }
+
+  return {
+    /** Opens a dialog's link; `show(view)` is called with its first view and after each change. */
+    open,
+    /** Nobody looks at this dialog any more. */
+    leave(dialogId) {
+      const entry = entries.get(dialogId);
+      if (!entry) return;
+      entry.show = undefined;
+      entry.link?.panel(false);
+      settle(dialogId, entry);
+    },
+    /** Opens what a reload has left unsent. */
+    resume() {
+      for (const key of Object.keys(sessionStorage)) {
+        const [, dialogId, unsent] = STORED.exec(key) ?? [];
+        if (unsent && !entries.has(Number(dialogId))) open(Number(dialogId)).catch(() => {});
+      }
+    },
+    /** Messages that are not known to be stored, in all dialogs. */
+    unsent: () => [...entries.values()].reduce((sum, entry) => sum + entry.unsent, 0),
+    /** A fresh token. */
+    credential(token) {
+      for (const { link } of entries.values()) link?.credential(token);
+    },
+    /** Closes all, and forgets drafts and unsent messages: the next operator must not send them. */
+    forget() {
+      for (const { link } of entries.values()) link?.close();
+      entries.clear();
+      for (const key of Object.keys(sessionStorage)) if (STORED.test(key)) sessionStorage.removeItem(key);
+    },
+  };
+}

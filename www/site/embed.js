@@ -1,0 +1,84 @@
+// The page inside the iframe: the same widget, filling the frame. With `#loader` a launcher stands outside and talks to us
+// through a port; without it the frame is all there is, and open from the start.
+import init, { command, mount, wake } from '__REJOIN_CLIENT__';
+
+const query = new URLSearchParams(location.search);
+const assistant = query.get('assistant_id') ?? '';
+const parentOrigin = query.get('parent_origin') ?? '';
+const framed = location.hash === '#loader';
+
+/** Resolves with the loader's port and its options. Only the window around us can give them, and only from the origin that it named. */
+const greeted = framed
+  ? new Promise((resolve) => {
+      addEventListener('message', function greet(event) {
+        if (event.source !== parent || event.origin !== parentOrigin || !event.ports[0]) return;
+        removeEventListener('message', greet);
+        resolve({ port: event.ports[0], options: event.data });
+      });
+    })
+  : { options: {} };
+
+const wasm = fetch('__REJOIN_WASM__');
+const [{ port, options }] = await Promise.all([greeted, init({ module_or_path: wasm })]);
+
+const host = document.createElement('div');
+host.dataset.theme = options.theme ?? 'auto';
+const root = host.attachShadow({ mode: 'open' });
+const style = (css) => {
+  const sheet = new CSSStyleSheet();
+  sheet.replaceSync(css);
+  root.adoptedStyleSheets = [...root.adoptedStyleSheets, sheet];
+};
+style(
+  ':host{all:initial;display:block;--a:#3457d5;--o:#fff;color-scheme:light dark}' +
+    ':host([data-theme=light]){color-scheme:light}:host([data-theme=dark]){color-scheme:dark}',
+);
+document.body.append(host);
+
+let store = null;
+try {
+  if (options.storage !== 'none') store = options.storage === 'session' ? sessionStorage : localStorage;
+} catch {
+  console.error('[rejoin] storage_blocked: this browser keeps nothing for frames, so a dialog ends with its page.');
+}
+
+let stopped = false;
+function guarded(call) {
+  if (stopped) return undefined;
+  try {
+    return call();
+  } catch (error) {
+    stopped = true;
+    host.remove();
+    console.error('[rejoin] the widget has stopped: ' + error);
+    port?.postMessage(['close']);
+    return undefined;
+  }
+}
+
+guarded(() =>
+  mount({
+    root,
+    style,
+    base: location.origin,
+    site: '',
+    assistant,
+    parent: encodeURIComponent(parentOrigin),
+    ticket: document.querySelector('meta[name=rejoin-ticket]')?.content ?? '',
+    store,
+    color: options.color,
+    closable: framed,
+    inline: true,
+    touch: matchMedia('(pointer: coarse)').matches,
+    emit: (name, value) => port?.postMessage([name, value]),
+    wake: (...call) => guarded(() => wake(...call)),
+  }),
+);
+if (port) {
+  port.onmessage = ({ data: [name, value] }) => {
+    if (name === 'theme') host.dataset.theme = value;
+    else guarded(() => command(name, value));
+  };
+} else {
+  guarded(() => command('open'));
+}
