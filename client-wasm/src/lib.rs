@@ -1,1 +1,25 @@
-//! (skeleton)
+//! The Rejoin client in a browser.
+//!
+//! Two modules are built from this crate. With the feature `widget` it is what a visitor's page loads: the loader fetches it
+//! when the visitor first reaches for the launcher, calls `mount` and `command`, and from then on the browser calls `wake`
+//! whenever something happens. With the feature `headless` it is the link alone: `connect` gives an operator's console, or a
+//! page with an interface of its own, the same client without a panel.
+//!
+//! The life of a call: the browser calls `wake`, the driver turns it into an input for `client-core`, carries out what that
+//! asks for, lets go of every borrow, and then shows the view and calls the page's own functions. This crate decides nothing
+//! about links, retries, order or what is shown: it is the only one that knows the browser, and it knows nothing else.
+
+mod browser;
+#[cfg(feature = "widget")]
+mod dom;
+mod driver;
+#[cfg(feature = "headless")]
+pub mod headless;
+mod page;
+mod random;
+mod storage;
+mod transport;
+mod wake;
+#[cfg(feature = "widget")]
+pub mod widget;
+mod words;

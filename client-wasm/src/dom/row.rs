@@ -1,0 +1,165 @@
+//! One message on the screen.
+
+use client_core::{Delivery, From, Item};
+use protocol::AuthorKind;
+
+use super::clock::{self, Calendar};
+use super::links::{Piece, pieces};
+use super::node::{Node, create_text, element};
+use super::texts::Texts;
+use crate::browser::set_text;
+use crate::words;
+
+/// A message and the elements that show it.
+pub(crate) struct Row {
+    pub(crate) node: Node,
+    day: Node,
+    author: Node,
+    bubble: Node,
+    state: Node,
+    item: Item,
+    standing: Standing,
+}
+
+/// How a message stands among its neighbours.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Standing {
+    /// It begins a group of one author.
+    pub(crate) first: bool,
+    /// It ends one.
+    pub(crate) last: bool,
+    /// It begins a day.
+    pub(crate) new_day: bool,
+}
+
+/// Messages of one author within this time stand together.
+const GROUP_MS: u64 = 300_000;
+
+impl Standing {
+    /// Looks at the neighbours.
+    pub(crate) fn of(before: Option<&Item>, item: &Item, after: Option<&Item>, calendar: Calendar) -> Self {
+        Self {
+            first: !before.is_some_and(|before| together(before, item, calendar)),
+            last: !after.is_some_and(|after| together(item, after, calendar)),
+            new_day: item.at > 0 && before.is_none_or(|before| calendar.day(before.at) != calendar.day(item.at)),
+        }
+    }
+}
+
+/// Returns whether two neighbours are of one author and of one moment.
+fn together(before: &Item, item: &Item, calendar: Calendar) -> bool {
+    before.from == item.from
+        && before.author == item.author
+        && item.at.saturating_sub(before.at) < GROUP_MS
+        && calendar.day(before.at) == calendar.day(item.at)
+}
+
+impl Row {
+    /// Makes a row for an item.
+    pub(crate) fn new(item: &Item, standing: Standing, calendar: Calendar, texts: &Texts) -> Self {
+        let node = element("div", "");
+        let day = node.child("div", "d");
+        let author = node.child("div", "n");
+        let bubble = node.child("div", "t");
+        bubble.attribute("dir", "auto");
+        let state = node.child("div", "s");
+        let row = Self { node, day, author, bubble, state, item: item.clone(), standing };
+        fill(&row.bubble, &item.text);
+        row.show(calendar, texts);
+        row
+    }
+
+    /// Returns the id of the message.
+    pub(crate) fn key(&self) -> &str {
+        &self.item.key
+    }
+
+    /// Shows what has changed of an item.
+    pub(crate) fn update(&mut self, item: &Item, standing: Standing, calendar: Calendar, texts: &Texts) {
+        if *item == self.item && standing == self.standing {
+            return;
+        }
+        if item.text != self.item.text {
+            fill(&self.bubble, &item.text);
+        }
+        self.item = item.clone();
+        self.standing = standing;
+        self.show(calendar, texts);
+    }
+
+    fn show(&self, calendar: Calendar, texts: &Texts) {
+        let (item, standing) = (&self.item, self.standing);
+        let own = item.from == From::Own;
+        set_text(
+            &self.node,
+            "className",
+            match (own, standing.first) {
+                (true, true) => "m o f",
+                (true, false) => "m o",
+                (false, true) => "m f",
+                (false, false) => "m",
+            },
+        );
+        self.day.put(&if standing.new_day { calendar.day_name(item.at, texts) } else { String::new() });
+        self.author.put(if own { texts.you } else { name(item, texts) });
+        self.state.put(&state(item, standing.last, texts));
+        if item.delivery == Delivery::Expired {
+            let retry = self.state.child("button", "");
+            retry.attribute("data-retry", &item.key);
+            retry.put(texts.retry);
+        }
+        if own {
+            self.node.attribute("data-state", words::delivery(item.delivery));
+        }
+    }
+}
+
+fn fill(bubble: &Node, text: &str) {
+    bubble.put("");
+    for piece in pieces(text) {
+        match piece {
+            Piece::Text(text) => bubble.append(&create_text(text)),
+            Piece::Link(address) => {
+                let link = bubble.child("a", "");
+                link.attribute("href", address);
+                link.attribute("target", "_blank");
+                link.attribute("rel", "noopener noreferrer nofollow");
+                link.put(address);
+            }
+        }
+    }
+}
+
+fn name<'a>(item: &'a Item, texts: &Texts) -> &'a str {
+    if !item.author.name.is_empty() {
+        return &item.author.name;
+    }
+    match item.author.kind {
+        AuthorKind::Assistant => texts.assistant,
+        AuthorKind::Visitor | AuthorKind::Operator | AuthorKind::System => texts.team,
+    }
+}
+
+/// Returns the line below a message: the time of the last one of a group, and how far an own one has come.
+fn state(item: &Item, last: bool, texts: &Texts) -> String {
+    let own = item.from == From::Own;
+    let settled = matches!(item.delivery, Delivery::Sent | Delivery::Delivered | Delivery::Read | Delivery::Sending);
+    if !last && (!own || settled) || item.at == 0 {
+        return String::new();
+    }
+    let mut line = clock::time(item.at, texts);
+    if own {
+        line.push_str(" · ");
+        line.push_str(match item.delivery {
+            Delivery::Sending => texts.sending,
+            Delivery::Unconfirmed => texts.unconfirmed,
+            Delivery::Unsaved => texts.unsaved,
+            Delivery::Sent => texts.sent,
+            Delivery::Delivered => texts.delivered,
+            Delivery::Read => texts.read,
+            Delivery::Expired => texts.expired,
+            Delivery::Refused => texts.refused,
+        });
+    }
+    line
+}

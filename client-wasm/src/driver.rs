@@ -1,0 +1,314 @@
+//! Carries inputs into one client and its outputs out.
+//!
+//! A callback only pushes an input and calls [`Shell::run`], which returns at once when it is running already. It drains the
+//! client, carries out what it asks for, lets go of every borrow, and only then shows the view and calls the page's own
+//! functions: whatever they do comes back as one more input.
+
+use core::cell::{Cell, RefCell};
+use core::mem::take;
+
+use client_core::{
+    Authorization, Call, Client, Config, End, Event, Input, Instant, LinkId, Now, Output, Transport, View,
+};
+use wasm_bindgen::JsValue;
+
+use crate::browser::{Function, clear_timeout, mono_ms, set_timeout, text, wall_ms};
+use crate::page;
+use crate::storage::Storage;
+use crate::transport::{Chunk, Origin, Outlive, Request, Socket, Stream};
+use crate::wake::{Listener, Wake, Waker};
+
+/// Who sees what a client does.
+pub(crate) trait Face {
+    /// Shows what has changed; `last` is what is on the screen.
+    fn show(&self, view: &View, last: &View);
+    /// Passes on what happened.
+    fn tell(&self, event: &Event);
+    /// Takes a [`Wake::Face`], and returns what it means for the client.
+    fn wake(&self, id: u32, value: &JsValue) -> Vec<Input>;
+}
+
+/// One client in one page.
+pub(crate) struct Shell<F: Face> {
+    waker: Waker,
+    base: String,
+    storage: Storage,
+    face: F,
+    client: RefCell<Client>,
+    credential: RefCell<String>,
+    queue: RefCell<Vec<Input>>,
+    running: Cell<bool>,
+    view: RefCell<View>,
+    sockets: RefCell<Vec<Socket>>,
+    streams: RefCell<Vec<Stream>>,
+    requests: RefCell<Vec<Request>>,
+    timer: RefCell<Timer>,
+    outlive: Cell<Outlive>,
+    _listeners: Vec<Listener>,
+}
+
+/// What a shell is made of.
+pub(crate) struct Parts<F> {
+    pub(crate) waker: Waker,
+    /// The server's base address, without a slash at its end.
+    pub(crate) base: String,
+    pub(crate) storage: Storage,
+    pub(crate) window: JsValue,
+    pub(crate) config: Config,
+    pub(crate) restored: Vec<(String, String)>,
+    pub(crate) face: F,
+}
+
+impl<F: Face> Shell<F> {
+    /// Makes a shell that has not asked for anything yet.
+    pub(crate) fn new(parts: Parts<F>) -> Self {
+        let Parts { waker, base, storage, window, config, restored, face } = parts;
+        let mut queue = vec![Input::Restored(restored)];
+        if text(&crate::browser::get(&window, "document"), "visibilityState") == "hidden" {
+            queue.push(Input::Page(client_core::Page::Hidden));
+        }
+        Self {
+            credential: RefCell::new(config.credential.expose().to_owned()),
+            client: RefCell::new(Client::new(config, crate::random::seed())),
+            timer: RefCell::new(Timer { due: None, handle: 0.0, callback: waker.of(Wake::Timer, 0) }),
+            _listeners: page::listen(&waker, &window),
+            queue: RefCell::new(queue),
+            waker,
+            base,
+            storage,
+            face,
+            running: Cell::new(false),
+            view: RefCell::default(),
+            sockets: RefCell::default(),
+            streams: RefCell::default(),
+            requests: RefCell::default(),
+            outlive: Cell::new(Outlive::No),
+        }
+    }
+
+    /// Returns the number that the page's callbacks carry.
+    pub(crate) fn number(&self) -> u32 {
+        self.waker.shell()
+    }
+
+    /// Returns whom it is shown to.
+    pub(crate) fn face(&self) -> &F {
+        &self.face
+    }
+
+    /// Returns what is on the screen.
+    pub(crate) fn view(&self) -> View {
+        self.view.borrow().clone()
+    }
+
+    /// Takes an input from outside.
+    pub(crate) fn push(&self, input: Input) {
+        self.queue.borrow_mut().push(input);
+        self.run();
+    }
+
+    /// Takes a call of the browser.
+    pub(crate) fn wake(&self, wake: Wake, id: u32, value: &JsValue) {
+        let inputs = self.read(wake, id, value);
+        self.queue.borrow_mut().extend(inputs);
+        self.run();
+    }
+
+    fn run(&self) {
+        if self.running.replace(true) {
+            return;
+        }
+        loop {
+            let inputs = take(&mut *self.queue.borrow_mut());
+            if inputs.is_empty() {
+                break;
+            }
+            let mut events = Vec::new();
+            for input in inputs {
+                self.handle(input, &mut events);
+            }
+            self.set_timer();
+            let view = self.client.borrow().view();
+            let last = self.view.replace(view.clone());
+            if view != last {
+                self.face.show(&view, &last);
+            }
+            for event in events {
+                self.face.tell(&event);
+            }
+        }
+        self.running.set(false);
+    }
+
+    fn handle(&self, input: Input, events: &mut Vec<Event>) {
+        if let Input::Credential(secret) = &input {
+            self.credential.replace(secret.expose().to_owned());
+        }
+        self.client.borrow_mut().handle(now(), input);
+        loop {
+            let output = self.client.borrow_mut().poll_output();
+            match output {
+                Some(Output::Event(event)) => events.push(event),
+                Some(output) => self.perform(output),
+                None => break,
+            }
+        }
+    }
+
+    fn perform(&self, output: Output) {
+        match output {
+            Output::Save { name, value } => {
+                if !self.storage.save(&name, &value) {
+                    self.queue.borrow_mut().push(Input::SaveFailed { name });
+                }
+            }
+            Output::Remove { name } => self.storage.remove(&name),
+            Output::Open { link, transport, path } => self.open(link, transport, &path),
+            Output::Drop { link } => {
+                self.sockets.borrow_mut().retain(|socket| socket.link != link);
+                self.streams.borrow_mut().retain(|stream| stream.link != link);
+            }
+            Output::Transmit { link, text } => {
+                if let Some(socket) = self.sockets.borrow().iter().find(|socket| socket.link == link) {
+                    socket.send(&text);
+                }
+            }
+            Output::Request { request, call: Call { path, body, auth } } => {
+                let credential = self.credential.borrow();
+                let bearer = if auth == Authorization::Bearer { credential.as_str() } else { "" };
+                let origin = Origin { base: &self.base, bearer };
+                let outlive = self.outlive.get();
+                match Request::send(request, &origin, &path, body.as_deref(), outlive, &self.waker) {
+                    Some(sent) => self.requests.borrow_mut().push(sent),
+                    None => self.queue.borrow_mut().push(Input::Unanswered { request }),
+                }
+            }
+            Output::Abort { request } => self.requests.borrow_mut().retain(|sent| sent.id != request),
+            Output::Event(_) => {}
+        }
+    }
+
+    fn open(&self, link: LinkId, transport: Transport, path: &str) {
+        let opened = match transport {
+            Transport::WebSocket => {
+                Socket::open(link, &self.base, path, &self.waker).map(|socket| self.sockets.borrow_mut().push(socket))
+            }
+            Transport::Sse => {
+                let credential = self.credential.borrow();
+                let origin = Origin { base: &self.base, bearer: &credential };
+                Stream::open(link, &origin, path, &self.waker).map(|stream| self.streams.borrow_mut().push(stream))
+            }
+        };
+        if opened.is_none() {
+            self.queue.borrow_mut().push(Input::Closed { link, end: End::Broken });
+        }
+    }
+
+    fn set_timer(&self) {
+        let due = self.client.borrow().poll_timeout().map(|(due, _)| due);
+        self.timer.borrow_mut().set(due);
+    }
+
+    /// Reads what happened. What a dead link or request still tells finds nobody here.
+    fn read(&self, wake: Wake, id: u32, value: &JsValue) -> Vec<Input> {
+        let link = LinkId(id);
+        match wake {
+            Wake::Timer => {
+                self.timer.borrow_mut().due = None;
+                vec![Input::Timeout]
+            }
+            Wake::Page => {
+                let page = page::read(id, value);
+                if let Some(page) = page {
+                    let frozen = page == client_core::Page::Frozen;
+                    self.outlive.set(if frozen { Outlive::Page } else { Outlive::No });
+                }
+                page.map(Input::Page).into_iter().collect()
+            }
+            Wake::SocketOpen => vec![Input::Opened { link }],
+            Wake::SocketText => vec![Input::Received { link, text: Socket::text_of(value) }],
+            Wake::SocketClosed => {
+                self.sockets.borrow_mut().retain(|socket| socket.link != link);
+                vec![Input::Closed { link, end: Socket::end_of(value) }]
+            }
+            Wake::StreamHead | Wake::StreamChunk | Wake::StreamRefused | Wake::StreamFailed => {
+                self.stream(wake, link, value)
+            }
+            Wake::AnswerHead | Wake::AnswerBody | Wake::AnswerFailed => self.answer(wake, id, value),
+            Wake::Face => self.face.wake(id, value),
+        }
+    }
+
+    fn stream(&self, wake: Wake, link: LinkId, value: &JsValue) -> Vec<Input> {
+        let mut streams = self.streams.borrow_mut();
+        let Some(at) = streams.iter().position(|stream| stream.link == link) else { return Vec::new() };
+        let Some(stream) = streams.get_mut(at) else { return Vec::new() };
+        let end = if wake == Wake::StreamHead {
+            if stream.head(value, &self.waker) {
+                return vec![Input::Opened { link }];
+            }
+            return Vec::new();
+        } else if wake == Wake::StreamChunk {
+            match stream.chunk(value, &self.waker) {
+                Chunk::Events(events) => {
+                    return events.into_iter().map(|text| Input::Received { link, text }).collect();
+                }
+                Chunk::End => End::Broken,
+            }
+        } else if wake == Wake::StreamRefused {
+            stream.refused(value)
+        } else {
+            End::Broken
+        };
+        streams.swap_remove(at);
+        vec![Input::Closed { link, end }]
+    }
+
+    fn answer(&self, wake: Wake, id: u32, value: &JsValue) -> Vec<Input> {
+        let mut requests = self.requests.borrow_mut();
+        let Some(at) = requests.iter().position(|request| request.id.0 == id) else { return Vec::new() };
+        if wake == Wake::AnswerHead {
+            if let Some(request) = requests.get_mut(at) {
+                request.head(value, &self.waker);
+            }
+            return Vec::new();
+        }
+        let request = requests.swap_remove(at);
+        vec![if wake == Wake::AnswerBody { request.answer(value) } else { Input::Unanswered { request: request.id } }]
+    }
+}
+
+/// The one timer of a shell; it ends with it.
+struct Timer {
+    due: Option<Instant>,
+    handle: f64,
+    callback: Function,
+}
+
+/// A browser takes 2³¹ − 1 ms at most; a timer that comes too early does no harm.
+const TIMER_MAX_MS: u64 = 1 << 30;
+
+impl Timer {
+    fn set(&mut self, due: Option<Instant>) {
+        if due == self.due {
+            return;
+        }
+        clear_timeout(self.handle);
+        self.due = due;
+        if let Some(due) = due {
+            let ms = due.since(now().mono).min(TIMER_MAX_MS);
+            self.handle = set_timeout(&self.callback, ms as f64);
+        }
+    }
+}
+
+impl Drop for Timer {
+    fn drop(&mut self) {
+        clear_timeout(self.handle);
+    }
+}
+
+/// Returns what both clocks show.
+pub(crate) fn now() -> Now {
+    Now { mono: Instant::from_millis(mono_ms() as u64), wall: wall_ms() as u64 }
+}

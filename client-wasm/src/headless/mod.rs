@@ -1,0 +1,181 @@
+//! The link without a user interface: for an operator's console, and for pages with an interface of their own.
+//!
+//! `connect(options, onChange)` gives a [`Link`]. Bytes matter less here than in the widget, so options and views cross the
+//! border through serde.
+
+mod options;
+mod picture;
+
+use core::cell::{Cell, RefCell};
+use std::rc::Rc;
+
+use client_core::{Event, Input, Panel, View};
+use protocol::Secret;
+use wasm_bindgen::prelude::*;
+
+use crate::browser::{Function, get_guarded, object, set_number, set_text, window};
+use crate::driver::{Face, Parts, Shell};
+use crate::storage::Storage;
+use crate::wake::{Wake, Waker};
+use options::{Keep, Options};
+
+thread_local! {
+    static SHELLS: RefCell<Vec<Rc<Shell<Listeners>>>> = const { RefCell::new(Vec::new()) };
+    static LAST: Cell<u32> = const { Cell::new(0) };
+    static ENTRY: Closure<dyn Fn(u32, u32, u32, JsValue)> = Closure::new(wake);
+}
+
+fn wake(shell: u32, wake: u32, id: u32, value: JsValue) {
+    let Some(wake) = Wake::from_number(wake) else { return };
+    let found = SHELLS.with_borrow(|shells| shells.iter().find(|known| known.number() == shell).cloned());
+    if let Some(found) = found {
+        found.wake(wake, id, &value);
+    }
+}
+
+/// Opens a link and keeps it open.
+///
+/// # Errors
+/// An option is missing or of another shape; the error says which.
+#[wasm_bindgen]
+pub fn connect(options: JsValue, #[wasm_bindgen(js_name = onChange)] on_change: JsValue) -> Result<Link, JsError> {
+    let options: Options = serde_wasm_bindgen::from_value(options)?;
+    let window = window();
+    let store = match options.keep() {
+        Keep::Local => get_guarded(&window, "localStorage").ok(),
+        Keep::Session => get_guarded(&window, "sessionStorage").ok(),
+        Keep::Nothing => None,
+    };
+    let storage = Storage::new(store.filter(JsValue::is_object).map(JsCast::unchecked_into), options.prefix());
+    let restored = storage.load();
+    let kept = restored.iter().find(|(name, _)| name == "key").map(|(_, key)| key.clone());
+    let config = options.config(kept.unwrap_or_else(crate::random::visitor_key))?;
+    let number = LAST.get() + 1;
+    LAST.set(number);
+    let waker = Waker::new(number, ENTRY.with(|entry| entry.as_ref().clone()).unchecked_into());
+    let face = Listeners { on_change: on_change.unchecked_into(), listeners: RefCell::default() };
+    let base = options.base();
+    let shell = Rc::new(Shell::new(Parts { waker, base, storage, window, config, restored, face }));
+    SHELLS.with_borrow_mut(|shells| shells.push(shell.clone()));
+    shell.push(Input::Start);
+    Ok(Link { shell })
+}
+
+/// One dialog's link.
+#[wasm_bindgen]
+pub struct Link {
+    shell: Rc<Shell<Listeners>>,
+}
+
+#[wasm_bindgen]
+impl Link {
+    /// Returns all that a person sees, as a plain object.
+    ///
+    /// # Errors
+    /// Never; the signature is serde's.
+    pub fn view(&self) -> Result<JsValue, JsError> {
+        picture::of(&self.shell.view())
+    }
+
+    /// Sends a message.
+    pub fn send(&self, text: String) {
+        self.shell.push(Input::Send { text });
+    }
+
+    /// Sends a message again that was given up.
+    pub fn retry(&self, id: String) {
+        self.shell.push(Input::Retry { id });
+    }
+
+    /// Tells what is written and not sent yet.
+    pub fn draft(&self, text: String) {
+        self.shell.push(Input::Draft { text });
+    }
+
+    /// Tells whether the conversation is on the screen.
+    pub fn panel(&self, open: bool) {
+        self.shell.push(Input::Panel(if open { Panel::Open } else { Panel::Closed }));
+    }
+
+    /// Asks for older messages.
+    pub fn older(&self) {
+        self.shell.push(Input::Older);
+    }
+
+    /// Reconnects at once.
+    #[wasm_bindgen(js_name = tryNow)]
+    pub fn try_now(&self) {
+        self.shell.push(Input::TryNow);
+    }
+
+    /// Gives new credentials, after the event `credentials` or before.
+    pub fn credential(&self, token: String) {
+        self.shell.push(Input::Credential(Secret::new(token)));
+    }
+
+    /// Calls back on `message`, `loaded`, `credentials` and `refused`.
+    pub fn on(&self, event: String, callback: JsValue) {
+        self.shell.face().listeners.borrow_mut().push((event, callback.unchecked_into()));
+    }
+
+    /// Ends the link; an intentional end does not reconnect.
+    pub fn close(&self) {
+        self.shell.push(Input::Stop);
+        let number = self.shell.number();
+        SHELLS.with_borrow_mut(|shells| shells.retain(|shell| shell.number() != number));
+    }
+}
+
+/// The page's own functions.
+struct Listeners {
+    on_change: Function,
+    listeners: RefCell<Vec<(String, Function)>>,
+}
+
+impl Listeners {
+    fn emit(&self, name: &str, value: &JsValue) {
+        // A callback may call `on`: nothing is borrowed while it runs.
+        let listeners: Vec<Function> = self
+            .listeners
+            .borrow()
+            .iter()
+            .filter(|(event, _)| event == name)
+            .map(|(_, callback)| AsRef::<JsValue>::as_ref(callback).clone().unchecked_into())
+            .collect();
+        for listener in listeners {
+            let _ = listener.call_guarded(&JsValue::UNDEFINED, value);
+        }
+    }
+}
+
+impl Face for Listeners {
+    fn show(&self, view: &View, _last: &View) {
+        if let Ok(picture) = picture::of(view) {
+            let _ = self.on_change.call_guarded(&JsValue::UNDEFINED, &picture);
+        }
+    }
+
+    fn tell(&self, event: &Event) {
+        let value = object();
+        match event {
+            Event::Message { seq } => {
+                set_number(&value, "seq", *seq as f64);
+                self.emit("message", &value);
+            }
+            Event::DialogLoaded { dialog_id } => {
+                set_number(&value, "dialogId", *dialog_id as f64);
+                self.emit("loaded", &value);
+            }
+            Event::CredentialsNeeded => self.emit("credentials", &value),
+            Event::Refused { code, reason } => {
+                set_number(&value, "code", f64::from(*code));
+                set_text(&value, "reason", reason);
+                self.emit("refused", &value);
+            }
+        }
+    }
+
+    fn wake(&self, _id: u32, _value: &JsValue) -> Vec<Input> {
+        Vec::new()
+    }
+}

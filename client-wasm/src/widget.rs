@@ -1,0 +1,186 @@
+//! What the loader and the embed page call: one widget for one page.
+//!
+//! `mount(options)` once, then `command(name, value)`. The options are an object of the loader's own making:
+//! - `root`: the shadow root in which the panel is made; `style(css)`: adopts a style sheet there;
+//! - `base`: the server's address without a slash at its end; `site`, or `assistant` with `parent` and `ticket`: who this is;
+//! - `store`: `localStorage`, `sessionStorage`, or null;
+//! - `color`, `touch`, `closable`, `inline`: how the panel looks and behaves;
+//! - `emit(name, value)`: what happened; `wake(shell, what, id, value)`: calls [`wake`] and catches what it throws.
+
+use core::cell::{Cell, RefCell};
+use std::rc::Rc;
+
+use client_core::{Config, Event, Input, Panel as Opened, Side, View};
+use protocol::Secret;
+use wasm_bindgen::prelude::*;
+
+use crate::browser::{Function, get, text, window};
+use crate::dom::{Done, Panel, STYLE};
+use crate::driver::{Face, Parts, Shell};
+use crate::storage::Storage;
+use crate::wake::{Wake, Waker};
+use crate::words;
+
+thread_local! {
+    static WIDGET: RefCell<Option<Rc<Shell<Widget>>>> = const { RefCell::new(None) };
+    static LAST: Cell<u32> = const { Cell::new(0) };
+}
+
+fn widget() -> Option<Rc<Shell<Widget>>> {
+    WIDGET.with_borrow(Clone::clone)
+}
+
+/// Makes the widget, closed; a second call does nothing.
+#[wasm_bindgen]
+pub fn mount(options: JsValue) {
+    if widget().is_some() {
+        return;
+    }
+    let shell = LAST.get() + 1;
+    LAST.set(shell);
+    let waker = Waker::new(shell, get(&options, "wake").unchecked_into());
+    get(&options, "style").unchecked_into::<Function>().call(&JsValue::UNDEFINED, STYLE, &JsValue::UNDEFINED);
+
+    let (site, assistant) = (text(&options, "site"), text(&options, "assistant"));
+    let mut prefix = String::from("rejoin:");
+    if site.is_empty() {
+        prefix.push('a');
+    }
+    prefix.push_str(if site.is_empty() { &assistant } else { &site });
+    prefix.push(':');
+    let store = get(&options, "store");
+    let storage = Storage::new(if store.is_object() { Some(store.unchecked_into()) } else { None }, prefix);
+    let restored = storage.load();
+    let kept = |wanted: &str| restored.iter().find(|(name, _)| name == wanted).map(|(_, value)| value.clone());
+    let key = kept("key").unwrap_or_else(crate::random::visitor_key);
+    let side = if site.is_empty() {
+        Side::Widget {
+            assistant_id: assistant.parse().unwrap_or_default(),
+            parent_origin: text(&options, "parent"),
+            ticket: text(&options, "ticket"),
+        }
+    } else {
+        Side::Site { site_token: site }
+    };
+    let under_way = kept("dialog").is_some();
+    let window = window();
+    let face = Widget {
+        panel: Panel::new(&options, &window, &waker),
+        emit: get(&options, "emit").unchecked_into(),
+        open: Cell::new(false),
+    };
+    let config = Config::new(side, Secret::new(key));
+    let base = text(&options, "base");
+    let shell = Rc::new(Shell::new(Parts { waker, base, storage, window, config, restored, face }));
+    WIDGET.set(Some(shell.clone()));
+    if under_way {
+        shell.push(Input::Start);
+    }
+    shell.face().emit("ready", &JsValue::from_str(env!("CARGO_PKG_VERSION")));
+}
+
+/// Does what the page asks for; see `widget.md` for the names.
+#[wasm_bindgen]
+pub fn command(name: &str, value: JsValue) {
+    let Some(shell) = widget() else { return };
+    let open = shell.face().open.get();
+    match name {
+        "open" => shell.open_panel(),
+        "close" => shell.close_panel(),
+        "toggle" if open => shell.close_panel(),
+        "toggle" => shell.open_panel(),
+        "send" => shell.push(Input::Send { text: value.as_string().unwrap_or_default() }),
+        "compose" => {
+            let input = shell.face().panel.compose(&value.as_string().unwrap_or_default());
+            shell.push(input);
+        }
+        "destroy" => {
+            shell.close_panel();
+            WIDGET.set(None);
+        }
+        _ => {}
+    }
+}
+
+/// Takes a call of the browser; see [`Waker`].
+#[wasm_bindgen]
+pub fn wake(shell: u32, wake: u32, id: u32, value: JsValue) {
+    let Some(wake) = Wake::from_number(wake) else { return };
+    if let Some(widget) = widget().filter(|widget| widget.number() == shell) {
+        widget.wake(wake, id, &value);
+    }
+}
+
+impl Shell<Widget> {
+    fn open_panel(&self) {
+        let face = self.face();
+        if !face.open.replace(true) {
+            face.panel.open();
+            face.emit("open", &JsValue::UNDEFINED);
+            self.push(Input::Start);
+            self.push(Input::Panel(Opened::Open));
+        }
+    }
+
+    fn close_panel(&self) {
+        if self.face().close() {
+            self.push(Input::Panel(Opened::Closed));
+        }
+    }
+}
+
+/// The panel, and the page's own functions.
+struct Widget {
+    panel: Panel,
+    emit: Function,
+    open: Cell<bool>,
+}
+
+impl Widget {
+    fn emit(&self, name: &str, value: &JsValue) {
+        self.emit.call(&JsValue::UNDEFINED, name, value);
+    }
+
+    /// Returns whether there was something to close.
+    fn close(&self) -> bool {
+        let open = self.open.replace(false);
+        if open {
+            // First the page, while the focus is still in the panel: it decides whether to take it back.
+            self.emit("close", &JsValue::UNDEFINED);
+            self.panel.close();
+        }
+        open
+    }
+}
+
+impl Face for Widget {
+    fn show(&self, view: &View, last: &View) {
+        self.panel.show(view, last);
+        if view.unread != last.unread {
+            self.emit("unread", &JsValue::from(view.unread));
+        }
+        if view.link != last.link {
+            self.emit("connection", &JsValue::from_str(words::link(view.link)));
+        }
+        if view.typing != last.typing {
+            self.emit("typing", &JsValue::from_str(&view.typing));
+        }
+    }
+
+    fn tell(&self, event: &Event) {
+        match event {
+            Event::Message { seq } => self.emit("message", &JsValue::from(*seq as f64)),
+            Event::DialogLoaded { dialog_id } => self.emit("dialog", &JsValue::from(*dialog_id as f64)),
+            Event::CredentialsNeeded => self.emit("credentials", &JsValue::UNDEFINED),
+            Event::Refused { code: _, reason } => self.emit("error", &JsValue::from_str(reason)),
+        }
+    }
+
+    fn wake(&self, id: u32, value: &JsValue) -> Vec<Input> {
+        match self.panel.wake(id, value) {
+            Done::Inputs(inputs) => inputs,
+            Done::Close if self.close() => vec![Input::Panel(Opened::Closed)],
+            Done::Close => Vec::new(),
+        }
+    }
+}

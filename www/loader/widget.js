@@ -1,0 +1,193 @@
+// The loader: the launcher, and the queue of commands until the client is there. Everything else is fetched when the visitor
+// reaches for the launcher, or when a dialog is under way. Before that: one request, nothing stored, no cookie, no socket.
+(() => {
+  const { currentScript, documentElement } = document;
+  // An optimiser may have moved the script, or run it from a string: then the tag is found by its attributes.
+  const tag = [currentScript, ...document.querySelectorAll('script[data-site-token],script[data-assistant-id]')].find(
+    (script) => script?.dataset?.siteToken || script?.dataset?.assistantId,
+  );
+  // Loaded twice, or run again by a single-page application: one widget.
+  if (window.rejoin?.here || !tag) return;
+
+  const options = tag.dataset;
+  const { siteToken: site = '', assistantId: assistant = '', mode } = options;
+  const base = (options.baseUrl || new URL(tag.src, location).origin).replace(/\/+$/, '');
+  const frameOnly = mode == 'iframe' || !site;
+  const dialogKey = `rejoin:${site || 'a' + assistant}:dialog`;
+  const state = { unread: 0, state: 'idle' };
+  const listeners = {};
+  const phone = matchMedia('(max-width:480px)');
+  const say = (words) => console.error('[rejoin] ' + words);
+
+  let store = null;
+  try {
+    if (options.storage != 'none') store = options.storage == 'session' ? sessionStorage : localStorage;
+  } catch {
+    say('storage_blocked: this page may not keep data, so a dialog ends with it. Set data-storage="none" to say that this is meant.');
+  }
+
+  // The launcher.
+  const host = document.createElement('div');
+  const root = host.attachShadow({ mode: 'open' });
+  const style = (css) => {
+    const sheet = new CSSStyleSheet();
+    sheet.replaceSync(css);
+    root.adoptedStyleSheets = [...root.adoptedStyleSheets, sheet];
+  };
+  const add = (parent, name, attributes, svg) => {
+    const element = document.createElementNS(`http://www.w3.org/${svg ? '2000/svg' : '1999/xhtml'}`, name);
+    for (const key in attributes) element.setAttribute(key, attributes[key]);
+    parent.append(element);
+    return element;
+  };
+  style(
+    ':host{all:initial;display:block;position:fixed;z-index:2147483000;--a:#3457d5;--o:#fff;color-scheme:light dark}' +
+      ':host([data-theme=light]){color-scheme:light}:host([data-theme=dark]){color-scheme:dark}' +
+      '@media print{:host{display:none}}' +
+      'button,iframe{position:fixed;bottom:calc(var(--y,20px) + env(safe-area-inset-bottom));right:var(--x,20px);border:0}' +
+      ':host([data-position=left]) :is(button,iframe){right:auto;left:var(--x,20px)}' +
+      'button{width:56px;height:56px;padding:16px;border-radius:50%;background:var(--a);color:var(--o);cursor:pointer;' +
+      'box-shadow:0 0 0 1px #0000000f,0 6px 24px #0003;transition:scale .15s}' +
+      'button:hover{scale:1.06}button:active{scale:.96}' +
+      'button:focus-visible{outline:3px solid var(--a);outline-offset:3px}' +
+      'svg{display:block;fill:none;stroke:currentColor;stroke-width:2;stroke-linecap:round;stroke-linejoin:round}' +
+      '[aria-expanded=true] svg:first-child,[aria-expanded=false] svg+svg,[hidden]{display:none!important}' +
+      'b{position:absolute;top:-4px;right:-4px;min-width:22px;box-sizing:border-box;padding:0 6px;border-radius:11px;' +
+      'background:#c8102e;color:#fff;font:600 12px/22px system-ui,sans-serif;box-shadow:0 0 0 2px #fff}' +
+      'iframe{width:min(400px,100vw - 2*var(--x,20px));height:min(680px,100dvh - 108px);margin-bottom:72px;border-radius:20px;' +
+      'box-shadow:0 0 0 1px #8883,0 16px 48px #0004}' +
+      '@media(max-width:480px){iframe{inset:0!important;width:100%;height:100%;margin:0;border-radius:0}' +
+      '[aria-expanded=true]{visibility:hidden}}' +
+      '@media(prefers-reduced-motion){button{transition:none}}@media(forced-colors:active){button{border:1px solid}}',
+  );
+  const button = add(root, 'button', { type: 'button', 'aria-haspopup': 'dialog', 'aria-expanded': false, 'aria-label': 'Open chat' });
+  for (const d of ['M21 11.5a8.4 8.4 0 0 1-12 7.6L3 21l1.9-6A8.4 8.4 0 1 1 21 11.5z', 'M6 9l6 6 6-6'])
+    add(add(button, 'svg', { viewBox: '0 0 24 24', 'aria-hidden': true }, 1), 'path', { d }, 1);
+  const badge = add(button, 'b', { hidden: '' });
+  const [x, y = x] = (options.offset || '').split(/[\s,]+/).map(parseFloat);
+  if (x >= 0) host.style.setProperty('--x', x + 'px'), host.style.setProperty('--y', y + 'px');
+  if (options.color) host.style.setProperty('--a', options.color);
+  host.dataset.theme = options.theme || 'auto';
+  host.dataset.position = options.position || 'right';
+  button.hidden = options.launcher == 'none' || (options.hideOnMobile && options.hideOnMobile != 'false' && phone.matches);
+  // Beside the body: what replaces the body (Turbo, a view transition, a framework that hydrates) leaves the widget alone.
+  documentElement.append(host);
+
+  // The client.
+  let client, loading, opener, watcher;
+  const emit = (name, value) => {
+    if (name == 'unread') {
+      state.unread = value;
+      badge.hidden = !value;
+      badge.textContent = value > 99 ? '99+' : value;
+      button.setAttribute('aria-label', value ? `Open chat, ${value} unread` : 'Open chat');
+    } else if (name == 'connection') state.state = value;
+    else if (name == 'ready') state.version = value;
+    else if (name == 'dialog' && client.frame) store?.setItem(dialogKey, value);
+    else if (name == 'open' || name == 'close') {
+      const open = name == 'open';
+      button.setAttribute('aria-expanded', open);
+      if (client.frame) client.frame.hidden = !open;
+      if (open) {
+        opener = document.activeElement;
+        // The back button of a phone closes the panel.
+        if (phone.matches && window.CloseWatcher) (watcher = new CloseWatcher()).onclose = () => rejoin('close');
+        client.frame?.focus();
+      } else {
+        watcher?.destroy();
+        if (root.activeElement) (opener && opener != host && opener != document.body ? opener : button).focus();
+      }
+    }
+    for (const listener of listeners[name] || []) {
+      try {
+        listener(value);
+      } catch (error) {
+        reportError(error);
+      }
+    }
+  };
+  const guarded = (call) => {
+    try {
+      return call();
+    } catch (error) {
+      say('the widget has stopped: ' + error);
+      destroy();
+    }
+  };
+  const direct = async () => {
+    const wasm = fetch(base + '__REJOIN_WASM__');
+    wasm.catch(() => {});
+    const module = await import(base + '__REJOIN_CLIENT__');
+    await module.default({ module_or_path: wasm });
+    client = { command: (name, value) => guarded(() => module.command(name, value)) };
+    guarded(() =>
+      module.mount({
+        root, style, base, site, assistant, store, emit,
+        color: options.color,
+        closable: true,
+        touch: matchMedia('(pointer:coarse)').matches,
+        wake: (...call) => client && guarded(() => module.wake(...call)),
+      }),
+    );
+  };
+  const framed = () =>
+    new Promise((ready) => {
+      const frame = add(root, 'iframe', { title: 'Chat', hidden: '' });
+      const { port1, port2 } = new MessageChannel();
+      client = { frame, command: (...call) => port1.postMessage(call) };
+      port1.onmessage = ({ data: [name, value] }) => {
+        emit(name, value);
+        if (name == 'ready') ready();
+      };
+      frame.onload = () => frame.contentWindow.postMessage({ ...options }, new URL(base).origin, [port2]);
+      frame.src = `${base}/embed?assistant_id=${assistant}&parent_origin=${encodeURIComponent(location.origin)}#loader`;
+    });
+  const load = () =>
+    (loading ||= (frameOnly ? framed() : direct()).catch((error) => {
+      if (error instanceof WebAssembly.CompileError) {
+        if (mode != 'direct' && assistant) return framed();
+        say("wasm_blocked: add 'wasm-unsafe-eval' to script-src of this page's policy, or use data-assistant-id.");
+      } else {
+        say(`offline: the chat could not be loaded from ${base}. ${error}`);
+        loading = null;
+      }
+    }));
+  document.addEventListener('securitypolicyviolation', ({ blockedURI, effectiveDirective }) => {
+    if (blockedURI.startsWith(base)) say(`csp_blocked: add ${base} to ${effectiveDirective} of this page's policy.`);
+  });
+
+  // The page's side.
+  const destroy = () => {
+    client = 0;
+    host.remove();
+    delete window.rejoin;
+  };
+  const commands = {
+    on(name, listener) {
+      (listeners[name] ||= new Set()).add(listener);
+      if (name == 'ready' && state.version) listener(state.version);
+      return () => listeners[name].delete(listener);
+    },
+    get: (name) => state[name],
+    show: () => (button.hidden = false),
+    hide: () => (button.hidden = true),
+    theme: (theme) => (host.dataset.theme = theme),
+    destroy() {
+      client?.command('destroy');
+      destroy();
+    },
+  };
+  const run = (name, ...values) => {
+    if (commands[name]) return commands[name](...values);
+    load().then(() => client?.command(name, values[0]));
+  };
+  const early = window.rejoin?.q || [];
+  window.rejoin = run;
+  run.here = 1;
+  for (const call of early) run(...call);
+  button.onclick = () => run('toggle');
+  for (const intent of ['pointerenter', 'focus', 'touchstart']) button.addEventListener(intent, load, { once: true, passive: true });
+  document.addEventListener('click', ({ target }) => target.closest?.('[data-rejoin-open]') && run('open'));
+  if (options.open && options.open != 'false') run('open');
+  else if (store?.getItem(dialogKey)) (window.requestIdleCallback || setTimeout)(load);
+})();
