@@ -60,37 +60,9 @@ pub struct ServeConfig {
     #[arg(long, value_name = "URL", env = "REJOIN_SERVER", value_delimiter = ',', value_parser = web_url)]
     pub server: Vec<String>,
 
-    /// What is logged: error, warn, info, debug or trace
-    #[arg(long, value_name = "LEVEL", env = "REJOIN_LOG", default_value = "info")]
-    pub log: LogLevel,
-
-    /// How log entries look
-    #[arg(long, value_name = "FORMAT", env = "REJOIN_LOG_FORMAT", default_value = "plain")]
-    pub log_format: LogFormat,
-}
-
-/// The least important entries that are logged.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum)]
-pub enum LogLevel {
-    /// Something that a person must look at.
-    Error,
-    /// Something that may become an error.
-    Warn,
-    /// What the server does.
-    Info,
-    /// What each connection does.
-    Debug,
-    /// Everything.
-    Trace,
-}
-
-/// How log entries look.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum)]
-pub enum LogFormat {
-    /// For people.
-    Plain,
-    /// One JSON object in a line.
-    Json,
+    /// What is logged: a level, or `target=level` pairs with commas
+    #[arg(long, value_name = "FILTER", env = "REJOIN_LOG", default_value = "info")]
+    pub log: String,
 }
 
 impl ServeConfig {

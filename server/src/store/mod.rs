@@ -16,6 +16,7 @@ use protocol::{AuthorKind, Known, Stored};
 use server_core::access::{DialogFacts, KeyHash, ScopedDialog, Sites};
 use server_core::append::NewMessage;
 use server_core::{Event, Millis, Refusal};
+use tokio::sync::Notify;
 
 pub use error::StoreError;
 pub use site::{Assistant, CannedAnswer, Operator, Site};
@@ -56,8 +57,8 @@ pub struct NewDialog {
 /// A dialog that exists, and what became of the message.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Started {
-    /// The visitor's dialog.
-    pub dialog_id: u64,
+    /// The visitor's dialog; none where there was none and the message was not taken.
+    pub dialog_id: Option<u64>,
     /// What became of the message.
     pub taken: Taken,
 }
@@ -125,6 +126,17 @@ pub struct DialogSummary {
     pub at: Millis,
 }
 
+/// A visitor's message that an assistant has to answer.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Job {
+    /// Its number; [`Store::answer`] takes it.
+    pub id: u64,
+    /// What the visitor wrote.
+    pub question: String,
+    /// Who answers; none where the assistant is gone.
+    pub assistant: Option<Arc<Assistant>>,
+}
+
 /// Which dialogs to list: the latest first.
 #[derive(Clone, Debug)]
 pub struct DialogFilter {
@@ -187,6 +199,16 @@ pub trait Store: Send + Sync + 'static {
 
     /// Returns an operator.
     fn operator(&self, operator_id: u64) -> Answer<Option<Arc<Operator>>>;
+
+    /// Returns the oldest jobs of assistants.
+    fn jobs(&self, limit: u32) -> Answer<Vec<Job>>;
+
+    /// Ends a job: appends the answer as message `re-<seq of the question>`, unless there is none or an operator has
+    /// written in the dialog since `keep_out_since`; the job is gone in the same transaction.
+    fn answer(&self, job_id: u64, text: Option<String>, keep_out_since: Millis) -> Answer<()>;
+
+    /// Is notified after each commit that left new jobs behind.
+    fn job_added(&self) -> Arc<Notify>;
 
     /// Proves that the store can read and write, for `/ready`.
     fn check(&self) -> Answer<()>;

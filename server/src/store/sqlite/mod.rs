@@ -1,1 +1,241 @@
-//! The store in one SQLite file.
+//! The store in one SQLite file: one thread writes, a few read, and whatever waits is committed together.
+
+mod cache;
+mod fault;
+mod lineage;
+mod message_id;
+mod open;
+mod reader;
+mod request;
+mod row;
+mod schema;
+mod transaction;
+mod writer;
+
+use std::fs::File;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::path::Path;
+use std::pin::Pin;
+use std::sync::{Arc, Mutex, PoisonError, mpsc};
+
+use server_core::Millis;
+use server_core::access::{DialogFacts, KeyHash, ScopedDialog};
+use server_core::append::NewMessage;
+use tokio::sync::{Notify, oneshot, watch};
+
+pub use open::{OpenError, make_directory};
+
+use self::lineage::Lineage;
+use self::reader::Readers;
+use self::request::{AnswerTo, Request};
+use self::writer::{Inbox, Load, Writer};
+use super::{
+    Answer, Assistant, DialogFilter, DialogSummary, Job, LogPage, Marks, NewDialog, Operator, Published, Resumed, Site,
+    Started, Store, StoreError, Taken,
+};
+use crate::clock;
+
+/// Connections that read.
+const READERS: usize = 2;
+
+/// Events in one answer, whatever was asked for.
+const MOST_EVENTS: u64 = 500;
+
+/// A database of so many bytes is checked at every start.
+const SMALL_BYTES: u64 = 16 << 20;
+
+/// A database of so many bytes is checked after a server that did not end in order; a larger one would delay the start.
+const CHECKED_BYTES: u64 = 256 << 20;
+
+/// The store in one SQLite file.
+#[derive(Debug)]
+pub struct SqliteStore {
+    epoch: u64,
+    inbox: Inbox,
+    readers: Arc<Readers>,
+    job_added: Arc<Notify>,
+    failed: watch::Receiver<Option<StoreError>>,
+    /// Keeps other servers away; let go of when the store is closed.
+    lock: Arc<Mutex<Option<File>>>,
+}
+
+impl SqliteStore {
+    /// Opens the database of a data directory for a server, and makes it at the first time.
+    ///
+    /// # Errors
+    /// [`OpenError`] says what to do.
+    pub fn open(data: &Path, published: Published) -> Result<Self, OpenError> {
+        Self::open_with_clock(data, published, clock::wall)
+    }
+
+    fn open_with_clock(data: &Path, published: Published, clock: fn() -> Millis) -> Result<Self, OpenError> {
+        make_directory(data)?;
+        let lock = open::lock(data)?;
+        let mut conn = open::open(data)?;
+        let lineage = Lineage::start(data, &mut conn)?;
+        let size = open::size(data);
+        if size <= SMALL_BYTES || (!lineage.ended && size <= CHECKED_BYTES) {
+            open::quick_check(&conn)?;
+        } else if !lineage.ended {
+            tracing::warn!(size, "the last server did not end in order: `rejoin check` reads the whole database");
+        }
+        let readers = Readers::start(&data.join(open::DATABASE), READERS)?;
+        let (requests, received) = mpsc::channel();
+        let (failing, failed) = watch::channel(None);
+        let load = Arc::new(Load::default());
+        let job_added = Arc::new(Notify::new());
+        let epoch = lineage.epoch;
+        let writer = Writer {
+            data: data.to_owned(),
+            conn,
+            lineage,
+            requests: received,
+            load: Arc::clone(&load),
+            published,
+            job_added: Arc::clone(&job_added),
+            failed: failing.clone(),
+            clock,
+        };
+        let run = move || {
+            if catch_unwind(AssertUnwindSafe(|| writer.run())).is_err() {
+                failing.send_replace(Some(StoreError::Io { message: "the writer has panicked".into() }));
+            }
+        };
+        std::thread::Builder::new()
+            .name("store-writer".into())
+            .spawn(run)
+            .map_err(|error| OpenError::Directory { path: data.to_owned(), error })?;
+        let lock = Arc::new(Mutex::new(Some(lock)));
+        Ok(Self { epoch, inbox: Inbox { requests, load }, readers: Arc::new(readers), job_added, failed, lock })
+    }
+
+    fn write<T: Send + 'static>(&self, request: impl FnOnce(AnswerTo<T>) -> Request) -> Answer<T> {
+        let (to, answer) = oneshot::channel();
+        self.inbox.send(request(to));
+        let failed = self.failed.clone();
+        Box::pin(async move {
+            match answer.await {
+                Ok(answer) => answer,
+                // The writer is gone, in order or not.
+                Err(_) => Err(failed.borrow().clone().unwrap_or(StoreError::Closed)),
+            }
+        })
+    }
+}
+
+impl Store for SqliteStore {
+    fn epoch(&self) -> u64 {
+        self.epoch
+    }
+
+    fn append(&self, dialog: ScopedDialog, message: NewMessage) -> Answer<Taken> {
+        self.write(|to| Request::Append { dialog_id: dialog.id(), message, to })
+    }
+
+    fn find_dialog(&self, site_id: u64, assistant_id: Option<u64>, key_hash: KeyHash) -> Answer<Option<u64>> {
+        self.readers.ask(move |conn| row::find_dialog(conn, site_id, assistant_id, &key_hash))
+    }
+
+    fn start_dialog(&self, dialog: NewDialog) -> Answer<Started> {
+        self.write(|to| Request::Start { dialog, to })
+    }
+
+    fn dialog_facts(&self, dialog_id: u64) -> Answer<Option<DialogFacts>> {
+        self.readers.ask(move |conn| row::dialog_facts(conn, dialog_id))
+    }
+
+    fn resume(&self, dialog: ScopedDialog, pending: Vec<String>, client: Option<String>) -> Answer<Resumed> {
+        let epoch = self.epoch;
+        self.readers.ask(move |conn| row::resume(conn, epoch, dialog.id(), &pending, client.as_deref()))
+    }
+
+    fn read(&self, dialog: ScopedDialog, after: u64, limit: u64) -> Answer<LogPage> {
+        self.readers.ask(move |conn| row::read(conn, dialog.id(), after, limit.min(MOST_EVENTS)))
+    }
+
+    fn before(&self, dialog: ScopedDialog, before: u64, limit: u64) -> Answer<LogPage> {
+        self.readers.ask(move |conn| row::before(conn, dialog.id(), before, limit.min(MOST_EVENTS)))
+    }
+
+    fn mark(&self, dialog: ScopedDialog, received: u64, read: u64) -> Answer<Marks> {
+        self.write(|to| Request::Mark { dialog_id: dialog.id(), side: dialog.side(), received, read, to })
+    }
+
+    fn marks(&self, dialog: ScopedDialog) -> Answer<Marks> {
+        self.readers.ask(move |conn| row::marks(conn, dialog.id()))
+    }
+
+    fn dialogs(&self, filter: DialogFilter) -> Answer<Vec<DialogSummary>> {
+        self.readers.ask(move |conn| row::dialogs(conn, &filter))
+    }
+
+    fn site_by_token(&self, token: &str) -> Answer<Option<Arc<Site>>> {
+        let token = token.to_owned();
+        self.readers.ask(move |conn| row::site_by_token(conn, &token))
+    }
+
+    fn site(&self, site_id: u64) -> Answer<Option<Arc<Site>>> {
+        self.readers.ask(move |conn| row::site_by_id(conn, site_id))
+    }
+
+    fn assistant(&self, assistant_id: u64) -> Answer<Option<Arc<Assistant>>> {
+        self.readers.ask(move |conn| row::assistant(conn, assistant_id))
+    }
+
+    fn operator_by_email(&self, email: &str) -> Answer<Option<Arc<Operator>>> {
+        let email = email.to_owned();
+        self.readers.ask(move |conn| row::operator_by_email(conn, &email))
+    }
+
+    fn operator(&self, operator_id: u64) -> Answer<Option<Arc<Operator>>> {
+        self.readers.ask(move |conn| row::operator_by_id(conn, operator_id))
+    }
+
+    fn jobs(&self, limit: u32) -> Answer<Vec<Job>> {
+        self.readers.ask(move |conn| row::jobs(conn, limit))
+    }
+
+    fn answer(&self, job_id: u64, text: Option<String>, keep_out_since: Millis) -> Answer<()> {
+        self.write(|to| Request::Job { job_id, text, keep_out_since, to })
+    }
+
+    fn job_added(&self) -> Arc<Notify> {
+        Arc::clone(&self.job_added)
+    }
+
+    fn check(&self) -> Answer<()> {
+        let written = self.write(|to| Request::Check { to });
+        let read = self.readers.ask(|conn| conn.query_row("SELECT epoch FROM meta", [], |row| row.get::<_, u64>(0)));
+        Box::pin(async move {
+            written.await?;
+            read.await.map(|_| ())
+        })
+    }
+
+    fn close(&self) -> Answer<()> {
+        let readers = Arc::clone(&self.readers);
+        let lock = Arc::clone(&self.lock);
+        // Readers first, so that the writer is alone with the file when it carries the log over.
+        let readers_closed = tokio::task::spawn_blocking(move || readers.close());
+        let (to, closed) = oneshot::channel();
+        let inbox = self.inbox.clone();
+        Box::pin(async move {
+            let _ended = readers_closed.await;
+            inbox.send(Request::Close { to });
+            let result = closed.await.unwrap_or(Ok(()));
+            lock.lock().unwrap_or_else(PoisonError::into_inner).take();
+            result
+        })
+    }
+
+    fn failed(&self) -> Pin<Box<dyn Future<Output = StoreError> + Send + 'static>> {
+        let mut failed = self.failed.clone();
+        Box::pin(async move {
+            match failed.wait_for(Option::is_some).await.map(|error| error.clone()) {
+                Ok(Some(error)) => error,
+                // The writer ended in order, which is no failure.
+                Ok(None) | Err(_) => std::future::pending().await,
+            }
+        })
+    }
+}

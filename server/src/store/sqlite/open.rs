@@ -1,0 +1,220 @@
+//! From a directory to a database that can be trusted.
+
+use std::fmt;
+use std::fs::{self, DirBuilder, File, OpenOptions, TryLockError};
+use std::io;
+use std::os::unix::fs::DirBuilderExt;
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use rusqlite::{Connection, OpenFlags};
+
+use super::{fault, schema};
+use crate::credentials::RandomError;
+use crate::store::StoreError;
+
+/// The database in the data directory.
+pub(super) const DATABASE: &str = "rejoin.db";
+
+/// The file that a running server holds locked.
+const LOCK: &str = "rejoin.lock";
+
+/// How long a transaction waits for that of another process.
+const BUSY_MS: u64 = 5_000;
+
+/// Pages of 4 KiB in the write-ahead log before it is carried over into the database.
+const CHECKPOINT_PAGES: u32 = 4_000;
+
+/// What the write-ahead log is cut down to once it was larger.
+const WAL_BYTES: u64 = 64 << 20;
+
+/// Older versions can damage a write-ahead log that two connections write.
+const LEAST_SQLITE: i32 = 3_051_003;
+
+/// Why there is no database to work with.
+#[derive(Debug)]
+pub enum OpenError {
+    /// The directory or a file in it cannot be made, read or written.
+    Directory {
+        /// The directory or file.
+        path: PathBuf,
+        /// What the system says.
+        error: io::Error,
+    },
+    /// Another server runs on this directory.
+    InUse {
+        /// The directory.
+        data: PathBuf,
+    },
+    /// A newer program has written the file.
+    Newer {
+        /// The version of its schema.
+        found: i64,
+        /// The newest version that this program knows.
+        known: i64,
+    },
+    /// The file is a database of another program, or none at all.
+    Foreign,
+    /// The file is damaged.
+    Corrupt {
+        /// What SQLite says.
+        message: String,
+    },
+    /// This program was built with a SQLite that is too old.
+    OldSqlite,
+    /// The file system cannot hold a write-ahead log.
+    NoWal {
+        /// The journal mode that SQLite fell back to.
+        mode: String,
+    },
+    /// The system has no randomness to give.
+    Random(RandomError),
+    /// Anything else that the database answers.
+    Store(StoreError),
+}
+
+impl From<rusqlite::Error> for OpenError {
+    fn from(error: rusqlite::Error) -> Self {
+        if error.sqlite_error_code() == Some(rusqlite::ErrorCode::NotADatabase) {
+            return Self::Foreign;
+        }
+        match fault::before_commit(&error) {
+            StoreError::Corrupt { message } => Self::Corrupt { message },
+            other @ (StoreError::DiskFull
+            | StoreError::Overloaded { .. }
+            | StoreError::Locked
+            | StoreError::Io { .. }
+            | StoreError::Closed
+            | StoreError::Internal { .. }) => Self::Store(other),
+        }
+    }
+}
+
+impl From<RandomError> for OpenError {
+    fn from(error: RandomError) -> Self {
+        Self::Random(error)
+    }
+}
+
+/// Makes the data directory unless it is there, readable by its owner only.
+///
+/// # Errors
+/// [`OpenError::Directory`].
+pub fn make_directory(data: &Path) -> Result<(), OpenError> {
+    let failed = |error| OpenError::Directory { path: data.to_owned(), error };
+    if !data.is_dir() {
+        DirBuilder::new().recursive(true).mode(0o700).create(data).map_err(failed)?;
+    }
+    Ok(())
+}
+
+/// Locks the directory for as long as the file lives.
+///
+/// # Errors
+/// [`OpenError::InUse`] while another process holds it.
+pub(super) fn lock(data: &Path) -> Result<File, OpenError> {
+    let path = data.join(LOCK);
+    let file = OpenOptions::new().create(true).truncate(false).read(true).write(true).open(&path);
+    let file = file.map_err(|error| OpenError::Directory { path: path.clone(), error })?;
+    match file.try_lock() {
+        Ok(()) => Ok(file),
+        Err(TryLockError::WouldBlock) => Err(OpenError::InUse { data: data.to_owned() }),
+        Err(TryLockError::Error(error)) => Err(OpenError::Directory { path, error }),
+    }
+}
+
+/// Opens the database of a directory, makes it at the first time, and brings its schema up to date.
+pub(super) fn open(data: &Path) -> Result<Connection, OpenError> {
+    if rusqlite::version_number() < LEAST_SQLITE {
+        return Err(OpenError::OldSqlite);
+    }
+    let path = data.join(DATABASE);
+    // SQLite's own message does not say which file, nor why.
+    OpenOptions::new()
+        .create(true)
+        .truncate(false)
+        .read(true)
+        .write(true)
+        .open(&path)
+        .map_err(|error| OpenError::Directory { path: path.clone(), error })?;
+    let mut conn = connect(&path)?;
+    // Before anything is written: a file of somebody else stays as it is.
+    schema::Stamp::read(&conn)?.check()?;
+    let mode: String = conn.query_row("PRAGMA journal_mode = WAL", [], |row| row.get(0))?;
+    if mode != "wal" {
+        return Err(OpenError::NoWal { mode });
+    }
+    schema::migrate(&mut conn)?;
+    Ok(conn)
+}
+
+/// Opens a connection as all of them are.
+pub(super) fn connect(path: &Path) -> rusqlite::Result<Connection> {
+    let conn = Connection::open_with_flags(
+        path,
+        OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_CREATE | OpenFlags::SQLITE_OPEN_NO_MUTEX,
+    )?;
+    conn.busy_timeout(Duration::from_millis(BUSY_MS))?;
+    conn.set_prepared_statement_cache_capacity(64);
+    conn.execute_batch(&format!(
+        "PRAGMA synchronous = FULL; PRAGMA foreign_keys = ON; PRAGMA trusted_schema = OFF; PRAGMA temp_store = MEMORY; \
+         PRAGMA wal_autocheckpoint = {CHECKPOINT_PAGES}; PRAGMA journal_size_limit = {WAL_BYTES}; \
+         PRAGMA cache_size = -16384;"
+    ))?;
+    Ok(conn)
+}
+
+/// Reads the whole file and says whether it is sound.
+pub(super) fn quick_check(conn: &Connection) -> Result<(), OpenError> {
+    let answer: String = conn.query_row("PRAGMA quick_check(1)", [], |row| row.get(0))?;
+    if answer == "ok" { Ok(()) } else { Err(OpenError::Corrupt { message: answer }) }
+}
+
+/// Returns the size of the database file in bytes.
+pub(super) fn size(data: &Path) -> u64 {
+    fs::metadata(data.join(DATABASE)).map_or(0, |meta| meta.len())
+}
+
+impl fmt::Display for OpenError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Directory { path, error } => write!(
+                f,
+                "cannot use {}: {error}; choose another directory with --data, or make it writable for this user",
+                path.display()
+            ),
+            Self::InUse { data } => write!(
+                f,
+                "another server runs on the data in {}: stop it, or choose another directory with --data",
+                data.display()
+            ),
+            Self::Newer { found, known } => write!(
+                f,
+                "the data was written by a newer Rejoin (schema {found}, this one knows {known}): start that one, or \
+                 restore a backup made before the update"
+            ),
+            Self::Foreign => f.write_str(
+                "rejoin.db is not a database of Rejoin: choose another directory with --data, or move the file away",
+            ),
+            Self::Corrupt { message } => write!(
+                f,
+                "the database is damaged ({message}): keep a copy of the directory, then `rejoin restore` the last \
+                 backup"
+            ),
+            Self::OldSqlite => write!(f, "built with SQLite {}, which can damage data", rusqlite::version()),
+            Self::NoWal { mode } => write!(
+                f,
+                "the file system of the data directory has no shared memory for SQLite (journal mode {mode}): use a \
+                 local disk"
+            ),
+            Self::Random(error) => error.fmt(f),
+            Self::Store(StoreError::Locked) => {
+                f.write_str("another process holds the database: end it (is a sqlite3 shell open?) and try again")
+            }
+            Self::Store(StoreError::DiskFull) => f.write_str("the disk is full: make room, then start again"),
+            Self::Store(error) => error.fmt(f),
+        }
+    }
+}
+
+impl std::error::Error for OpenError {}
