@@ -87,7 +87,9 @@ impl Marks {
     }
 
     pub(crate) fn learn_typing(&mut self, typing: TypingBy, now: Instant) {
-        self.typing = typing.on.then(|| (typing.author.name, now.plus(limits::TYPING_MS)));
+        // A visitor may have no name, and types all the same.
+        let name = if typing.author.name.is_empty() { String::from("…") } else { typing.author.name };
+        self.typing = typing.on.then(|| (name, now.plus(limits::TYPING_MS)));
     }
 
     /// A message ends the typing before it.

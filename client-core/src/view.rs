@@ -13,7 +13,7 @@ pub struct View {
     pub older: Older,
     /// Messages of the other side that nobody has seen yet.
     pub unread: u32,
-    /// Who is typing on the other side; empty: nobody.
+    /// Who is typing on the other side; empty: nobody; `…`: somebody without a name.
     pub typing: String,
     /// The names of the operators that are there now.
     pub operators: Vec<String>,
