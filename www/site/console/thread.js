@@ -54,7 +54,7 @@ export function createThread(links, session, arrived) {
     part('log').setAttribute('aria-busy', 'true');
     composer.reset();
     header();
-    composer.focus();
+    focus();
     try {
       const link = await links.open(dialogId, (view) => open === mine && render(view));
       if (open !== mine) return;
@@ -64,6 +64,12 @@ export function createThread(links, session, arrived) {
       console.error('[Rejoin] The console cannot open its link:', error);
       if (open === mine) banner('The chat client could not be loaded. Reload the page.', { canTry: false });
     }
+  }
+
+  // On a touch screen the keyboard would cover half of what the operator came to read.
+  function focus() {
+    if (matchMedia('(pointer: coarse)').matches) part('thread-title').focus();
+    else composer.focus();
   }
 
   function header(dialog) {
