@@ -4,6 +4,7 @@ import { readDialogs } from './api.js';
 import { openFeed } from './feed.js';
 
 const SETTLE_MS = 1000;
+const UNKNOWN_MS = 200;
 const PAGE = 50;
 const PAGE_MAX = 200;
 
@@ -11,24 +12,30 @@ const PAGE_MAX = 200;
 export function openInbox(token, dialogs, on) {
   let timer;
   let older;
+  let live = 'online';
   let closed = false;
 
   const feed = openFeed(token, {
     frame(frame) {
       if (frame.type === 'inbox') refresh();
       if (frame.type !== 'dialog_activity') return;
+      const isNew = !dialogs.find(frame.dialog_id);
       dialogs.hint(frame);
-      settle();
+      settle(isNew ? UNKNOWN_MS : SETTLE_MS);
     },
-    state: on.state,
+    state(state, reason) {
+      live = state;
+      on.state(state, reason);
+    },
     expired: on.expired,
   });
-  document.addEventListener('visibilitychange', settle);
+  const look = () => settle(UNKNOWN_MS);
+  document.addEventListener('visibilitychange', look);
   refresh();
 
   // A hint knows neither a new dialog's site nor what other operators have read.
-  function settle() {
-    timer ??= setTimeout(refresh, SETTLE_MS);
+  function settle(delay) {
+    if (!closed) timer ??= setTimeout(refresh, delay);
   }
 
   async function refresh() {
@@ -45,6 +52,7 @@ export function openInbox(token, dialogs, on) {
       older = answer.next;
       take(answer);
       on.more(Boolean(older));
+      on.state(live);
     } catch (error) {
       if (closed) return;
       if (error.status === 401) on.expired();
@@ -53,7 +61,8 @@ export function openInbox(token, dialogs, on) {
   }
 
   return {
-    settle,
+    /** Reads the list again soon: something was read or written here. */
+    settle: () => settle(SETTLE_MS),
     tryNow() {
       feed.tryNow();
       refresh();
@@ -63,7 +72,7 @@ export function openInbox(token, dialogs, on) {
     close() {
       closed = true;
       clearTimeout(timer);
-      document.removeEventListener('visibilitychange', settle);
+      document.removeEventListener('visibilitychange', look);
       feed.close();
     },
   };

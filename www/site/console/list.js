@@ -12,6 +12,7 @@ export function createList(element, template) {
   return {
     /** Shows these dialogs in this order; `openId` is the one on the screen. */
     show(dialogs, openId) {
+      const focused = element.contains(document.activeElement) && document.activeElement;
       const gone = new Set(rows.keys());
       let next = element.firstElementChild;
       for (const dialog of dialogs) {
@@ -25,6 +26,8 @@ export function createList(element, template) {
         rows.get(id).remove();
         rows.delete(id);
       }
+      // A row that is moved loses the focus.
+      if (focused && focused !== document.activeElement) focused.focus();
     },
     /** Moves the focus to a dialog's row. */
     focus(id) {
