@@ -4,6 +4,8 @@
 //! the answer, may be kept anywhere, and may be dropped without undoing the request. An answer to a write comes after
 //! its COMMIT, never before, and what it wrote has been handed to [`Published`] by then.
 
+#[cfg(test)]
+mod conformance;
 mod error;
 mod site;
 pub mod sqlite;

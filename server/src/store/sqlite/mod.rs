@@ -1,5 +1,7 @@
 //! The store in one SQLite file: one thread writes, a few read, and whatever waits is committed together.
 
+mod admin;
+mod backup;
 mod cache;
 mod fault;
 mod lineage;
@@ -23,6 +25,8 @@ use server_core::access::{DialogFacts, KeyHash, ScopedDialog};
 use server_core::append::NewMessage;
 use tokio::sync::{Notify, oneshot, watch};
 
+pub use admin::{Admin, Census, NewAssistant, NewOperator, NewSite};
+pub use backup::{BackupError, restore};
 pub use open::{OpenError, make_directory};
 
 use self::lineage::Lineage;
@@ -222,7 +226,11 @@ impl Store for SqliteStore {
         Box::pin(async move {
             let _ended = readers_closed.await;
             inbox.send(Request::Close { to });
-            let result = closed.await.unwrap_or(Ok(()));
+            let result = match closed.await {
+                // It has been closed before.
+                Ok(Err(StoreError::Closed)) | Err(_) => Ok(()),
+                Ok(result) => result,
+            };
             lock.lock().unwrap_or_else(PoisonError::into_inner).take();
             result
         })
@@ -239,3 +247,6 @@ impl Store for SqliteStore {
         })
     }
 }
+
+#[cfg(test)]
+mod tests;

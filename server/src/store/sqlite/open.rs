@@ -194,7 +194,8 @@ impl fmt::Display for OpenError {
                  restore a backup made before the update"
             ),
             Self::Foreign => f.write_str(
-                "rejoin.db is not a database of Rejoin: choose another directory with --data, or move the file away",
+                "rejoin.db is not a database of Rejoin, or damaged at its beginning: choose another directory with \
+                 --data, or keep a copy of this one and `rejoin restore` the last backup",
             ),
             Self::Corrupt { message } => write!(
                 f,

@@ -1,0 +1,280 @@
+//! What commands do to the database, beside a running server or without one: short transactions of their own.
+
+use std::path::{Path, PathBuf};
+
+use rusqlite::{Connection, TransactionBehavior, params};
+use server_core::Millis;
+use server_core::access::{Sites, VisitorAuth};
+use server_core::origin::Pattern;
+
+use super::{OpenError, open, row};
+use crate::store::{Assistant, CannedAnswer, Operator, Site};
+
+/// A connection for commands; a running server sees each change with its next read.
+#[derive(Debug)]
+pub struct Admin {
+    data: PathBuf,
+    conn: Connection,
+}
+
+/// A site to be made.
+#[derive(Clone, Debug)]
+pub struct NewSite {
+    /// Its number, where it must be a certain one; a site that has it already is changed.
+    pub id: Option<u64>,
+    /// Its public name in a page.
+    pub token: String,
+    /// The name in the widget's header.
+    pub name: String,
+    /// The welcome message; empty: none.
+    pub welcome: String,
+    /// The accent colour, `#rrggbb`.
+    pub color: String,
+    /// How its visitors prove who they are.
+    pub visitor_auth: VisitorAuth,
+    /// Pages that may embed the widget.
+    pub origins: Vec<Pattern>,
+}
+
+/// An assistant to be made.
+#[derive(Clone, Debug)]
+pub struct NewAssistant {
+    /// Its number, where it must be a certain one; an assistant that has it already is changed.
+    pub id: Option<u64>,
+    /// The site whose visitors it answers.
+    pub site_id: u64,
+    /// Its shown name.
+    pub name: String,
+    /// What it says when it knows no answer.
+    pub fallback: String,
+    /// What it knows.
+    pub answers: Vec<CannedAnswer>,
+}
+
+/// An operator to be made.
+#[derive(Clone, Debug)]
+pub struct NewOperator {
+    /// The address to log in with; one that is there already gets the rest anew.
+    pub email: String,
+    /// Its shown name.
+    pub name: String,
+    /// The hash of its password.
+    pub password_hash: protocol::Secret,
+    /// The sites it may see.
+    pub sites: Sites,
+}
+
+/// How much is in the database.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Census {
+    /// Sites.
+    pub sites: u64,
+    /// Dialogs that were not deleted.
+    pub dialogs: u64,
+    /// Messages.
+    pub messages: u64,
+}
+
+impl Admin {
+    /// Opens the database of a data directory, and makes it at the first time.
+    ///
+    /// # Errors
+    /// [`OpenError`] says what to do.
+    pub fn open(data: &Path) -> Result<Self, OpenError> {
+        open::make_directory(data)?;
+        Ok(Self { data: data.to_owned(), conn: open::open(data)? })
+    }
+
+    /// Makes a site, or changes the one that has its number.
+    ///
+    /// # Errors
+    /// Those of the database.
+    pub fn put_site(&mut self, site: &NewSite) -> Result<Site, OpenError> {
+        let auth = match site.visitor_auth {
+            VisitorAuth::Key => "key",
+            VisitorAuth::Open => "open",
+        };
+        let transaction = self.conn.transaction_with_behavior(TransactionBehavior::Immediate)?;
+        let id: u64 = transaction.query_row(
+            "INSERT INTO sites (id, token, name, welcome, color, visitor_auth) VALUES (?1, ?2, ?3, ?4, ?5, ?6) \
+             ON CONFLICT (id) DO UPDATE SET token = excluded.token, name = excluded.name, \
+             welcome = excluded.welcome, color = excluded.color, visitor_auth = excluded.visitor_auth RETURNING id",
+            params![site.id, site.token, site.name, site.welcome, site.color, auth],
+            |row| row.get(0),
+        )?;
+        transaction.execute("DELETE FROM origins WHERE site_id = ?1", [id])?;
+        for origin in &site.origins {
+            transaction.execute(
+                "INSERT INTO origins (site_id, pattern) VALUES (?1, ?2) ON CONFLICT DO NOTHING",
+                params![id, origin.to_string()],
+            )?;
+        }
+        transaction.commit()?;
+        let site = row::site_by_id(&self.conn, id)?;
+        site.map(std::sync::Arc::unwrap_or_clone).ok_or(OpenError::Foreign)
+    }
+
+    /// Returns all sites.
+    ///
+    /// # Errors
+    /// Those of the database.
+    pub fn sites(&self) -> Result<Vec<Site>, OpenError> {
+        Ok(row::sites(&self.conn)?)
+    }
+
+    /// Makes an assistant, or changes the one that has its number.
+    ///
+    /// # Errors
+    /// Those of the database, also when there is no such site.
+    pub fn put_assistant(&mut self, new: &NewAssistant) -> Result<Assistant, OpenError> {
+        let answers = serde_json::to_string(&new.answers).unwrap_or_else(|_| "[]".into());
+        let id = self.conn.query_row(
+            "INSERT INTO assistants (id, site_id, name, fallback, answers) VALUES (?1, ?2, ?3, ?4, ?5) \
+             ON CONFLICT (id) DO UPDATE SET site_id = excluded.site_id, name = excluded.name, \
+             fallback = excluded.fallback, answers = excluded.answers RETURNING id",
+            params![new.id, new.site_id, new.name, new.fallback, answers],
+            |row| row.get(0),
+        )?;
+        let assistant = row::assistant(&self.conn, id)?;
+        assistant.map(std::sync::Arc::unwrap_or_clone).ok_or(OpenError::Foreign)
+    }
+
+    /// Returns all assistants.
+    ///
+    /// # Errors
+    /// Those of the database.
+    pub fn assistants(&self) -> Result<Vec<Assistant>, OpenError> {
+        let mut ids = self.conn.prepare("SELECT id FROM assistants ORDER BY id")?;
+        let ids: Vec<u64> = ids.query_map([], |row| row.get(0))?.collect::<rusqlite::Result<_>>()?;
+        let mut assistants = Vec::new();
+        for id in ids {
+            assistants.extend(row::assistant(&self.conn, id)?.map(std::sync::Arc::unwrap_or_clone));
+        }
+        Ok(assistants)
+    }
+
+    /// Makes an operator, or changes the one that has this address.
+    ///
+    /// # Errors
+    /// Those of the database, also when there is no such site.
+    pub fn put_operator(&mut self, new: &NewOperator) -> Result<Operator, OpenError> {
+        let email = new.email.trim().to_lowercase();
+        let all_sites = matches!(new.sites, Sites::All);
+        let transaction = self.conn.transaction_with_behavior(TransactionBehavior::Immediate)?;
+        let id: u64 = transaction.query_row(
+            "INSERT INTO operators (email, name, password_hash, all_sites) VALUES (?1, ?2, ?3, ?4) \
+             ON CONFLICT (email) DO UPDATE SET name = excluded.name, password_hash = excluded.password_hash, \
+             all_sites = excluded.all_sites RETURNING id",
+            params![email, new.name, new.password_hash.expose(), all_sites],
+            |row| row.get(0),
+        )?;
+        transaction.execute("DELETE FROM operator_sites WHERE operator_id = ?1", [id])?;
+        if let Sites::Only(sites) = &new.sites {
+            for site in sites {
+                transaction.execute("INSERT INTO operator_sites (operator_id, site_id) VALUES (?1, ?2)", [id, *site])?;
+            }
+        }
+        transaction.commit()?;
+        let operator = row::operator_by_id(&self.conn, id)?;
+        operator.map(std::sync::Arc::unwrap_or_clone).ok_or(OpenError::Foreign)
+    }
+
+    /// Returns the operator with this address.
+    ///
+    /// # Errors
+    /// Those of the database.
+    pub fn operator(&self, email: &str) -> Result<Option<Operator>, OpenError> {
+        Ok(row::operator_by_email(&self.conn, email)?.map(std::sync::Arc::unwrap_or_clone))
+    }
+
+    /// Returns all operators.
+    ///
+    /// # Errors
+    /// Those of the database.
+    pub fn operators(&self) -> Result<Vec<Operator>, OpenError> {
+        let mut ids = self.conn.prepare("SELECT id FROM operators ORDER BY id")?;
+        let ids: Vec<u64> = ids.query_map([], |row| row.get(0))?.collect::<rusqlite::Result<_>>()?;
+        let mut operators = Vec::new();
+        for id in ids {
+            operators.extend(row::operator_by_id(&self.conn, id)?.map(std::sync::Arc::unwrap_or_clone));
+        }
+        Ok(operators)
+    }
+
+    /// Makes a dialog with a certain number, unless it is there.
+    ///
+    /// # Errors
+    /// Those of the database, also when there is no such site or assistant.
+    pub fn put_dialog(
+        &mut self,
+        id: u64,
+        site_id: u64,
+        assistant_id: Option<u64>,
+        now: Millis,
+    ) -> Result<(), OpenError> {
+        self.conn.execute(
+            "INSERT INTO dialogs (id, site_id, assistant_id, at) VALUES (?1, ?2, ?3, ?4) ON CONFLICT (id) DO NOTHING",
+            params![id, site_id, assistant_id, now],
+        )?;
+        Ok(())
+    }
+
+    /// Reads the whole database and proves that it is sound: its pages, its indexes, its references, and that every
+    /// dialog's log is 1, 2, 3 … up to its head.
+    ///
+    /// # Errors
+    /// [`OpenError::Corrupt`] says what is wrong.
+    pub fn check(&self) -> Result<Census, OpenError> {
+        let corrupt = |message: String| Err(OpenError::Corrupt { message });
+        let pages: String = self.conn.query_row("PRAGMA integrity_check(1)", [], |row| row.get(0))?;
+        if pages != "ok" {
+            return corrupt(pages);
+        }
+        let mut references = self.conn.prepare("PRAGMA foreign_key_check")?;
+        if references.exists([])? {
+            return corrupt("a row refers to one that is not there".into());
+        }
+        drop(references);
+        let mut holes = self.conn.prepare(
+            "SELECT d.id FROM dialogs d LEFT JOIN (SELECT dialog_id, count(*) AS rows, max(seq) AS last, \
+             min(seq) AS first FROM messages GROUP BY dialog_id) m ON m.dialog_id = d.id \
+             WHERE d.head <> coalesce(m.last, 0) OR d.head <> coalesce(m.rows, 0) OR coalesce(m.first, 1) <> 1",
+        )?;
+        if let Some(dialog) = holes.query([])?.next()? {
+            return corrupt(format!("the log of dialog {} has a hole", dialog.get::<_, u64>(0)?));
+        }
+        self.census()
+    }
+
+    /// Counts what is in the database.
+    ///
+    /// # Errors
+    /// Those of the database.
+    pub fn census(&self) -> Result<Census, OpenError> {
+        let sql = "SELECT (SELECT count(*) FROM sites), (SELECT count(*) FROM dialogs WHERE deleted = 0), \
+                   (SELECT count(*) FROM messages)";
+        Ok(self.conn.query_row(sql, [], |row| {
+            Ok(Census { sites: row.get(0)?, dialogs: row.get(1)?, messages: row.get(2)? })
+        })?)
+    }
+
+    /// Works on a connection that was opened otherwise.
+    pub(super) fn of(conn: Connection, data: &Path) -> Self {
+        Self { data: data.to_owned(), conn }
+    }
+
+    /// Returns the connection, for copies of the whole.
+    pub(super) const fn connection(&self) -> &Connection {
+        &self.conn
+    }
+
+    /// Closes the connection.
+    pub(super) fn close(self) -> rusqlite::Result<()> {
+        self.conn.close().map_err(|(_, error)| error)
+    }
+
+    /// Returns the data directory.
+    pub fn data(&self) -> &Path {
+        &self.data
+    }
+}

@@ -1,0 +1,171 @@
+//! Copies of the whole database, and the way back.
+
+use std::fs::{self, File};
+use std::path::{Path, PathBuf};
+
+use super::admin::{Admin, Census};
+use super::{OpenError, open, schema};
+
+/// Why there is no copy, or why it was not put back.
+#[derive(Debug)]
+pub enum BackupError {
+    /// The file is there already.
+    Exists {
+        /// The file.
+        path: PathBuf,
+    },
+    /// A file cannot be read or written.
+    File {
+        /// The file.
+        path: PathBuf,
+        /// What the system says.
+        error: std::io::Error,
+    },
+    /// The copy, or the database, cannot be used.
+    Open(OpenError),
+}
+
+impl Admin {
+    /// Copies the whole database into a new file, as it is at one moment, while a server may run.
+    ///
+    /// # Errors
+    /// [`BackupError`].
+    pub fn back_up(&self, to: &Path) -> Result<Census, BackupError> {
+        if to.exists() {
+            return Err(BackupError::Exists { path: to.to_owned() });
+        }
+        let new = beside(to, "new");
+        let failed = |error| BackupError::File { path: to.to_owned(), error };
+        let _leftover = fs::remove_file(&new);
+        // SQLite's own message does not say why.
+        File::create_new(&new).and_then(|_| fs::remove_file(&new)).map_err(failed)?;
+        let copied = self.copy(&new);
+        let census = match copied {
+            Ok(census) => census,
+            Err(error) => {
+                let _partial = fs::remove_file(&new);
+                return Err(error.into());
+            }
+        };
+        File::open(&new).and_then(|file| file.sync_all()).map_err(failed)?;
+        fs::rename(&new, to).and_then(|()| sync_directory(to)).map_err(failed)?;
+        Ok(census)
+    }
+
+    fn copy(&self, new: &Path) -> Result<Census, OpenError> {
+        let name = new.to_str().ok_or_else(|| OpenError::Directory {
+            path: new.to_owned(),
+            error: std::io::Error::new(std::io::ErrorKind::InvalidFilename, "the name is not UTF-8"),
+        })?;
+        self.connection().execute("VACUUM INTO ?1", [name])?;
+        let copy = rusqlite::Connection::open(new)?;
+        // Whoever opens the copy draws a new epoch, however it came into place.
+        copy.execute_batch("PRAGMA journal_mode = DELETE; UPDATE meta SET copied = 1, ended = 1")?;
+        copy.close().map_err(|(_, error)| error)?;
+        self.census()
+    }
+}
+
+/// Puts a copy in the place of a data directory's database; no server may run on it.
+///
+/// What was there stays beside it, as `rejoin.db.before-restore`.
+///
+/// # Errors
+/// [`BackupError`]; then everything is as it was.
+pub fn restore(data: &Path, from: &Path) -> Result<Census, BackupError> {
+    open::make_directory(data)?;
+    let _lock = open::lock(data)?;
+    let database = data.join(open::DATABASE);
+    let new = data.join(format!("{}.restored", open::DATABASE));
+    let failed = |error| BackupError::File { path: from.to_owned(), error };
+    let _leftover = fs::remove_file(&new);
+    fs::copy(from, &new).and_then(|_| File::open(&new)?.sync_all()).map_err(failed)?;
+    let census = sound_copy(&new).inspect_err(|_| {
+        let _refused = fs::remove_file(&new);
+    })?;
+    let failed = |error| BackupError::File { path: database.clone(), error };
+    if database.exists() {
+        put_aside(&database).map_err(failed)?;
+    }
+    fs::rename(&new, &database).and_then(|()| sync_directory(&database)).map_err(failed)?;
+    Ok(census)
+}
+
+/// Proves that a file is a sound database of Rejoin, and marks it as a copy even if it was made by other means.
+fn sound_copy(path: &Path) -> Result<Census, OpenError> {
+    let conn = rusqlite::Connection::open(path)?;
+    let stamp = schema::Stamp::read(&conn)?;
+    stamp.check()?;
+    if stamp.application_id != schema::APPLICATION_ID {
+        return Err(OpenError::Foreign);
+    }
+    conn.execute_batch("PRAGMA journal_mode = DELETE")?;
+    conn.execute("UPDATE meta SET copied = 1, ended = 1", [])?;
+    let admin = Admin::of(conn, path);
+    let census = admin.check()?;
+    admin.close()?;
+    Ok(census)
+}
+
+/// Keeps a second name for the old database, and takes its write-ahead log away: beside another file it would damage it.
+///
+/// The old database keeps its own name until the new one takes it, so that there is one at every moment.
+fn put_aside(database: &Path) -> std::io::Result<()> {
+    // One that is damaged keeps its log beside it under the new name.
+    if let Ok(conn) = open::connect(database) {
+        let _damaged = conn.execute_batch("PRAGMA wal_checkpoint(TRUNCATE)");
+    }
+    let before = beside(database, "before-restore");
+    remove_if_there(&before)?;
+    fs::hard_link(database, &before)?;
+    for suffix in ["-wal", "-shm"] {
+        let (old, kept) = (with_suffix(database, suffix), with_suffix(&before, suffix));
+        remove_if_there(&kept)?;
+        if old.exists() {
+            fs::rename(&old, &kept)?;
+        }
+    }
+    sync_directory(database)
+}
+
+fn remove_if_there(path: &Path) -> std::io::Result<()> {
+    match fs::remove_file(path) {
+        Err(error) if error.kind() != std::io::ErrorKind::NotFound => Err(error),
+        Ok(()) | Err(_) => Ok(()),
+    }
+}
+
+fn with_suffix(path: &Path, suffix: &str) -> PathBuf {
+    PathBuf::from(format!("{}{suffix}", path.display()))
+}
+
+fn beside(path: &Path, suffix: &str) -> PathBuf {
+    with_suffix(path, &format!(".{suffix}"))
+}
+
+fn sync_directory(path: &Path) -> std::io::Result<()> {
+    let directory = path.parent().filter(|parent| !parent.as_os_str().is_empty()).unwrap_or(Path::new("."));
+    File::open(directory)?.sync_all()
+}
+
+impl From<OpenError> for BackupError {
+    fn from(error: OpenError) -> Self {
+        Self::Open(error)
+    }
+}
+
+impl std::fmt::Display for BackupError {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self {
+            Self::Exists { path } => {
+                write!(f, "{} is there already: choose another name, or remove it", path.display())
+            }
+            Self::File { path, error } => write!(f, "cannot use {}: {error}", path.display()),
+            Self::Open(OpenError::InUse { .. }) => f.write_str("a server runs on this data: stop it before a restore"),
+            Self::Open(OpenError::Foreign) => f.write_str("the file is not a backup of Rejoin"),
+            Self::Open(error) => error.fmt(f),
+        }
+    }
+}
+
+impl std::error::Error for BackupError {}
