@@ -1,0 +1,398 @@
+//! A page: the real client and its driver.
+
+use std::collections::{BTreeMap, VecDeque};
+
+use client_core::{
+    Client, Config, Event, Input, LinkId, LinkState, Output, Page as PageEvent, Panel, RequestId, Side,
+};
+use protocol::Secret;
+use server_core::Millis;
+
+use super::machine::Room;
+use super::{Fault, Happening, Sim, Weather, trace};
+
+/// A page: the real client and its driver.
+#[derive(Debug)]
+pub(crate) struct Page {
+    pub(crate) machine: usize,
+    pub(crate) owner: Owner,
+    /// The tab that it is in: reloads stay in it.
+    pub(crate) tab: u64,
+    pub(crate) client: Option<Client>,
+    pub(crate) credential: String,
+    key: Key,
+    pub(crate) life: PageLife,
+    pub(crate) links: BTreeMap<LinkId, u32>,
+    pub(crate) calls: BTreeMap<RequestId, u32>,
+    timer_at: Option<Millis>,
+    pub(crate) deferred: Vec<Happening>,
+    /// When it was online for the first time after the last fault.
+    pub(crate) back_at: Option<Millis>,
+}
+
+/// Whose page it is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Owner {
+    Visitor { visitor: usize, site: u64 },
+    Operator { dialog: u64 },
+}
+
+/// Whether the visitor's key is in storage.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Key {
+    Own,
+    Saved,
+}
+
+/// Whether a page runs.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum PageLife {
+    Open,
+    /// No timer runs, and nothing that comes is seen before it is thawed.
+    Frozen,
+    Closed,
+}
+
+impl Page {
+    pub(crate) fn is_open(&self) -> bool {
+        self.life != PageLife::Closed
+    }
+}
+
+impl Sim {
+    /// Opens a page of a visitor or an operator on a machine.
+    pub(crate) fn open_page(&mut self, machine: usize, owner: Owner, tab: u64) {
+        let storage = &self.machines[machine].storage;
+        let readable = storage.room != Room::Absent;
+        let kept = storage.values.get("key").cloned().filter(|_| readable);
+        let restored = if readable { storage.restored() } else { Vec::new() };
+        let key = if kept.is_some() { Key::Saved } else { Key::Own };
+        let (credential, side) = match owner {
+            Owner::Visitor { visitor, site } => {
+                let fresh = format!("vk_{visitor}-{:016x}", self.random.next());
+                let side = if site % 2 == 1 {
+                    Side::Site { site_token: format!("st_{site}") }
+                } else {
+                    let parent_origin = "https%3A%2F%2Fshop.example".to_owned();
+                    Side::Widget { assistant_id: site, parent_origin, ticket: String::new() }
+                };
+                (kept.unwrap_or(fresh), side)
+            }
+            Owner::Operator { dialog } => {
+                (format!("op-{}", self.server.token_generation), Side::Operator { dialog_id: dialog })
+            }
+        };
+        let mut config = Config::new(side, Secret::new(credential.clone()));
+        config.buffer.max_messages = self.plan.outbox;
+        let client = Client::new(config, self.random.next());
+        self.pages.push(Page {
+            machine,
+            owner,
+            tab,
+            client: Some(client),
+            credential,
+            key,
+            life: PageLife::Open,
+            links: BTreeMap::new(),
+            calls: BTreeMap::new(),
+            timer_at: None,
+            deferred: Vec::new(),
+            back_at: None,
+        });
+        let page = self.pages.len() - 1;
+        trace!(self, "page {page} opens: {owner:?}, tab {tab}, machine {machine}");
+        self.input(page, Input::Restored(restored));
+        let wants_link = matches!(owner, Owner::Operator { .. }) || self.weather == Weather::Fine;
+        if wants_link || self.random.chance(700) {
+            self.input(page, Input::Start);
+        }
+        if self.random.chance(500) {
+            self.input(page, Input::Panel(Panel::Open));
+        }
+    }
+
+    /// Ends a page: what was not kept may be lost with it.
+    pub(crate) fn close_page(&mut self, page: usize) {
+        trace!(self, "page {page} is gone");
+        self.ledger.page_gone(page);
+        let state = &mut self.pages[page];
+        state.life = PageLife::Closed;
+        state.client = None;
+        state.deferred.clear();
+        state.calls.clear();
+        let conns: Vec<u32> = std::mem::take(&mut state.links).into_values().collect();
+        for conn in conns {
+            self.hang_up(conn);
+        }
+    }
+
+    /// The network, or the browser, tells a page something.
+    pub(crate) fn to_page(&mut self, page: usize, input: Input) {
+        let state = &mut self.pages[page];
+        let happening = Happening::ToPage { page, input };
+        match state.life {
+            PageLife::Closed => return,
+            PageLife::Frozen => return state.deferred.push(happening),
+            PageLife::Open => {}
+        }
+        if !self.machines[state.machine].is_awake() {
+            self.machines[state.machine].deferred.push(happening);
+            return;
+        }
+        let Happening::ToPage { input, .. } = happening else { return };
+        match &input {
+            Input::Opened { link } | Input::Received { link, .. } if !state.links.contains_key(link) => return,
+            Input::Closed { link, .. } => {
+                let Some(conn) = state.links.remove(link) else { return };
+                self.cut(conn, super::network::Told::No, super::network::Told::Yes);
+            }
+            Input::Answered { request, .. } | Input::Unanswered { request } => {
+                if state.calls.remove(request).is_none() {
+                    return;
+                }
+            }
+            _ => {}
+        }
+        self.input(page, input);
+    }
+
+    pub(crate) fn page_timer(&mut self, page: usize, at: Millis) {
+        let state = &mut self.pages[page];
+        if state.timer_at != Some(at) || state.life != PageLife::Open || !self.machines[state.machine].is_awake() {
+            return;
+        }
+        state.timer_at = None;
+        self.input(page, Input::Timeout);
+        if self.fate(self.plan.timer_burst) {
+            self.bite(Fault::TimerBurst);
+            for _ in 0..self.random.between(1, 5) {
+                self.input(page, Input::Timeout);
+            }
+        }
+    }
+
+    /// Gives a page one input, carries out what it asks for, and looks at what it shows.
+    pub(crate) fn input(&mut self, page: usize, input: Input) {
+        let shows = matches!(input, Input::Received { .. } | Input::Answered { .. } | Input::Send { .. });
+        let mut inputs = VecDeque::from([input]);
+        while let Some(input) = inputs.pop_front() {
+            let now = self.machines[self.pages[page].machine].now(self.now);
+            let Some(mut client) = self.pages[page].client.take() else { return };
+            self.note_input(page, &input);
+            client.handle(now, input);
+            let mut outputs = Vec::new();
+            while let Some(output) = client.poll_output() {
+                outputs.push(output);
+            }
+            self.pages[page].client = Some(client);
+            for output in outputs {
+                inputs.extend(self.perform(page, output));
+            }
+        }
+        self.set_timer(page);
+        if shows {
+            self.check_view(page);
+        }
+        self.note_return(page);
+    }
+
+    fn note_input(&mut self, page: usize, input: &Input) {
+        match input {
+            Input::Received { link, text } => {
+                trace!(self, "page {page} {link:?} < {text}");
+                self.trace.mix(self.now, text);
+            }
+            Input::Restored(_)
+            | Input::SaveFailed { .. }
+            | Input::Start
+            | Input::Stop
+            | Input::Send { .. }
+            | Input::Retry { .. }
+            | Input::TryNow
+            | Input::Draft { .. }
+            | Input::Panel(_)
+            | Input::Older
+            | Input::Credential(_)
+            | Input::Page(_)
+            | Input::Opened { .. }
+            | Input::Closed { .. }
+            | Input::Answered { .. }
+            | Input::Unanswered { .. }
+            | Input::Timeout => trace!(self, "page {page} {input:?}"),
+        }
+    }
+
+    pub(crate) fn set_timer(&mut self, page: usize) {
+        let state = &self.pages[page];
+        let Some(client) = &state.client else { return };
+        if state.life != PageLife::Open {
+            return;
+        }
+        let due = client.poll_timeout().map(|(at, _)| self.machines[state.machine].moment(at));
+        if due == state.timer_at {
+            return;
+        }
+        self.pages[page].timer_at = due;
+        let Some(at) = due else { return };
+        let mut late = 0;
+        if self.fate(self.plan.timer_late) {
+            self.bite(Fault::TimerLate);
+            late = self.random.pick(&[50, 900, 1_000, 6_000, 20_000]);
+        }
+        self.agenda.plan(at.max(self.now) + late, Happening::PageTimer { page, at });
+    }
+
+    /// Forgets when the timer was to come: the clocks have moved.
+    pub(crate) fn reset_timer(&mut self, page: usize) {
+        self.pages[page].timer_at = None;
+        self.set_timer(page);
+    }
+
+    /// Carries one output out; returns what it leads to at once.
+    fn perform(&mut self, page: usize, output: Output) -> Option<Input> {
+        let machine = self.pages[page].machine;
+        match output {
+            Output::Save { name, value } => return self.save(page, name, value),
+            Output::Remove { name } => {
+                trace!(self, "page {page} removes {name}");
+                self.machines[machine].storage.remove(self.now, &name);
+            }
+            Output::Open { link, transport, path } => self.connect(page, link, transport, &path),
+            Output::Drop { link } => {
+                trace!(self, "page {page} drops {link:?}");
+                if let Some(conn) = self.pages[page].links.remove(&link) {
+                    self.hang_up(conn);
+                }
+            }
+            Output::Transmit { link, text } => match self.pages[page].links.get(&link).copied() {
+                Some(conn) => {
+                    if text.len() > protocol::limits::FRAME_BYTES as usize {
+                        self.violate(format!("page {page} sends {} bytes in one frame", text.len()));
+                    }
+                    self.send_up(conn, text);
+                }
+                None => self.violate(format!("page {page} sends on {link:?}, which it does not have")),
+            },
+            Output::Request { request, call } => {
+                self.request(page, request, call);
+                if self.pages[page].calls.len() > 16 {
+                    self.violate(format!("page {page} has {} requests under way", self.pages[page].calls.len()));
+                }
+            }
+            Output::Abort { request } => {
+                trace!(self, "page {page} aborts {request:?}");
+                self.pages[page].calls.remove(&request);
+            }
+            Output::Event(event) => self.page_event(page, &event),
+        }
+        None
+    }
+
+    fn page_event(&mut self, page: usize, event: &Event) {
+        trace!(self, "page {page} tells {event:?}");
+        match event {
+            Event::Message { .. } | Event::DialogLoaded { .. } => {}
+            Event::CredentialsNeeded => {
+                let ms = self.random.between(10, 2_000);
+                self.plan_in(ms, Happening::Act(super::Action::Credential { page }));
+            }
+            Event::Refused { code, reason } => self.violate(format!("page {page} is refused: {code} {reason}")),
+        }
+    }
+
+    fn save(&mut self, page: usize, name: String, value: String) -> Option<Input> {
+        let (machine, owner) = (self.pages[page].machine, self.pages[page].owner);
+        let kept = self.machines[machine].storage.save(self.now, &name, value.clone()).is_ok();
+        trace!(self, "page {page} saves {name} = {value}{}", if kept { "" } else { ": no room" });
+        if name == "key" {
+            self.pages[page].key = Key::Saved;
+        }
+        if let Some(id) = name.strip_prefix("o:") {
+            let tab = self.pages[page].tab;
+            self.ledger.accepted(id, &value, owner, tab, page, kept);
+        }
+        if !kept {
+            let absent = self.machines[machine].storage.room == Room::Absent;
+            self.bite(if absent { Fault::StorageAbsent } else { Fault::StorageFull });
+            return Some(Input::SaveFailed { name });
+        }
+        if name == "key" || name == "dialog" {
+            // The other tabs hear of it.
+            let others: Vec<usize> = (0..self.pages.len())
+                .filter(|&other| other != page && self.pages[other].machine == machine && self.pages[other].is_open())
+                .collect();
+            for other in others {
+                let input = Input::Restored(vec![(name.clone(), value.clone())]);
+                self.plan_in(1, Happening::ToPage { page: other, input });
+                self.plan_in(2, Happening::ToPage { page: other, input: Input::Start });
+                if name == "key" && self.pages[other].key == Key::Own {
+                    self.pages[other].key = Key::Saved;
+                    self.pages[other].credential.clone_from(&value);
+                    self.take_key(other);
+                }
+            }
+        }
+        None
+    }
+
+    /// A tab takes over the key that another tab has put into storage; storage is shared, so this is at once.
+    fn take_key(&mut self, page: usize) {
+        let storage = &self.machines[self.pages[page].machine].storage;
+        let values = storage.restored().into_iter().filter(|(name, _)| name == "key").collect();
+        if self.pages[page].client.is_some() {
+            self.input(page, Input::Restored(values));
+        }
+    }
+
+    /// Notes when a page is online for the first time after the last fault.
+    fn note_return(&mut self, page: usize) {
+        if self.weather == Weather::Bad || self.pages[page].back_at.is_some() {
+            return;
+        }
+        let Some(client) = &self.pages[page].client else { return };
+        if matches!(client.view().link, LinkState::Online | LinkState::OnlineSse) {
+            self.pages[page].back_at = Some(self.now);
+        }
+    }
+
+    /// Somebody types a message and sends it.
+    pub(crate) fn say(&mut self, page: usize) {
+        let state = &self.pages[page];
+        let who = match state.owner {
+            Owner::Visitor { visitor, .. } => format!("v{visitor}"),
+            Owner::Operator { dialog } => format!("o{dialog}"),
+        };
+        let tail = self.random.pick(&["hi", "\"quoted\\\"", "ü🙂", "<b>bold</b>", "two\nlines", "\u{1}"]);
+        let number = self.ledger.next_number();
+        let text = format!("{who}.{}.{number} {tail}.", self.pages[page].tab);
+        let before = self.ledger.written();
+        self.input(page, Input::Send { text });
+        if self.violation.is_none() && self.ledger.written() == before {
+            self.bite(Fault::OutboxFull);
+        }
+    }
+
+    pub(crate) fn freeze(&mut self, page: usize, ms: Millis) {
+        self.bite(Fault::Frozen);
+        self.input(page, Input::Page(PageEvent::Frozen));
+        self.pages[page].life = PageLife::Frozen;
+        self.plan_in(ms, Happening::Act(super::Action::Thaw { page }));
+    }
+
+    pub(crate) fn thaw(&mut self, page: usize) {
+        if self.pages[page].life != PageLife::Frozen {
+            return;
+        }
+        self.pages[page].life = PageLife::Open;
+        self.input(page, Input::Page(PageEvent::Resumed));
+        for happening in std::mem::take(&mut self.pages[page].deferred) {
+            self.plan_in(0, happening);
+        }
+        self.reset_timer(page);
+    }
+
+    /// Returns the pages that are open.
+    pub(crate) fn open_pages(&self) -> Vec<usize> {
+        (0..self.pages.len()).filter(|&page| self.pages[page].is_open()).collect()
+    }
+}

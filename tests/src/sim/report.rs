@@ -1,0 +1,198 @@
+//! Many schedules, and what became of them.
+
+use std::sync::Mutex;
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+
+use super::{Counts, Fault, run};
+
+/// How a schedule is run.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Options {
+    /// Whether lines are kept.
+    pub trace: bool,
+    /// What is switched off.
+    pub mutant: Option<Mutant>,
+}
+
+/// What became of one schedule.
+#[derive(Clone, Debug)]
+pub struct Outcome {
+    /// Its seed.
+    pub seed: u64,
+    /// What was wrong first, if anything.
+    pub violation: Option<String>,
+    /// Which faults have bitten.
+    pub counts: Counts,
+    /// Happenings.
+    pub steps: u64,
+    /// Messages that outboxes have taken.
+    pub written: u64,
+    /// Messages that were committed.
+    pub stored: u64,
+    /// When the last page was back after the last fault.
+    pub slowest_return_ms: u64,
+    /// Stands for everything that was told, in order.
+    pub digest: u64,
+    /// What happened, in lines, if they were kept.
+    pub trace: Vec<String>,
+}
+
+/// A mechanism that a test build switches off, to show that the simulator notices.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Mutant {
+    /// The store's model answers before its commit.
+    AnswerBeforeCommit,
+    /// A restored backup keeps the epoch.
+    EpochKept,
+    /// A mechanism of the server.
+    #[cfg(feature = "mutants")]
+    Server(server_core::mutant::Mutant),
+    /// A mechanism of the client.
+    #[cfg(feature = "mutants")]
+    Client(client_core::mutant::Mutant),
+}
+
+impl Mutant {
+    /// Every mechanism that can be switched off in this build, by name.
+    pub fn all() -> Vec<(&'static str, Self)> {
+        #[cfg(feature = "mutants")]
+        use client_core::mutant::Mutant as Client;
+        #[cfg(feature = "mutants")]
+        use server_core::mutant::Mutant as Server;
+        vec![
+            ("answer-before-commit", Self::AnswerBeforeCommit),
+            ("epoch-kept", Self::EpochKept),
+            #[cfg(feature = "mutants")]
+            ("no-ids", Self::Server(Server::NoIds)),
+            #[cfg(feature = "mutants")]
+            ("no-order", Self::Server(Server::NoOrder)),
+            #[cfg(feature = "mutants")]
+            ("no-gap-check", Self::Server(Server::NoGapCheck)),
+            #[cfg(feature = "mutants")]
+            ("no-cursor", Self::Server(Server::NoCursor)),
+            #[cfg(feature = "mutants")]
+            ("no-epoch", Self::Server(Server::NoEpoch)),
+            #[cfg(feature = "mutants")]
+            ("off-by-one", Self::Server(Server::OffByOne)),
+            #[cfg(feature = "mutants")]
+            ("many-welcomes", Self::Server(Server::ManyWelcomes)),
+            #[cfg(feature = "mutants")]
+            ("no-hint", Self::Server(Server::NoHint)),
+            #[cfg(feature = "mutants")]
+            ("no-catch-up", Self::Server(Server::NoCatchUp)),
+            #[cfg(feature = "mutants")]
+            ("client-no-cursor", Self::Client(Client::NoCursor)),
+            #[cfg(feature = "mutants")]
+            ("client-no-gap-check", Self::Client(Client::NoGapCheck)),
+            #[cfg(feature = "mutants")]
+            ("client-fresh-ids", Self::Client(Client::FreshIds)),
+        ]
+    }
+}
+
+/// Switches the mechanism off for this thread.
+pub(crate) fn switch(mutant: Option<Mutant>) {
+    #[cfg(feature = "mutants")]
+    {
+        server_core::mutant::switch_off(match mutant {
+            Some(Mutant::Server(mutant)) => Some(mutant),
+            Some(Mutant::Client(_) | Mutant::AnswerBeforeCommit | Mutant::EpochKept) | None => None,
+        });
+        client_core::mutant::switch_off(match mutant {
+            Some(Mutant::Client(mutant)) => Some(mutant),
+            Some(Mutant::Server(_) | Mutant::AnswerBeforeCommit | Mutant::EpochKept) | None => None,
+        });
+    }
+    #[cfg(not(feature = "mutants"))]
+    let _ = mutant;
+}
+
+/// Which seeds to run, and on how many threads.
+#[derive(Clone, Copy, Debug)]
+pub struct Spread {
+    /// The first seed.
+    pub from: u64,
+    /// How many.
+    pub seeds: u64,
+    /// Threads.
+    pub threads: usize,
+    /// Whether the first violation ends the run.
+    pub stop_at_first: bool,
+}
+
+/// What became of many schedules.
+#[derive(Clone, Debug, Default)]
+pub struct Summary {
+    /// Schedules run.
+    pub schedules: u64,
+    /// Which faults have bitten.
+    pub counts: Counts,
+    /// Happenings.
+    pub steps: u64,
+    /// Messages that outboxes have taken.
+    pub written: u64,
+    /// Messages that were committed.
+    pub stored: u64,
+    /// When the last page of all was back after the last fault.
+    pub slowest_return_ms: u64,
+    /// The violations, by seed.
+    pub violations: Vec<(u64, String)>,
+}
+
+impl Summary {
+    /// Returns the kinds of faults that have never bitten: with one of them the run is void.
+    pub fn toothless(&self) -> Vec<&'static str> {
+        Fault::ALL.iter().filter(|fault| self.counts.of(**fault) == 0).map(|fault| fault.name()).collect()
+    }
+
+    fn add(&mut self, outcome: Outcome) {
+        self.schedules += 1;
+        self.counts.add(&outcome.counts);
+        self.steps += outcome.steps;
+        self.written += outcome.written;
+        self.stored += outcome.stored;
+        self.slowest_return_ms = self.slowest_return_ms.max(outcome.slowest_return_ms);
+        if let Some(violation) = outcome.violation {
+            self.violations.push((outcome.seed, violation));
+        }
+    }
+}
+
+/// Runs many seeds on several threads.
+pub fn sweep(spread: Spread, options: Options) -> Summary {
+    let next = AtomicU64::new(spread.from);
+    let stop = AtomicBool::new(false);
+    let total = Mutex::new(Summary::default());
+    std::thread::scope(|scope| {
+        for _ in 0..spread.threads.max(1) {
+            scope.spawn(|| {
+                let mut mine = Summary::default();
+                while !stop.load(Ordering::Relaxed) {
+                    let seed = next.fetch_add(1, Ordering::Relaxed);
+                    if seed >= spread.from.saturating_add(spread.seeds) {
+                        break;
+                    }
+                    mine.add(run(seed, &options));
+                    if spread.stop_at_first && !mine.violations.is_empty() {
+                        stop.store(true, Ordering::Relaxed);
+                    }
+                }
+                merge(&total, mine);
+            });
+        }
+    });
+    let mut total = total.into_inner().unwrap_or_default();
+    total.violations.sort();
+    total
+}
+
+fn merge(total: &Mutex<Summary>, mine: Summary) {
+    let Ok(mut total) = total.lock() else { return };
+    total.schedules += mine.schedules;
+    total.counts.add(&mine.counts);
+    total.steps += mine.steps;
+    total.written += mine.written;
+    total.stored += mine.stored;
+    total.slowest_return_ms = total.slowest_return_ms.max(mine.slowest_return_ms);
+    total.violations.extend(mine.violations);
+}

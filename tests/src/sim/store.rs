@@ -1,0 +1,173 @@
+//! A model of the durable log: what is in it survives every crash.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use protocol::http::Page;
+use protocol::{Author, Known, Message, Stored};
+use server_core::access::{DialogFacts, DialogState, KeyHash, ScopedDialog, Side};
+use server_core::append::{Decision, Facts, KnownMessage, NewMessage, Sameness, decide};
+use server_core::{Entry, Event, Millis, Refusal};
+
+/// The durable state of a server.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Store {
+    pub(crate) epoch: u64,
+    pub(crate) dialogs: BTreeMap<u64, Dialog>,
+    pub(crate) by_key: BTreeMap<(u64, KeyHash), u64>,
+}
+
+/// One dialog.
+#[derive(Clone, Debug)]
+pub(crate) struct Dialog {
+    pub(crate) facts: DialogFacts,
+    pub(crate) log: Vec<Arc<Event>>,
+    ids: BTreeMap<String, u64>,
+    last_n: BTreeMap<String, u64>,
+    marks: BTreeMap<Side, (u64, u64)>,
+}
+
+/// What a committed append has done.
+pub(crate) struct Appended {
+    pub(crate) result: Result<Stored, Refusal>,
+    pub(crate) events: Vec<Arc<Event>>,
+}
+
+impl Dialog {
+    pub(crate) fn head(&self) -> u64 {
+        self.log.len() as u64
+    }
+
+    pub(crate) fn event(&self, seq: u64) -> Option<&Arc<Event>> {
+        self.log.get(usize::try_from(seq.checked_sub(1)?).ok()?)
+    }
+
+    pub(crate) fn message(&self, seq: u64) -> Option<&Message> {
+        match &self.event(seq)?.entry {
+            Entry::Message(message) => Some(message),
+            Entry::Change(_) => None,
+        }
+    }
+
+    pub(crate) fn messages(&self) -> impl Iterator<Item = &Message> {
+        (1..=self.head()).filter_map(|seq| self.message(seq))
+    }
+
+    pub(crate) fn known(&self, ids: &[String]) -> Vec<Known> {
+        let known = |id: &String| {
+            let seq = *self.ids.get(id)?;
+            Some(Known { id: id.clone(), seq, at: self.event(seq)?.at })
+        };
+        ids.iter().filter_map(known).collect()
+    }
+
+    pub(crate) fn last_n(&self, client: Option<&str>) -> u64 {
+        client.and_then(|client| self.last_n.get(client)).copied().unwrap_or(0)
+    }
+
+    pub(crate) fn after(&self, after: u64, limit: u64) -> Vec<Arc<Event>> {
+        (after.saturating_add(1)..=self.head()).take(limit as usize).filter_map(|seq| self.event(seq).cloned()).collect()
+    }
+
+    /// Returns the last messages before a place.
+    pub(crate) fn page(&self, epoch: u64, before: Option<u64>, limit: u64) -> Page {
+        let end = before.unwrap_or(u64::MAX).min(self.head() + 1);
+        let start = end.saturating_sub(limit).max(1);
+        let messages = (start..end).filter_map(|seq| self.message(seq).cloned()).collect();
+        Page { epoch, head: self.head(), messages, older: start > 1 }
+    }
+
+    fn append(&mut self, message: &NewMessage, welcome: &str, at: Millis) -> Appended {
+        let known = self.ids.get(&message.id).and_then(|seq| self.message(*seq)).map(|known| KnownMessage {
+            seq: known.seq,
+            at: known.at,
+            same: if known.text == message.text && known.author.kind == message.author.kind {
+                Sameness::Replay
+            } else {
+                Sameness::Other
+            },
+        });
+        let last_n = self.last_n(message.client.as_deref());
+        let facts = Facts { head: self.head(), known, last_n, welcome: Some(welcome), at };
+        let decision = decide(message, &facts);
+        let mut events = Vec::new();
+        let (rows, counted) = match &decision {
+            Decision::Append { rows, last_n } => (rows.as_slice(), *last_n),
+            Decision::Duplicate { last_n, .. } => (&[][..], *last_n),
+            Decision::Conflict | Decision::Order { .. } => (&[][..], None),
+        };
+        for row in rows {
+            self.ids.insert(row.id.clone(), row.seq);
+            let event = Arc::new(Event::message(Message {
+                dialog_id: self.facts.id,
+                seq: row.seq,
+                id: row.id.clone(),
+                author: row.author.clone(),
+                text: row.text.clone(),
+                at: row.at,
+            }));
+            self.log.push(Arc::clone(&event));
+            events.push(event);
+        }
+        if let (Some(n), Some(client)) = (counted, &message.client) {
+            self.last_n.insert(client.clone(), n);
+        }
+        Appended { result: decision.answer(&message.id), events }
+    }
+}
+
+impl Store {
+    pub(crate) fn find(&self, site_id: u64, key: KeyHash) -> Option<&Dialog> {
+        self.dialogs.get(self.by_key.get(&(site_id, key))?)
+    }
+
+    /// Finds or makes the dialog of a visitor; part of the transaction of its first message.
+    pub(crate) fn start(&mut self, site_id: u64, assistant_id: Option<u64>, key: KeyHash) -> DialogFacts {
+        if let Some(dialog) = self.find(site_id, key) {
+            return dialog.facts.clone();
+        }
+        let id = 1_000 + self.dialogs.len() as u64;
+        let facts = DialogFacts { id, site_id, assistant_id, key_hash: Some(key), state: DialogState::Present };
+        self.by_key.insert((site_id, key), id);
+        self.dialogs.insert(
+            id,
+            Dialog {
+                facts: facts.clone(),
+                log: Vec::new(),
+                ids: BTreeMap::new(),
+                last_n: BTreeMap::new(),
+                marks: BTreeMap::new(),
+            },
+        );
+        facts
+    }
+
+    pub(crate) fn append(&mut self, dialog: ScopedDialog, message: &NewMessage, at: Millis) -> Appended {
+        match self.dialogs.get_mut(&dialog.id()) {
+            Some(dialog) => {
+                let welcome = welcome(dialog.facts.site_id);
+                dialog.append(message, &welcome, at)
+            }
+            None => Appended { result: Err(Refusal::store_unavailable()), events: Vec::new() },
+        }
+    }
+
+    /// Moves a side's marks; returns where they are.
+    pub(crate) fn mark(&mut self, dialog: ScopedDialog, received: u64, read: u64) -> Option<(u64, u64)> {
+        let dialog_state = self.dialogs.get_mut(&dialog.id())?;
+        let head = dialog_state.head();
+        let marks = dialog_state.marks.entry(dialog.side()).or_default();
+        *marks = (marks.0.max(received.min(head)), marks.1.max(read.min(head)));
+        Some(*marks)
+    }
+}
+
+/// Returns the welcome of a site.
+pub(crate) fn welcome(site_id: u64) -> String {
+    format!("welcome to site {site_id}")
+}
+
+/// Returns the author of operators.
+pub(crate) fn operator() -> Author {
+    Author { kind: protocol::AuthorKind::Operator, name: "Ann".into() }
+}
