@@ -222,6 +222,29 @@ impl<'a> Reader<'a> {
         if self.at == start { Err(Unreadable) } else { Ok(value) }
     }
 
+    fn boolean(&mut self) -> Read<bool> {
+        let value = self.peek()? == b't';
+        self.word(if value { b"true" } else { b"false" })?;
+        Ok(value)
+    }
+
+    fn unsigned(&mut self) -> Read<u64> {
+        match self.number()? {
+            (false, value) => Ok(value),
+            (true, _) => Err(Unreadable),
+        }
+    }
+
+    /// Steps into an object or an array; whoever does takes one off `depth` at its end.
+    fn open(&mut self, open: u8, close: u8) -> Read<Items<'_, 'a>> {
+        self.eat(open)?;
+        self.depth += 1;
+        if self.depth > JSON_DEPTH {
+            return Err(Unreadable);
+        }
+        Ok(Items { reader: self, close, first: true, done: false })
+    }
+
     fn nest<T>(&mut self, inner: impl FnOnce(&mut Self) -> Read<T>) -> Read<T> {
         if self.depth >= JSON_DEPTH {
             return Err(Unreadable);
@@ -331,6 +354,53 @@ impl<'de> de::Deserializer<'de> for &mut Reader<'_> {
         }
     }
 
+    // Each method below asks only for what its types can be: `deserialize_any` for every one of them would carry all shapes
+    // of all types into the page.
+
+    fn deserialize_struct<V: Visitor<'de>>(
+        self,
+        _name: &'static str,
+        _fields: &'static [&'static str],
+        visitor: V,
+    ) -> Read<V::Value> {
+        let items = self.open(b'{', b'}')?;
+        let value = visitor.visit_map(items)?;
+        self.depth -= 1;
+        Ok(value)
+    }
+
+    fn deserialize_seq<V: Visitor<'de>>(self, visitor: V) -> Read<V::Value> {
+        let items = self.open(b'[', b']')?;
+        let value = visitor.visit_seq(items)?;
+        self.depth -= 1;
+        Ok(value)
+    }
+
+    fn deserialize_identifier<V: Visitor<'de>>(self, visitor: V) -> Read<V::Value> {
+        visitor.visit_str(&self.string()?)
+    }
+
+    fn deserialize_string<V: Visitor<'de>>(self, visitor: V) -> Read<V::Value> {
+        visitor.visit_string(self.string()?)
+    }
+
+    fn deserialize_bool<V: Visitor<'de>>(self, visitor: V) -> Read<V::Value> {
+        let value = self.boolean()?;
+        visitor.visit_bool(value)
+    }
+
+    fn deserialize_u64<V: Visitor<'de>>(self, visitor: V) -> Read<V::Value> {
+        visitor.visit_u64(self.unsigned()?)
+    }
+
+    fn deserialize_u32<V: Visitor<'de>>(self, visitor: V) -> Read<V::Value> {
+        visitor.visit_u64(self.unsigned()?)
+    }
+
+    fn deserialize_u16<V: Visitor<'de>>(self, visitor: V) -> Read<V::Value> {
+        visitor.visit_u64(self.unsigned()?)
+    }
+
     fn deserialize_option<V: Visitor<'de>>(self, visitor: V) -> Read<V::Value> {
         if self.peek()? == b'n' {
             self.word(b"null").and_then(|()| visitor.visit_none())
@@ -360,8 +430,7 @@ impl<'de> de::Deserializer<'de> for &mut Reader<'_> {
     }
 
     forward_to_deserialize_any! {
-        bool i8 i16 i32 i64 u8 u16 u32 u64 f32 f64 char str string bytes byte_buf unit unit_struct seq tuple
-        tuple_struct map struct identifier
+        i8 i16 i32 i64 u8 f32 f64 char str bytes byte_buf unit unit_struct tuple tuple_struct map
     }
 }
 
