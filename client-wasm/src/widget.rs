@@ -62,7 +62,8 @@ pub fn mount(options: JsValue) {
     } else {
         Side::Site { site_token: site }
     };
-    let under_way = kept("dialog").is_some();
+    // Or a first message was written that has not reached the server yet.
+    let under_way = restored.iter().any(|(name, _)| name == "dialog" || name.starts_with("o:"));
     let window = window();
     let face = Widget {
         panel: Panel::new(&options, &window, &waker),

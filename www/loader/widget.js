@@ -13,7 +13,7 @@
   const { siteToken: site = '', assistantId: assistant = '', mode } = options;
   const base = (options.baseUrl || new URL(tag.src, location).origin).replace(/\/+$/, '');
   const frameOnly = mode == 'iframe' || !site;
-  const dialogKey = `rejoin:${site || 'a' + assistant}:dialog`;
+  const prefix = `rejoin:${site || 'a' + assistant}:`;
   const state = { unread: 0, state: 'idle' };
   const listeners = {};
   const phone = matchMedia('(max-width:480px)');
@@ -44,23 +44,23 @@
     ':host{all:initial;display:block;position:fixed;z-index:2147483000;--a:#3457d5;--o:#fff;color-scheme:light dark}' +
       ':host([data-theme=light]){color-scheme:light}:host([data-theme=dark]){color-scheme:dark}' +
       '@media print{:host{display:none}}' +
-      'button,iframe{position:fixed;bottom:calc(var(--y,20px) + env(safe-area-inset-bottom));right:var(--x,20px);border:0}' +
-      ':host([data-position=left]) :is(button,iframe){right:auto;left:var(--x,20px)}' +
-      'button{width:56px;height:56px;padding:16px;border-radius:50%;background:var(--a);color:var(--o);cursor:pointer;' +
+      '.launcher,iframe{position:fixed;bottom:calc(var(--y,20px) + env(safe-area-inset-bottom));right:var(--x,20px);border:0}' +
+      ':host([data-position=left]) :is(.launcher,iframe){right:auto;left:var(--x,20px)}' +
+      '.launcher{width:56px;height:56px;padding:16px;border-radius:50%;background:var(--a);color:var(--o);cursor:pointer;' +
       'box-shadow:0 0 0 1px #0000000f,0 6px 24px #0003;transition:scale .15s}' +
-      'button:hover{scale:1.06}button:active{scale:.96}' +
-      'button:focus-visible{outline:3px solid var(--a);outline-offset:3px}' +
-      'svg{display:block;fill:none;stroke:currentColor;stroke-width:2;stroke-linecap:round;stroke-linejoin:round}' +
-      '[aria-expanded=true] svg:first-child,[aria-expanded=false] svg+svg,[hidden]{display:none!important}' +
-      'b{position:absolute;top:-4px;right:-4px;min-width:22px;box-sizing:border-box;padding:0 6px;border-radius:11px;' +
+      '.launcher:hover{scale:1.06}.launcher:active{scale:.96}' +
+      '.launcher:focus-visible{outline:3px solid var(--a);outline-offset:3px}' +
+      '.launcher svg{display:block;fill:none;stroke:currentColor;stroke-width:2;stroke-linecap:round;stroke-linejoin:round}' +
+      '[aria-expanded=true] svg:first-child,[aria-expanded=false] svg+svg,.launcher[hidden],b[hidden],iframe[hidden]{display:none!important}' +
+      '.launcher b{position:absolute;top:-4px;right:-4px;min-width:22px;box-sizing:border-box;padding:0 6px;border-radius:11px;' +
       'background:#c8102e;color:#fff;font:600 12px/22px system-ui,sans-serif;box-shadow:0 0 0 2px #fff}' +
       'iframe{width:min(400px,100vw - 2*var(--x,20px));height:min(680px,100dvh - 108px);margin-bottom:72px;border-radius:20px;' +
       'box-shadow:0 0 0 1px #8883,0 16px 48px #0004}' +
       '@media(max-width:480px){iframe{inset:0!important;width:100%;height:100%;margin:0;border-radius:0}' +
       '[aria-expanded=true]{visibility:hidden}}' +
-      '@media(prefers-reduced-motion){button{transition:none}}@media(forced-colors:active){button{border:1px solid}}',
+      '@media(prefers-reduced-motion){*{transition:none!important}}@media(forced-colors:active){.launcher{border:1px solid}}',
   );
-  const button = add(root, 'button', { type: 'button', 'aria-haspopup': 'dialog', 'aria-expanded': false, 'aria-label': 'Open chat' });
+  const button = add(root, 'button', { class: 'launcher', type: 'button', 'aria-haspopup': 'dialog', 'aria-expanded': false, 'aria-label': 'Open chat' });
   for (const d of ['M21 11.5a8.4 8.4 0 0 1-12 7.6L3 21l1.9-6A8.4 8.4 0 1 1 21 11.5z', 'M6 9l6 6 6-6'])
     add(add(button, 'svg', { viewBox: '0 0 24 24', 'aria-hidden': true }, 1), 'path', { d }, 1);
   const badge = add(button, 'b', { hidden: '' });
@@ -83,7 +83,7 @@
       button.setAttribute('aria-label', value ? `Open chat, ${value} unread` : 'Open chat');
     } else if (name == 'connection') state.state = value;
     else if (name == 'ready') state.version = value;
-    else if (name == 'dialog' && client.frame) store?.setItem(dialogKey, value);
+    else if (name == 'dialog' && client.frame) store?.setItem(prefix + name, value);
     else if (name == 'open' || name == 'close') {
       const open = name == 'open';
       button.setAttribute('aria-expanded', open);
@@ -153,7 +153,7 @@
       }
     }));
   document.addEventListener('securitypolicyviolation', ({ blockedURI, effectiveDirective }) => {
-    if (blockedURI.startsWith(base)) say(`csp_blocked: add ${base} to ${effectiveDirective} of this page's policy.`);
+    if (blockedURI.includes(new URL(base).host)) say(`csp_blocked: add ${base} to ${effectiveDirective} of this page's policy.`);
   });
 
   // The page's side.
@@ -189,5 +189,6 @@
   for (const intent of ['pointerenter', 'focus', 'touchstart']) button.addEventListener(intent, load, { once: true, passive: true });
   document.addEventListener('click', ({ target }) => target.closest?.('[data-rejoin-open]') && run('open'));
   if (options.open && options.open != 'false') run('open');
-  else if (store?.getItem(dialogKey)) (window.requestIdleCallback || setTimeout)(load);
+  else if (Object.keys(store || {}).some((key) => key == prefix + 'dialog' || key.startsWith(prefix + 'o:')))
+    (window.requestIdleCallback || setTimeout)(load);
 })();
