@@ -1,0 +1,169 @@
+//! HTTP requests by hand: one connection each, and nothing that a browser would not send.
+
+use std::net::SocketAddr;
+use std::time::Duration;
+
+use bytes::Bytes;
+use http_body_util::{BodyExt, Full};
+use hyper::body::Incoming;
+use hyper::header::{AUTHORIZATION, CONTENT_TYPE, HOST, HeaderMap, HeaderName, HeaderValue, ORIGIN};
+use hyper::{Method, Request, Response};
+use hyper_util::rt::TokioIo;
+use serde_json::Value;
+use tokio::net::TcpStream;
+use tokio::time::timeout;
+
+use crate::PATIENCE;
+
+/// A request that is being written.
+#[derive(Clone, Debug)]
+pub struct Ask {
+    address: SocketAddr,
+    method: Method,
+    path: String,
+    headers: HeaderMap,
+    body: Bytes,
+}
+
+/// A whole answer.
+#[derive(Clone, Debug)]
+pub struct Answer {
+    /// The status.
+    pub status: u16,
+    /// The headers.
+    pub headers: HeaderMap,
+    /// The body.
+    pub body: Bytes,
+}
+
+/// Nobody answered: the connection was refused, or broke.
+#[derive(Clone, Debug)]
+pub struct NoAnswer(pub String);
+
+impl Ask {
+    /// Begins a request.
+    pub fn new(address: SocketAddr, method: &str, path: &str) -> Self {
+        let method = Method::from_bytes(method.as_bytes()).expect("a method is a token");
+        Self { address, method, path: path.into(), headers: HeaderMap::new(), body: Bytes::new() }
+    }
+
+    /// Adds a header.
+    #[must_use]
+    pub fn header(mut self, name: &str, value: &str) -> Self {
+        let name = HeaderName::from_bytes(name.as_bytes()).expect("a header has a name");
+        self.headers.insert(name, HeaderValue::from_str(value).expect("a header has a visible value"));
+        self
+    }
+
+    /// Sends a key or a token along.
+    #[must_use]
+    pub fn bearer(self, secret: &str) -> Self {
+        self.header(AUTHORIZATION.as_str(), &format!("Bearer {secret}"))
+    }
+
+    /// Sends it as a page of this origin would.
+    #[must_use]
+    pub fn origin(self, origin: &str) -> Self {
+        self.header(ORIGIN.as_str(), origin)
+    }
+
+    /// Sends JSON.
+    #[must_use]
+    pub fn json(self, body: &Value) -> Self {
+        self.body("application/json", body.to_string())
+    }
+
+    /// Sends any bytes as any type.
+    #[must_use]
+    pub fn body(mut self, kind: &str, body: impl Into<Bytes>) -> Self {
+        self.body = body.into();
+        self.header(CONTENT_TYPE.as_str(), kind)
+    }
+
+    /// Asks, and waits for the whole answer.
+    ///
+    /// # Panics
+    /// Nobody answered.
+    pub async fn send(self) -> Answer {
+        let what = format!("{} {}", self.method, self.path);
+        self.attempt().await.unwrap_or_else(|NoAnswer(why)| panic!("{what}: {why}"))
+    }
+
+    /// Asks, and waits for the whole answer, which may not come.
+    ///
+    /// # Errors
+    /// [`NoAnswer`].
+    pub async fn attempt(self) -> Result<Answer, NoAnswer> {
+        let whole = async {
+            let response = self.open().await?;
+            let (parts, body) = response.into_parts();
+            let body = body.collect().await.map_err(no_answer)?.to_bytes();
+            Ok(Answer { status: parts.status.as_u16(), headers: parts.headers, body })
+        };
+        timeout(PATIENCE, whole).await.unwrap_or_else(|_| Err(NoAnswer("no answer in time".into())))
+    }
+
+    /// Asks, and waits for the head of the answer only.
+    ///
+    /// # Errors
+    /// [`NoAnswer`].
+    pub(crate) async fn open(self) -> Result<Response<Incoming>, NoAnswer> {
+        let stream = timeout(Duration::from_secs(5), TcpStream::connect(self.address)).await;
+        let stream = stream.map_err(no_answer)?.map_err(no_answer)?;
+        let (mut sender, connection) =
+            hyper::client::conn::http1::handshake(TokioIo::new(stream)).await.map_err(no_answer)?;
+        tokio::spawn(connection);
+        let mut request = Request::builder().method(self.method).uri(self.path);
+        if !self.headers.contains_key(HOST) {
+            request = request.header(HOST, self.address.to_string());
+        }
+        let mut request = request.body(Full::new(self.body)).map_err(no_answer)?;
+        request.headers_mut().extend(self.headers);
+        sender.send_request(request).await.map_err(no_answer)
+    }
+}
+
+fn no_answer(error: impl std::fmt::Display) -> NoAnswer {
+    NoAnswer(error.to_string())
+}
+
+impl Answer {
+    /// Returns the body as text.
+    pub fn text(&self) -> String {
+        String::from_utf8_lossy(&self.body).into_owned()
+    }
+
+    /// Returns the body as JSON.
+    ///
+    /// # Panics
+    /// It is none.
+    pub fn json(&self) -> Value {
+        serde_json::from_slice(&self.body).unwrap_or_else(|_| panic!("not JSON: {} {}", self.status, self.text()))
+    }
+
+    /// Returns the body as JSON, after a look at the status.
+    ///
+    /// # Panics
+    /// The status is another one, or the body is no JSON.
+    pub fn expect(&self, status: u16) -> Value {
+        assert_eq!(self.status, status, "{}", self.text());
+        self.json()
+    }
+
+    /// Returns the status and the code of an error.
+    ///
+    /// # Panics
+    /// The body is not `{"error":{"code","message"}}`.
+    pub fn error(&self) -> (u16, String) {
+        let body = self.json();
+        let error = body["error"].as_object().unwrap_or_else(|| panic!("no error: {} {body}", self.status));
+        let message = error["message"].as_str().unwrap_or_default();
+        assert!(!message.is_empty(), "an error says what to do: {body}");
+        (self.status, error["code"].as_str().unwrap_or_default().to_owned())
+    }
+
+    /// Returns a header's value, or an empty text.
+    pub fn header(&self, name: &str) -> &str {
+        self.headers.get(name).and_then(|value| value.to_str().ok()).unwrap_or_default()
+    }
+}
