@@ -2,7 +2,7 @@
 
 use protocol::{ClientFrame, Hello, SendMessage, ServerFrame, TypingBy, VERSION, close, code, limits};
 
-use super::dialog::{Purpose, Read};
+use super::dialog::{Flow, Purpose, Read};
 use super::{Output, Session, State};
 use crate::append::NewMessage;
 use crate::{Ephemeral, Now, Refusal, id, text};
@@ -233,6 +233,10 @@ impl Session {
     fn on_sync(&mut self, after: u64, limit: Option<u64>) {
         let open_reads = self.config.limits.open_reads;
         let State::Inside(inside) = &mut self.state else { return };
+        // What was not written comes anyway as soon as the connection takes it.
+        if inside.flow == Flow::Congested {
+            return;
+        }
         if inside.reads.len() >= open_reads {
             self.error(code::RATE_LIMITED, "too many syncs at once");
             return;

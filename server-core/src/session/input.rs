@@ -82,6 +82,8 @@ pub enum Input {
     /// The hub brought something that only matters now, from somebody else.
     Ephemeral(Ephemeral),
     /// The connection's queue was full and has thrown away all events in it, durable or not; other frames stay.
+    ///
+    /// From that moment until it gives `Writable`, the shell drops every [`super::Output::Deliver`] as well.
     Congested {
         /// The last durable `seq` that was written since the last `ready` was written; 0 for none.
         written: u64,

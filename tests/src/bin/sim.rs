@@ -95,7 +95,7 @@ fn report(summary: &Summary, seconds: f64) {
         summary.steps / summary.schedules.max(1)
     );
     println!("violations: {}", summary.violations.len());
-    for (seed, violation) in summary.violations.iter().take(10) {
+    for (seed, violation) in summary.violations.iter().take(60) {
         println!("  seed {seed}: {violation}");
     }
 }

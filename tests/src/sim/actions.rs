@@ -15,22 +15,41 @@ use super::{Fault, Happening, Sim, trace};
 #[derive(Clone, Debug)]
 pub(crate) enum Action {
     /// A visitor opens the page.
-    OpenVisitor { visitor: usize, tab: u64 },
+    OpenVisitor {
+        visitor: usize,
+        tab: u64,
+    },
     /// An operator opens the dialog of a visitor, once there is one.
-    OpenOperator { visitor: usize },
+    OpenOperator {
+        visitor: usize,
+    },
     /// Somebody sends a few messages.
     Talk,
     /// One fault.
     Blow(Fault),
     /// A page gets new credentials.
-    Credential { page: usize },
-    Thaw { page: usize },
-    Wake { machine: usize },
-    OutageEnds { machine: usize },
-    StorageFrees { machine: usize },
-    Heal { conn: u32 },
+    Credential {
+        page: usize,
+    },
+    Thaw {
+        page: usize,
+    },
+    Wake {
+        machine: usize,
+    },
+    OutageEnds {
+        machine: usize,
+    },
+    StorageFrees {
+        machine: usize,
+    },
+    Heal {
+        conn: u32,
+    },
     DiskFrees,
-    DrainEnds { run: u32 },
+    DrainEnds {
+        run: u32,
+    },
     ServerStarts,
 }
 
@@ -361,7 +380,12 @@ impl Sim {
     }
 
     fn heal_machine(&mut self, machine: usize) {
-        let conns: Vec<u32> = self.conns.iter().filter(|(_, conn)| self.pages[conn.page].machine == machine).map(|(number, _)| *number).collect();
+        let conns: Vec<u32> = self
+            .conns
+            .iter()
+            .filter(|(_, conn)| self.pages[conn.page].machine == machine)
+            .map(|(number, _)| *number)
+            .collect();
         for conn in conns {
             self.heal(conn);
         }

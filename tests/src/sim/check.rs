@@ -222,9 +222,8 @@ impl Sim {
                 && self.ledger.messages.get(&item.text).is_none_or(|written| match (written.owner, owner) {
                     (Owner::Visitor { visitor: one, .. }, Owner::Visitor { visitor: other, .. }) => one != other,
                     (Owner::Operator { dialog: one }, Owner::Operator { dialog: other }) => one != other,
-                    (Owner::Visitor { .. }, Owner::Operator { .. }) | (Owner::Operator { .. }, Owner::Visitor { .. }) => {
-                        true
-                    }
+                    (Owner::Visitor { .. }, Owner::Operator { .. })
+                    | (Owner::Operator { .. }, Owner::Visitor { .. }) => true,
                 })
         };
         items.iter().find(foreign).map(|item| format!("{:?}, which is not of this one", item.text))
@@ -276,9 +275,8 @@ impl Sim {
             return;
         }
         self.check_return();
-        let lost = self.ledger.messages.iter().find(|(_, written)| {
-            written.place.is_none() && written.loss == Loss::Never
-        });
+        let lost =
+            self.ledger.messages.iter().find(|(_, written)| written.place.is_none() && written.loss == Loss::Never);
         if let Some((text, written)) = lost {
             let wrong = format!("{text:?} of page {} was accepted and is lost", written.page);
             return self.violate(wrong);

@@ -38,7 +38,10 @@ impl Route {
     pub(crate) fn parse(path: &str) -> Option<Self> {
         let (path, query) = path.split_once('?').unwrap_or((path, ""));
         let parameter = |name: &str| {
-            query.split('&').find_map(|pair| pair.split_once('=').filter(|(key, _)| *key == name)).map(|(_, value)| value)
+            query
+                .split('&')
+                .find_map(|pair| pair.split_once('=').filter(|(key, _)| *key == name))
+                .map(|(_, value)| value)
         };
         let number = |name: &str| parameter(name).and_then(|value| value.parse::<u64>().ok());
         let client = || parameter("client").map(str::to_owned);

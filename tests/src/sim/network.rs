@@ -290,7 +290,12 @@ impl Sim {
         let bearer = (call.auth == client_core::Authorization::Bearer).then(|| self.pages[page].credential.clone());
         self.next_call += 1;
         let number = self.next_call;
-        trace!(self, "page {page} asks {request:?} as call {number}: {} {}", call.path, call.body.as_deref().unwrap_or(""));
+        trace!(
+            self,
+            "page {page} asks {request:?} as call {number}: {} {}",
+            call.path,
+            call.body.as_deref().unwrap_or("")
+        );
         self.pages[page].calls.insert(request, number);
         self.calls.insert(number, Call { page, request, call, bearer });
         let latency = self.latency();
@@ -383,7 +388,6 @@ impl Sim {
             let Some(down) = end.outgoing.pop_front() else {
                 end.watched = false;
                 if end.congested {
-                    end.congested = false;
                     let run = self.server.run;
                     let target = super::Target::Conn(conn);
                     let input = server_core::session::Input::Writable;
@@ -409,7 +413,11 @@ impl Sim {
     /// Puts a frame into a connection's queue; a full queue is thrown away, but for its answers.
     pub(crate) fn queue(&mut self, conn: u32, down: Down) {
         let most = self.plan.queue;
+        let run = self.server.run;
         let Some(end) = self.conns.get_mut(&conn).and_then(|state| state.server.as_mut()) else { return };
+        if end.congested && matches!(down, Down::Event { .. } | Down::Ephemeral { .. }) {
+            return;
+        }
         end.outgoing.push_back(down);
         if end.outgoing.len() > most {
             end.outgoing.retain(|down| !matches!(down, Down::Ephemeral { .. }));
@@ -417,9 +425,9 @@ impl Sim {
         if end.outgoing.len() > most && end.outgoing.iter().any(|down| matches!(down, Down::Event { .. })) {
             end.outgoing.retain(|down| !matches!(down, Down::Event { .. }));
             end.congested = true;
-            let written = end.written;
+            let input = server_core::session::Input::Congested { written: end.written };
             self.bite(Fault::Congestion);
-            self.to_session(super::Target::Conn(conn), server_core::session::Input::Congested { written });
+            self.plan_in(0, Happening::ToSession { target: super::Target::Conn(conn), run, input });
         }
         self.pump(conn);
     }

@@ -2,9 +2,7 @@
 
 use std::collections::{BTreeMap, VecDeque};
 
-use client_core::{
-    Client, Config, Event, Input, LinkId, LinkState, Output, Page as PageEvent, Panel, RequestId, Side,
-};
+use client_core::{Client, Config, Event, Input, LinkId, LinkState, Output, Page as PageEvent, Panel, RequestId, Side};
 use protocol::Secret;
 use server_core::Millis;
 
@@ -271,7 +269,8 @@ impl Sim {
                     }
                     self.send_up(conn, text);
                 }
-                None => self.violate(format!("page {page} sends on {link:?}, which it does not have")),
+                // A browser drops what is sent on a socket that has closed.
+                None => trace!(self, "page {page} sends on {link:?}, which has closed"),
             },
             Output::Request { request, call } => {
                 self.request(page, request, call);

@@ -89,7 +89,11 @@ impl Sim {
                     channels: protocol::CHANNELS.iter().map(|&name| name.into()).collect(),
                 })
             }
-            Route::Gate | Route::Config { .. } | Route::Start { .. } | Route::Messages { .. } | Route::Frames { .. } => {
+            Route::Gate
+            | Route::Config { .. }
+            | Route::Start { .. }
+            | Route::Messages { .. }
+            | Route::Frames { .. } => {
                 self.violate(format!("a connection to {route:?}"));
                 return;
             }
@@ -188,6 +192,11 @@ impl Sim {
 
     /// Gives one input to a session, and carries out what it asks for.
     pub(crate) fn to_session(&mut self, target: Target, input: Input) {
+        if let (Target::Conn(conn), Input::Writable) = (target, &input)
+            && let Some(end) = self.conns.get_mut(&conn).and_then(|state| state.server.as_mut())
+        {
+            end.congested = false;
+        }
         self.run_session(target, Some(input));
         if let Target::Post(post) = target {
             self.settle_post(post);

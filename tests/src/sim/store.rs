@@ -66,7 +66,10 @@ impl Dialog {
     }
 
     pub(crate) fn after(&self, after: u64, limit: u64) -> Vec<Arc<Event>> {
-        (after.saturating_add(1)..=self.head()).take(limit as usize).filter_map(|seq| self.event(seq).cloned()).collect()
+        (after.saturating_add(1)..=self.head())
+            .take(limit as usize)
+            .filter_map(|seq| self.event(seq).cloned())
+            .collect()
     }
 
     /// Returns the last messages before a place.
