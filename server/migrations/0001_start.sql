@@ -86,8 +86,8 @@ CREATE INDEX dialogs_by_activity ON dialogs (site_id, at, id);
 
 CREATE INDEX dialogs_by_assistant ON dialogs (assistant_id);
 
--- Numbers up to 999 are for dialogs that are made by hand.
-INSERT INTO sqlite_sequence (name, seq) VALUES ('dialogs', 999);
+-- Numbers up to 999 are given by hand.
+INSERT INTO sqlite_sequence (name, seq) VALUES ('dialogs', 999), ('assistants', 999);
 
 -- The log. Rows lie in the order of their writing, not of their dialogs: a commit that touches five hundred dialogs
 -- then rewrites a handful of pages, not five hundred.

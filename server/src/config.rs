@@ -5,6 +5,8 @@ use std::path::PathBuf;
 
 use clap::Args;
 
+use crate::credentials::{SecretError, ServerSecret};
+
 /// Where the data is: `--data`, `REJOIN_DATA`.
 #[derive(Args, Clone, Debug)]
 pub struct DataConfig {
@@ -63,6 +65,21 @@ pub struct ServeConfig {
     /// What is logged: a level, or `target=level` pairs with commas
     #[arg(long, value_name = "FILTER", env = "REJOIN_LOG", default_value = "info")]
     pub log: String,
+}
+
+impl DataConfig {
+    /// Returns the server's secret: `REJOIN_SECRET`, which all nodes of an installation share, or else the one that
+    /// the data directory keeps and that is made at the first start.
+    ///
+    /// # Errors
+    /// [`SecretError`] says what to do.
+    pub fn secret(&self) -> Result<ServerSecret, SecretError> {
+        // No option: options are seen by everybody who lists the machine's processes.
+        match std::env::var("REJOIN_SECRET") {
+            Ok(text) => ServerSecret::from_text(&text),
+            Err(_) => ServerSecret::open(&self.data),
+        }
+    }
 }
 
 impl ServeConfig {

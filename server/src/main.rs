@@ -1,1 +1,7 @@
-fn main() {}
+//! Rejoin, the server; `rejoin --help` says what it can do.
+
+use std::process::ExitCode;
+
+fn main() -> ExitCode {
+    server::cli::main(std::env::args_os())
+}

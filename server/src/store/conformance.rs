@@ -154,7 +154,11 @@ pub(super) async fn messages_of_a_client_are_taken_in_their_order_only(scene: &S
     assert_eq!(place(&scene.append(dialog, ordered("a", "c1", 1)).await), (2, false));
     assert_eq!(refusal(&scene.append(dialog, ordered("c", "c1", 3)).await), (code::ORDER, Some(2)));
     assert_eq!(place(&scene.append(dialog, ordered("b", "c1", 2)).await), (3, false));
-    assert_eq!(place(&scene.append(dialog, ordered("a", "c1", 1)).await), (2, true), "a known id is never out of order");
+    assert_eq!(
+        place(&scene.append(dialog, ordered("a", "c1", 1)).await),
+        (2, true),
+        "a known id is never out of order"
+    );
     assert_eq!(refusal(&scene.append(dialog, ordered("x", "c1", 2)).await), (code::ORDER, Some(3)));
     assert_eq!(place(&scene.append(dialog, ordered("y", "c2", 1)).await), (4, false), "each client counts for itself");
     assert_eq!(place(&scene.append(dialog, message("z", "no n")).await), (5, false));

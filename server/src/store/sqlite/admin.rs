@@ -1,6 +1,7 @@
 //! What commands do to the database, beside a running server or without one: short transactions of their own.
 
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 use rusqlite::{Connection, TransactionBehavior, params};
 use server_core::Millis;
@@ -85,6 +86,11 @@ impl Admin {
         Ok(Self { data: data.to_owned(), conn: open::open(data)? })
     }
 
+    /// Returns whether a data directory has a database.
+    pub fn exists(data: &Path) -> bool {
+        data.join(open::DATABASE).exists()
+    }
+
     /// Makes a site, or changes the one that has its number.
     ///
     /// # Errors
@@ -111,7 +117,15 @@ impl Admin {
         }
         transaction.commit()?;
         let site = row::site_by_id(&self.conn, id)?;
-        site.map(std::sync::Arc::unwrap_or_clone).ok_or(OpenError::Foreign)
+        site.map(Arc::unwrap_or_clone).ok_or(OpenError::Foreign)
+    }
+
+    /// Returns the site with this token.
+    ///
+    /// # Errors
+    /// Those of the database.
+    pub fn site(&self, token: &str) -> Result<Option<Site>, OpenError> {
+        Ok(row::site_by_token(&self.conn, token)?.map(Arc::unwrap_or_clone))
     }
 
     /// Returns all sites.
@@ -136,7 +150,7 @@ impl Admin {
             |row| row.get(0),
         )?;
         let assistant = row::assistant(&self.conn, id)?;
-        assistant.map(std::sync::Arc::unwrap_or_clone).ok_or(OpenError::Foreign)
+        assistant.map(Arc::unwrap_or_clone).ok_or(OpenError::Foreign)
     }
 
     /// Returns all assistants.
@@ -148,7 +162,7 @@ impl Admin {
         let ids: Vec<u64> = ids.query_map([], |row| row.get(0))?.collect::<rusqlite::Result<_>>()?;
         let mut assistants = Vec::new();
         for id in ids {
-            assistants.extend(row::assistant(&self.conn, id)?.map(std::sync::Arc::unwrap_or_clone));
+            assistants.extend(row::assistant(&self.conn, id)?.map(Arc::unwrap_or_clone));
         }
         Ok(assistants)
     }
@@ -171,12 +185,13 @@ impl Admin {
         transaction.execute("DELETE FROM operator_sites WHERE operator_id = ?1", [id])?;
         if let Sites::Only(sites) = &new.sites {
             for site in sites {
-                transaction.execute("INSERT INTO operator_sites (operator_id, site_id) VALUES (?1, ?2)", [id, *site])?;
+                transaction
+                    .execute("INSERT INTO operator_sites (operator_id, site_id) VALUES (?1, ?2)", [id, *site])?;
             }
         }
         transaction.commit()?;
         let operator = row::operator_by_id(&self.conn, id)?;
-        operator.map(std::sync::Arc::unwrap_or_clone).ok_or(OpenError::Foreign)
+        operator.map(Arc::unwrap_or_clone).ok_or(OpenError::Foreign)
     }
 
     /// Returns the operator with this address.
@@ -184,7 +199,7 @@ impl Admin {
     /// # Errors
     /// Those of the database.
     pub fn operator(&self, email: &str) -> Result<Option<Operator>, OpenError> {
-        Ok(row::operator_by_email(&self.conn, email)?.map(std::sync::Arc::unwrap_or_clone))
+        Ok(row::operator_by_email(&self.conn, email)?.map(Arc::unwrap_or_clone))
     }
 
     /// Returns all operators.
@@ -196,7 +211,7 @@ impl Admin {
         let ids: Vec<u64> = ids.query_map([], |row| row.get(0))?.collect::<rusqlite::Result<_>>()?;
         let mut operators = Vec::new();
         for id in ids {
-            operators.extend(row::operator_by_id(&self.conn, id)?.map(std::sync::Arc::unwrap_or_clone));
+            operators.extend(row::operator_by_id(&self.conn, id)?.map(Arc::unwrap_or_clone));
         }
         Ok(operators)
     }
@@ -253,9 +268,9 @@ impl Admin {
     pub fn census(&self) -> Result<Census, OpenError> {
         let sql = "SELECT (SELECT count(*) FROM sites), (SELECT count(*) FROM dialogs WHERE deleted = 0), \
                    (SELECT count(*) FROM messages)";
-        Ok(self.conn.query_row(sql, [], |row| {
-            Ok(Census { sites: row.get(0)?, dialogs: row.get(1)?, messages: row.get(2)? })
-        })?)
+        Ok(self
+            .conn
+            .query_row(sql, [], |row| Ok(Census { sites: row.get(0)?, dialogs: row.get(1)?, messages: row.get(2)? }))?)
     }
 
     /// Works on a connection that was opened otherwise.

@@ -140,7 +140,9 @@ impl Cache {
              ON CONFLICT (dialog_id, client) DO UPDATE SET last_n = excluded.last_n, at = excluded.at",
         )?;
         for (dialog, client) in self.changed_senders.drain(..) {
-            let Some(row) = self.senders.get_mut(&dialog).and_then(|clients| clients.get_mut(&client)) else { continue };
+            let Some(row) = self.senders.get_mut(&dialog).and_then(|clients| clients.get_mut(&client)) else {
+                continue;
+            };
             row.changed = false;
             upsert.execute(params![dialog, client, row.last_n, now])?;
         }

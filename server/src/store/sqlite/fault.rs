@@ -18,7 +18,8 @@ pub(super) fn before_commit(error: &Error) -> StoreError {
     if matches!(failure.code, ErrorCode::DatabaseCorrupt | ErrorCode::NotADatabase) {
         return StoreError::Corrupt { message };
     }
-    if matches!(failure.code, ErrorCode::SystemIoFailure | ErrorCode::CannotOpen | ErrorCode::FileLockingProtocolFailed) {
+    if matches!(failure.code, ErrorCode::SystemIoFailure | ErrorCode::CannotOpen | ErrorCode::FileLockingProtocolFailed)
+    {
         return StoreError::Io { message };
     }
     StoreError::Internal { message }

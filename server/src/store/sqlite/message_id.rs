@@ -53,11 +53,12 @@ fn uuid(id: &[u8]) -> Option<[u8; 16]> {
         return None;
     }
     let mut bytes = [0; 16];
-    let mut digits = id.iter().enumerate().filter(|(place, _)| !HYPHENS.contains(place)).map(|(_, digit)| match digit {
-        b'0'..=b'9' => Some(digit - b'0'),
-        b'a'..=b'f' => Some(digit - b'a' + 10),
-        _ => None,
-    });
+    let mut digits =
+        id.iter().enumerate().filter(|(place, _)| !HYPHENS.contains(place)).map(|(_, digit)| match digit {
+            b'0'..=b'9' => Some(digit - b'0'),
+            b'a'..=b'f' => Some(digit - b'a' + 10),
+            _ => None,
+        });
     for byte in &mut bytes {
         *byte = digits.next()?? << 4 | digits.next()??;
     }

@@ -149,10 +149,9 @@ pub(super) fn marks(conn: &Connection, dialog_id: u64) -> rusqlite::Result<Marks
 /// Lists dialogs, the latest first: the latest of each site, merged.
 pub(super) fn dialogs(conn: &Connection, filter: &DialogFilter) -> rusqlite::Result<Vec<DialogSummary>> {
     let sites: Vec<u64> = match &filter.sites {
-        Sites::All => conn.prepare_cached("SELECT id FROM sites")?.query_map([], |row| row.get(0))?.collect::<Result<
-            _,
-            _,
-        >>()?,
+        Sites::All => {
+            conn.prepare_cached("SELECT id FROM sites")?.query_map([], |row| row.get(0))?.collect::<Result<_, _>>()?
+        }
         Sites::Only(sites) => sites.iter().copied().collect(),
     };
     let limit = filter.limit.min(MOST_DIALOGS);
@@ -213,7 +212,7 @@ pub(super) fn sites(conn: &Connection) -> rusqlite::Result<Vec<Site>> {
         .collect::<Result<_, _>>()?;
     let mut sites = Vec::new();
     for id in ids {
-        sites.extend(site_by_id(conn, id)?.map(|site| Arc::unwrap_or_clone(site)));
+        sites.extend(site_by_id(conn, id)?.map(Arc::unwrap_or_clone));
     }
     Ok(sites)
 }

@@ -1,0 +1,165 @@
+//! `rejoin site`: websites that embed the widget.
+
+use clap::{Args, Subcommand};
+use server_core::access::VisitorAuth;
+use server_core::origin::Pattern;
+
+use super::failure::Failure;
+use crate::config::DataConfig;
+use crate::credentials;
+use crate::store::Site;
+use crate::store::sqlite::{Admin, NewSite};
+
+/// The accent colour of a site that chose none.
+const COLOR: &str = "#3b4cca";
+
+/// Characters in a name, and in a welcome.
+const MOST_CHARS: usize = 1_000;
+
+#[derive(Debug, Subcommand)]
+pub(super) enum SiteCommand {
+    /// Make a site, and print its token and the line to embed
+    Add(AddArgs),
+    /// Change a site; what is not named stays
+    Set(SetArgs),
+    /// List all sites
+    List,
+}
+
+#[derive(Args, Debug)]
+pub(super) struct AddArgs {
+    /// The name in the widget's header
+    #[arg(long, value_parser = text)]
+    name: String,
+    #[command(flatten)]
+    options: Options,
+}
+
+#[derive(Args, Debug)]
+pub(super) struct SetArgs {
+    /// The site's token
+    token: String,
+    /// The name in the widget's header
+    #[arg(long, value_parser = text)]
+    name: Option<String>,
+    #[command(flatten)]
+    options: Options,
+}
+
+#[derive(Args, Debug)]
+struct Options {
+    /// A page that may embed the widget: https://shop.example, https://*.shop.example or http://127.0.0.1:*; may be
+    /// given more than once
+    #[arg(long, value_name = "ORIGIN", value_parser = pattern)]
+    origin: Vec<Pattern>,
+    /// What the widget says first
+    #[arg(long, value_name = "TEXT", value_parser = text_or_nothing)]
+    welcome: Option<String>,
+    /// The accent colour
+    #[arg(long, value_name = "#RRGGBB", value_parser = color)]
+    color: Option<String>,
+    /// Who may open a visitor's dialog: `key`, its own browser; `open`, everybody who knows its number
+    #[arg(long, value_name = "key|open", value_parser = visitor_auth)]
+    visitor_auth: Option<VisitorAuth>,
+    /// This server's address, as visitors see it, for the line to embed
+    #[arg(long, value_name = "URL", env = "REJOIN_URL", default_value = "http://127.0.0.1:8787")]
+    url: String,
+}
+
+impl SiteCommand {
+    pub(super) fn run(self, data: &DataConfig) -> Result<(), Failure> {
+        let mut admin = Admin::open(&data.data)?;
+        match self {
+            Self::Add(args) => {
+                let token = credentials::site_token()?;
+                let new = NewSite {
+                    id: None,
+                    token,
+                    name: args.name,
+                    welcome: args.options.welcome.unwrap_or_default(),
+                    color: args.options.color.unwrap_or_else(|| COLOR.into()),
+                    visitor_auth: args.options.visitor_auth.unwrap_or_default(),
+                    origins: args.options.origin,
+                };
+                embed(&admin.put_site(&new)?, &args.options.url);
+            }
+            Self::Set(args) => {
+                let Some(site) = admin.site(&args.token)? else { return Err(unknown(&args.token)) };
+                let changed = NewSite {
+                    id: Some(site.id),
+                    token: site.token,
+                    name: args.name.unwrap_or(site.name),
+                    welcome: args.options.welcome.unwrap_or(site.welcome),
+                    color: args.options.color.unwrap_or(site.color),
+                    visitor_auth: args.options.visitor_auth.unwrap_or(site.visitor_auth),
+                    origins: if args.options.origin.is_empty() { site.origins } else { args.options.origin },
+                };
+                embed(&admin.put_site(&changed)?, &args.options.url);
+            }
+            Self::List => {
+                for site in admin.sites()? {
+                    let auth = match site.visitor_auth {
+                        VisitorAuth::Key => "key",
+                        VisitorAuth::Open => "open",
+                    };
+                    println!("{}\t{}\t{auth}\t{}", site.token, site.name, origins(&site));
+                }
+            }
+        }
+        Ok(())
+    }
+}
+
+/// Returns the failure for a token that no site has.
+pub(super) fn unknown(token: &str) -> Failure {
+    Failure::new(format!("no site has the token {token}: `rejoin site list` shows them"))
+}
+
+fn origins(site: &Site) -> String {
+    let origins: Vec<String> = site.origins.iter().map(ToString::to_string).collect();
+    if origins.is_empty() { "(no origin)".into() } else { origins.join(" ") }
+}
+
+fn embed(site: &Site, url: &str) {
+    println!("site token: {}", site.token);
+    println!("pages that may embed it: {}", origins(site));
+    if site.origins.is_empty() {
+        println!("  none yet: `rejoin site set {} --origin https://your-site.example`", site.token);
+    }
+    println!("\nput this line before </body>:\n");
+    let url = url.trim_end_matches('/');
+    println!("  <script async src=\"{url}/widget.js\" data-site-token=\"{}\"></script>", site.token);
+}
+
+fn pattern(text: &str) -> Result<Pattern, String> {
+    Pattern::parse(text.trim_end_matches('/')).map_err(|error| error.to_string())
+}
+
+fn color(text: &str) -> Result<String, String> {
+    let digits = text.strip_prefix('#').unwrap_or(text);
+    if digits.len() != 6 || !digits.bytes().all(|digit| digit.is_ascii_hexdigit()) {
+        return Err("a colour is # and six hexadecimal digits, as #3b4cca".into());
+    }
+    Ok(format!("#{}", digits.to_ascii_lowercase()))
+}
+
+fn visitor_auth(text: &str) -> Result<VisitorAuth, String> {
+    match text {
+        "key" => Ok(VisitorAuth::Key),
+        "open" => Ok(VisitorAuth::Open),
+        _ => Err("`key` or `open` is needed".into()),
+    }
+}
+
+/// Takes a text that is shown to people.
+pub(super) fn text(text: &str) -> Result<String, String> {
+    let text = text.trim();
+    if text.is_empty() || text.chars().count() > MOST_CHARS || text.chars().any(char::is_control) {
+        return Err(format!("1 to {MOST_CHARS} characters in one line are needed"));
+    }
+    Ok(text.to_owned())
+}
+
+fn text_or_nothing(given: &str) -> Result<String, String> {
+    if given.trim().is_empty() { Ok(String::new()) } else { text(given) }
+}
