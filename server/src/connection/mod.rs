@@ -1,0 +1,21 @@
+//! One open connection of a client: its session, its queue and its transport.
+
+mod decode;
+mod events;
+mod handshake;
+mod inbox;
+mod link;
+mod links;
+mod outgoing;
+mod question;
+mod socket;
+mod timer;
+mod wire;
+
+pub(crate) use decode::frames;
+pub(crate) use events::events;
+pub(crate) use handshake::{Upgrade, accept};
+pub(crate) use inbox::Inbox;
+pub(crate) use link::{Entry, Link};
+pub(crate) use links::{Links, NoPlace, OpenLink};
+pub(crate) use socket::{Socket, Talk, refuse};

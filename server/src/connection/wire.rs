@@ -1,0 +1,57 @@
+//! The TCP connection under a socket, as tungstenite sees it.
+
+use std::io::{self, Read, Write};
+use std::task::{Context, Poll};
+
+use tokio::net::TcpStream;
+
+/// A TCP connection that never blocks and counts what leaves.
+#[derive(Debug)]
+pub(crate) struct Wire {
+    tcp: TcpStream,
+    sent: u64,
+}
+
+impl Wire {
+    pub(super) fn new(tcp: TcpStream) -> Self {
+        Self { tcp, sent: 0 }
+    }
+
+    /// Returns the bytes that have left so far.
+    pub(super) fn sent(&self) -> u64 {
+        self.sent
+    }
+
+    /// After a read that would have blocked: ready when one would not.
+    pub(super) fn poll_readable(&self, context: &mut Context<'_>) -> Poll<io::Result<()>> {
+        self.tcp.poll_read_ready(context)
+    }
+
+    /// After a write that would have blocked: ready when one would not.
+    pub(super) fn poll_writable(&self, context: &mut Context<'_>) -> Poll<io::Result<()>> {
+        self.tcp.poll_write_ready(context)
+    }
+
+    /// Waits until a read would not block.
+    pub(super) async fn readable(&self) -> io::Result<()> {
+        self.tcp.readable().await
+    }
+}
+
+impl Read for Wire {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        self.tcp.try_read(buffer)
+    }
+}
+
+impl Write for Wire {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        let sent = self.tcp.try_write(bytes)?;
+        self.sent += sent as u64;
+        Ok(sent)
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
+    }
+}

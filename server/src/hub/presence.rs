@@ -1,0 +1,80 @@
+//! Which operators are there.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
+
+use protocol::Presence;
+use server_core::Ephemeral;
+use server_core::access::Sites;
+
+use super::{Hub, lock, sees};
+
+/// The operators with at least one link, by their numbers.
+pub(super) type Operators = BTreeMap<u64, Present>;
+
+#[derive(Debug)]
+pub(super) struct Present {
+    name: String,
+    sites: Sites,
+    links: usize,
+}
+
+/// One link of an operator; the operator is gone with the last of them.
+#[derive(Debug)]
+pub(crate) struct Arrival {
+    hub: Arc<Hub>,
+    operator_id: u64,
+}
+
+impl Hub {
+    /// Notes that an operator has one more link, and tells the dialogs when it is the first.
+    pub(crate) fn arrive(self: &Arc<Self>, operator_id: u64, name: &str, sites: &Sites) -> Arrival {
+        let first = {
+            let mut operators = lock(&self.operators);
+            let here = operators.entry(operator_id).or_insert_with(|| Present {
+                name: name.to_owned(),
+                sites: sites.clone(),
+                links: 0,
+            });
+            here.links += 1;
+            here.links == 1
+        };
+        if first {
+            self.tell_presence(sites);
+        }
+        Arrival { hub: Arc::clone(self), operator_id }
+    }
+
+    /// Returns the names of the operators that are there for a site.
+    pub(crate) fn operators(&self, site_id: u64) -> Vec<String> {
+        let operators = lock(&self.operators);
+        let names = operators.values().filter(|here| sees(&here.sites, site_id)).map(|here| here.name.clone());
+        // Two operators may have one name, which is told once.
+        names.collect::<BTreeSet<_>>().into_iter().collect()
+    }
+
+    fn tell_presence(&self, sites: &Sites) {
+        self.tell_sites(sites, |site_id| Ephemeral::Presence(Presence { operators: self.operators(site_id) }));
+    }
+
+    fn depart(&self, operator_id: u64) {
+        let gone = {
+            let mut operators = lock(&self.operators);
+            let Some(here) = operators.get_mut(&operator_id) else { return };
+            here.links -= 1;
+            if here.links > 0 {
+                return;
+            }
+            operators.remove(&operator_id)
+        };
+        if let Some(gone) = gone {
+            self.tell_presence(&gone.sites);
+        }
+    }
+}
+
+impl Drop for Arrival {
+    fn drop(&mut self) {
+        self.hub.depart(self.operator_id);
+    }
+}

@@ -1,0 +1,60 @@
+//! Token buckets by key, for callers that come without a connection of their own.
+
+use std::collections::HashMap;
+use std::hash::Hash;
+use std::sync::{Mutex, PoisonError};
+
+use server_core::Millis;
+use server_core::rate::Bucket;
+
+/// Buckets that are kept before full ones are forgotten.
+const KEPT: usize = 10_000;
+
+/// One bucket for each key.
+#[derive(Debug)]
+pub(crate) struct Buckets<K> {
+    burst: u32,
+    per_s: u32,
+    buckets: Mutex<HashMap<K, Bucket>>,
+}
+
+impl<K: Eq + Hash> Buckets<K> {
+    pub(crate) fn new(burst: u32, per_s: u32) -> Self {
+        Self { burst, per_s, buckets: Mutex::default() }
+    }
+
+    /// Takes one token of this key at the monotonic moment `now`.
+    ///
+    /// # Errors
+    /// The milliseconds after which there is one.
+    pub(crate) fn take(&self, key: K, now: Millis) -> Result<(), u32> {
+        let mut buckets = self.buckets.lock().unwrap_or_else(PoisonError::into_inner);
+        if buckets.len() >= KEPT && !buckets.contains_key(&key) {
+            buckets.retain(|_, bucket| !bucket.is_full(now));
+            if buckets.len() >= KEPT {
+                // So many in use at once is an attack: nobody new is served until some are full again.
+                return Err(1_000);
+            }
+        }
+        buckets.entry(key).or_insert_with(|| Bucket::new(self.burst, self.per_s, now)).take(now)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_key_has_its_own_bucket_and_full_ones_are_forgotten() {
+        let buckets = Buckets::new(1, 1);
+        assert_eq!(buckets.take(1, 0), Ok(()));
+        assert_eq!(buckets.take(1, 0), Err(1_000));
+        assert_eq!(buckets.take(2, 0), Ok(()));
+        for key in 3..=KEPT {
+            assert_eq!(buckets.take(key, 0), Ok(()));
+        }
+        assert!(buckets.take(KEPT + 1, 0).is_err());
+        assert_eq!(buckets.take(KEPT + 1, 5_000), Ok(()));
+        assert_eq!(buckets.buckets.lock().unwrap().len(), 1);
+    }
+}

@@ -1,0 +1,181 @@
+//! What a request to an address of a dialog brings along.
+
+use std::marker::PhantomData;
+use std::sync::Arc;
+
+use axum::extract::{FromRequestParts, Path, Query};
+use axum::http::HeaderMap;
+use axum::http::request::Parts;
+use protocol::{ClientInfo, Hello, VERSION};
+use serde::Deserialize;
+
+use crate::admission::{Admission, Caller, CallerQuery, Shown};
+use crate::app::App;
+use crate::connection::Entry;
+use crate::credentials;
+use crate::error::ApiError;
+use crate::hub::{Pool, Transport};
+
+/// The side that an address belongs to.
+pub(super) trait Side: Send + 'static {
+    /// Where its links are counted.
+    const POOL: Pool;
+}
+
+/// Operators.
+pub(super) struct Admin;
+/// Visitors in an iframe.
+pub(super) struct Widget;
+/// Visitors by direct embed.
+pub(super) struct Site;
+
+impl Side for Admin {
+    const POOL: Pool = Pool::Admin;
+}
+
+impl Side for Widget {
+    const POOL: Pool = Pool::Widget;
+}
+
+impl Side for Site {
+    const POOL: Pool = Pool::Site;
+}
+
+/// The parameters of an address, unread.
+#[derive(Debug, Default, Deserialize)]
+struct Fields {
+    after: Option<String>,
+    before: Option<String>,
+    limit: Option<String>,
+    epoch: Option<String>,
+    client: Option<String>,
+    channels: Option<String>,
+    hello: Option<String>,
+}
+
+/// A request to an address of side `S`, before anybody has looked who calls.
+pub(super) struct Call<S> {
+    pub(super) app: App,
+    pub(super) headers: HeaderMap,
+    caller: CallerQuery,
+    fields: Fields,
+    id: Option<String>,
+    side: PhantomData<S>,
+}
+
+/// Which stretch of a log is asked for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Stretch {
+    /// What follows this `seq`.
+    After(u64),
+    /// What stands before this `seq`.
+    Before(u64),
+    /// The end.
+    Last,
+}
+
+impl<S: Side> FromRequestParts<App> for Call<S> {
+    type Rejection = ApiError;
+
+    async fn from_request_parts(parts: &mut Parts, app: &App) -> Result<Self, ApiError> {
+        let unreadable = ApiError::InvalidParameter("the query cannot be read, or has a parameter twice");
+        let Query(caller) = Query::<CallerQuery>::try_from_uri(&parts.uri).map_err(|_| unreadable.clone())?;
+        let Query(fields) = Query::<Fields>::try_from_uri(&parts.uri).map_err(|_| unreadable)?;
+        // An address without an id in its path has none.
+        let id = Path::<String>::from_request_parts(parts, app).await.ok().map(|Path(id)| id);
+        let headers = parts.headers.clone();
+        Ok(Self { app: app.clone(), headers, caller, fields, id, side: PhantomData })
+    }
+}
+
+impl<S: Side> Call<S> {
+    /// Finds out who calls.
+    ///
+    /// # Errors
+    /// An unknown site or assistant, a forbidden origin, or a store that does not answer.
+    pub(super) async fn caller(&mut self) -> Result<Caller, ApiError> {
+        Caller::identify(&self.app, S::POOL, std::mem::take(&mut self.caller), &self.headers).await
+    }
+
+    /// Lets the caller into the dialog of the address.
+    ///
+    /// # Errors
+    /// Missing or bad credentials, a dialog that is not theirs, or a store that does not answer.
+    pub(super) async fn admit(&mut self) -> Result<(Caller, Admission), ApiError> {
+        let caller = self.caller().await?;
+        let admission = caller.admit(&self.app, self.dialog_id()?, None).await?;
+        Ok((caller, admission))
+    }
+
+    /// Returns the dialog of the address; what is no number is a dialog that does not exist.
+    pub(super) fn dialog_id(&self) -> Result<u64, ApiError> {
+        self.id.as_deref().and_then(|id| id.parse().ok()).ok_or(ApiError::DialogNotFound)
+    }
+
+    /// Returns the page size that is asked for, within its bounds.
+    pub(super) fn limit(&self, most: u64) -> Result<u64, ApiError> {
+        Ok(number(self.fields.limit.as_deref())?.unwrap_or(50).clamp(1, most))
+    }
+
+    /// Returns the stretch of the log that is asked for.
+    pub(super) fn stretch(&self) -> Result<Stretch, ApiError> {
+        let after = number(self.fields.after.as_deref())?;
+        let before = number(self.fields.before.as_deref())?;
+        match (after, before) {
+            (Some(after), None) => Ok(Stretch::After(after)),
+            (None, Some(before)) => Ok(Stretch::Before(before)),
+            (None, None) => Ok(Stretch::Last),
+            (Some(_), Some(_)) => Err(ApiError::InvalidParameter("after and before exclude each other")),
+        }
+    }
+
+    /// Returns `before` as it stands, for addresses where it is no `seq`.
+    pub(super) fn before(&self) -> Option<&str> {
+        self.fields.before.as_deref()
+    }
+
+    /// Returns the client that the query names.
+    pub(super) fn client(&self, transport: Option<Transport>) -> Option<ClientInfo> {
+        let id = self.fields.client.clone()?;
+        let transport = transport.map_or_else(String::new, |transport| transport.name().into());
+        Some(ClientInfo { id, transport, why: String::new() })
+    }
+
+    /// Returns whether the query says that `hello` will be the first frame.
+    pub(super) fn says_hello(&self) -> bool {
+        self.fields.hello.as_deref().is_some_and(|hello| hello == "1")
+    }
+
+    /// Returns whether the caller must say `hello`: it wants to, or has not shown enough.
+    ///
+    /// An operator without a token is refused at once, unless it said that it would come.
+    pub(super) fn waits_for_hello(&self, caller: &Caller) -> bool {
+        self.says_hello() || (S::POOL != Pool::Admin && caller.shown() == Shown::TooLittle)
+    }
+
+    /// Puts together how the caller comes to the dialog; `last_event` stands for the cursor, if it is there.
+    pub(super) fn entry(
+        &self,
+        caller: Arc<Caller>,
+        admission: Option<Admission>,
+        transport: Transport,
+        last_event: Option<u64>,
+    ) -> Result<Entry, ApiError> {
+        let hello = Hello {
+            v: VERSION,
+            after: last_event.or(number(self.fields.after.as_deref())?),
+            epoch: number(self.fields.epoch.as_deref())?,
+            client: self.client(Some(transport)),
+            ..Hello::default()
+        };
+        let channels = self.fields.channels.as_deref().unwrap_or_default();
+        let channels = channels.split(',').filter(|name| !name.is_empty()).map(Into::into).collect();
+        let seed = credentials::seed().map_err(|_| ApiError::Internal)?;
+        Ok(Entry { caller, dialog_id: self.dialog_id()?, admission, hello, channels, seed })
+    }
+}
+
+fn number(text: Option<&str>) -> Result<Option<u64>, ApiError> {
+    let wrong = ApiError::InvalidParameter("after, before, limit and epoch are whole numbers");
+    text.filter(|text| !text.is_empty()).map(|text| text.parse().map_err(|_| wrong)).transpose()
+}

@@ -1,0 +1,24 @@
+//! What the widget needs before any dialog exists.
+
+use axum::response::{IntoResponse, Response};
+use protocol::http::SiteConfig;
+use server_core::access::VisitorAuth;
+
+use super::Json;
+use super::call::{Call, Side};
+use crate::error::ApiError;
+
+/// Tells a site's settings.
+pub(super) async fn read<S: Side>(mut call: Call<S>) -> Result<Response, ApiError> {
+    let caller = call.caller().await?;
+    let site = caller.site().ok_or(ApiError::UnknownSite)?;
+    let config = SiteConfig {
+        name: site.name.clone(),
+        welcome: site.welcome.clone(),
+        color: site.color.clone(),
+        assistant: caller.assistant().map(|assistant| assistant.name.clone()).unwrap_or_default(),
+        operators: call.app.hub().operators(site.id),
+        open: site.visitor_auth == VisitorAuth::Open,
+    };
+    Ok(Json(config).into_response())
+}
