@@ -67,8 +67,9 @@ impl Timeline {
 
     /// Takes up what a session announces; everything before a snapshot is asked for again.
     pub(crate) fn resume(&mut self, ready: &Ready) {
-        let next_is_ours = ready.next == self.cursor + 1;
-        if ready.mode != ResumeMode::Delta || !next_is_ours || self.epoch.is_some_and(|epoch| epoch != ready.epoch) {
+        // The link before may have brought more since the cursor was told: the rest comes again, and is dropped.
+        let goes_on = ready.mode == ResumeMode::Delta && ready.next <= self.cursor + 1;
+        if !goes_on || self.epoch.is_some_and(|epoch| epoch != ready.epoch) {
             self.messages.clear();
             self.held.clear();
             self.cursor = ready.next.saturating_sub(1);

@@ -5,9 +5,7 @@
 mod bench;
 
 use bench::{Bench, loaded, message, ready};
-use client_core::{
-    Banner, Delivery, End, Event, Input, Instant, LinkState, Now, Output, Page, Panel, Side, Transport,
-};
+use client_core::{Banner, Delivery, End, Event, Input, Instant, LinkState, Now, Output, Page, Panel, Side, Transport};
 use protocol::Secret;
 use serde_json::json;
 

@@ -1,9 +1,7 @@
 //! A client whose clock, server and network are written by hand.
 #![allow(dead_code, unreachable_pub, reason = "each test file uses a part of it")]
 
-use client_core::{
-    Call, Client, Config, Delivery, Input, Instant, LinkId, Now, Output, RequestId, Side, Transport,
-};
+use client_core::{Call, Client, Config, Delivery, Input, Instant, LinkId, Now, Output, RequestId, Side, Transport};
 use protocol::Secret;
 use serde_json::{Value, json};
 

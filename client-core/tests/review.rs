@@ -1,0 +1,94 @@
+//! What has gone wrong once, or nearly: races of links, answers and clocks.
+#![expect(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
+#![expect(clippy::wildcard_enum_match_arm, reason = "each test looks at one kind of output")]
+
+mod bench;
+
+use bench::{Bench, loaded, message, ready};
+use client_core::{Delivery, End, Event, Input, LinkId, LinkState, Older, Output, Page, Side, Transport};
+use serde_json::{Value, json};
+
+const DAY_MS: u64 = 24 * 3_600_000;
+
+impl Bench {
+    /// Brings a visitor online over SSE, the WebSocket having failed; the log has one message.
+    fn on_stream(&mut self) -> LinkId {
+        self.input(Input::Start);
+        let id = self.send("hello");
+        self.answer("/api/site/dialogs?", 200, &loaded(&[message(1, &id, "visitor")]));
+        let socket = self.link(Transport::WebSocket);
+        self.input(Input::Closed { link: socket, end: End::Socket { code: 1006, reason: String::new() } });
+        let stream = self.link(Transport::Sse);
+        self.input(Input::Opened { link: stream });
+        self.frames(stream, &ready(1, 2));
+        self.frames(stream, &json!({"type": "synced", "head": 1}));
+        stream
+    }
+
+    /// Lets time pass in which nothing but the gate and the heartbeat of a stream work.
+    fn beat(&mut self, stream: LinkId, times: u64, head: u64) {
+        for _ in 0..times {
+            self.pass(20_000);
+            self.frames(stream, &json!({"type": "heartbeat", "timestamp": 1, "head": head}));
+        }
+    }
+
+    fn posts(&self, part: &str) -> usize {
+        let is_it = |output: &&Output| matches!(output, Output::Request { call, .. } if call.path.contains(part));
+        self.outputs.iter().filter(is_it).count()
+    }
+
+    fn keys(&self) -> Vec<String> {
+        self.client.view().items.into_iter().map(|item| item.key).collect()
+    }
+
+    fn drops(&self, link: LinkId) -> bool {
+        self.outputs.contains(&Output::Drop { link })
+    }
+
+    /// The gate answers, and a WebSocket is opened.
+    fn reopen(&mut self) -> LinkId {
+        self.answer("/health", 200, &json!({"status": "ok"}));
+        let link = self.link(Transport::WebSocket);
+        self.input(Input::Opened { link });
+        link
+    }
+}
+
+fn refused(id: &str, code: &str, retry: bool) -> Value {
+    json!({"type": "refused", "id": id, "code": code, "message": "", "retry": retry})
+}
+
+/// Returns a page that comes up with messages of the day before yesterday.
+fn with_old_messages(count: u64) -> Bench {
+    let mut bench = Bench::visitor();
+    let mut kept = vec![("key".into(), "vk_0".into()), ("dialog".into(), "7".into())];
+    for n in 0..count {
+        let millis = bench.now().wall - 2 * DAY_MS + n;
+        let id = format!("{:08x}-{:04x}-7000-8000-000000000000", millis >> 16, millis & 0xffff);
+        kept.push((format!("o:{id}"), format!("old {n}")));
+    }
+    bench.input(Input::Restored(kept));
+    bench.input(Input::Start);
+    bench.answer("/api/site/dialogs?", 200, &loaded(&[message(1, "welcome", "system")]));
+    bench
+}
+
+#[test]
+fn what_the_old_link_brings_before_the_next_is_ready_stays_on_the_screen() {
+    let mut bench = Bench::visitor();
+    let old = bench.online();
+    bench.frames(old, &json!({"type": "drain", "in_ms": 1000, "spread_ms": 1000}));
+    bench.pass(500);
+    let next = bench.reopen();
+    bench.frames(old, &message(3, "m3", "operator"));
+    let before = bench.keys();
+    bench.taken();
+    bench.frames(next, &ready(3, 3));
+    assert_eq!(bench.keys(), before);
+    bench.frames(next, &json!([message(3, "m3", "operator"), message(4, "m4", "operator")]));
+    assert_eq!(bench.keys().len(), 4);
+    let heard: Vec<&Output> = bench.outputs.iter().filter(|output| matches!(output, Output::Event(_))).collect();
+    assert_eq!(heard, [&Output::Event(Event::Message { seq: 4 })], "each is told once");
+    assert_eq!(bench.client.view().older, Older::None);
+}
