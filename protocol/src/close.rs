@@ -1,5 +1,7 @@
 //! Close codes: the range says what the client does.
 
+use crate::wire::wire;
+
 /// All done; the client stops.
 pub const DONE: u16 = 1000;
 /// A frame was larger than the limit.
@@ -64,13 +66,13 @@ pub const fn action(code: u16) -> Action {
     }
 }
 
-/// What a close reason holds, as JSON of at most 123 bytes.
-#[derive(Clone, Debug, Default, PartialEq, Eq, serde::Deserialize, serde::Serialize)]
-pub struct Reason {
-    /// Why, in one word: one of [`crate::code`], mostly.
-    #[serde(default)]
-    pub reason: String,
-    /// Not before, in ms.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub retry_ms: Option<u32>,
+wire! {
+    /// What a close reason holds, as JSON of at most 123 bytes.
+    #[derive(Clone, Debug, Default, PartialEq, Eq)]
+    pub struct Reason {
+        /// Why, in one word: one of [`crate::code`], mostly.
+        pub reason: String [default],
+        /// Not before, in ms.
+        pub retry_ms: Option<u32> [optional],
+    }
 }

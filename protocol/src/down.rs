@@ -1,8 +1,7 @@
 //! Frames from the server to a client.
 
-use serde::{Deserialize, Serialize};
-
 use crate::frame::frames;
+use crate::wire::{wire, words};
 use crate::{Ping, Timestamp};
 
 frames! {
@@ -57,103 +56,109 @@ frames! {
     }
 }
 
-/// The inbox is open.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Deserialize, Serialize)]
-pub struct InboxReady {
-    /// The version of the wire.
-    pub v: u32,
-    /// The interval of the server's heartbeat.
-    pub heartbeat_ms: u32,
-    /// The server's wall clock, ms since 1970.
-    pub now: u64,
+wire! {
+    /// The inbox is open.
+    #[derive(Clone, Copy, Debug, Default, PartialEq)]
+    pub struct InboxReady {
+        /// The version of the wire.
+        pub v: u32,
+        /// The interval of the server's heartbeat.
+        pub heartbeat_ms: u32,
+        /// The server's wall clock, ms since 1970.
+        pub now: u64,
+    }
 }
 
-/// A dialog has a new event.
-#[derive(Clone, Debug, Default, PartialEq, Deserialize, Serialize)]
-pub struct DialogActivity {
-    /// The dialog.
-    pub dialog_id: u64,
-    /// Its site.
-    pub site_id: u64,
-    /// The last `seq` of its log.
-    pub head: u64,
-    /// Who wrote or did it.
-    pub author: Author,
-    /// The beginning of the message, up to 200 characters; empty for other events.
-    #[serde(default, skip_serializing_if = "String::is_empty")]
-    pub preview: String,
-    /// When it was stored, ms since 1970.
-    pub at: u64,
+wire! {
+    /// A dialog has a new event.
+    #[derive(Clone, Debug, Default, PartialEq)]
+    pub struct DialogActivity {
+        /// The dialog.
+        pub dialog_id: u64,
+        /// Its site.
+        pub site_id: u64,
+        /// The last `seq` of its log.
+        pub head: u64,
+        /// Who wrote or did it.
+        pub author: Author,
+        /// The beginning of the message, up to 200 characters; empty for other events.
+        pub preview: String [optional],
+        /// When it was stored, ms since 1970.
+        pub at: u64,
+    }
 }
 
-/// The first answer of a session.
-#[derive(Clone, Debug, Default, PartialEq, Deserialize, Serialize)]
-pub struct Ready {
-    /// The version of the wire.
-    pub v: u32,
-    /// The dialog of this session.
-    pub dialog_id: u64,
-    /// Changes when the log was replaced by an older one (a restored backup).
-    pub epoch: u64,
-    /// The last `seq` of the log.
-    pub head: u64,
-    /// How the session goes on.
-    pub mode: ResumeMode,
-    /// The `seq` that comes next on this link: the cursor of the client is one less.
-    pub next: u64,
-    /// Which of the pending ids the log knows.
-    #[serde(default, skip_serializing_if = "Vec::is_empty")]
-    pub known: Vec<Known>,
-    /// The last `n` taken from this client.
-    #[serde(default)]
-    pub last_n: u64,
-    /// The interval of the server's heartbeat.
-    pub heartbeat_ms: u32,
-    /// How widely clients should spread their first try after a break.
-    pub spread_ms: u32,
-    /// Where else to go, best first; empty: only here.
-    #[serde(default, skip_serializing_if = "Vec::is_empty")]
-    pub servers: Vec<String>,
-    /// What the server takes.
-    #[serde(default)]
-    pub limits: Limits,
-    /// The server's wall clock, ms since 1970.
-    pub now: u64,
+wire! {
+    /// The first answer of a session.
+    #[derive(Clone, Debug, Default, PartialEq)]
+    pub struct Ready {
+        /// The version of the wire.
+        pub v: u32,
+        /// The dialog of this session.
+        pub dialog_id: u64,
+        /// Changes when the log was replaced by an older one (a restored backup).
+        pub epoch: u64,
+        /// The last `seq` of the log.
+        pub head: u64,
+        /// How the session goes on.
+        pub mode: ResumeMode,
+        /// The `seq` that comes next on this link: the cursor of the client is one less.
+        pub next: u64,
+        /// Which of the pending ids the log knows.
+        pub known: Vec<Known> [optional],
+        /// The last `n` taken from this client.
+        pub last_n: u64 [default],
+        /// The interval of the server's heartbeat.
+        pub heartbeat_ms: u32,
+        /// How widely clients should spread their first try after a break.
+        pub spread_ms: u32,
+        /// Where else to go, best first; empty: only here.
+        pub servers: Vec<String> [optional],
+        /// What the server takes.
+        pub limits: Limits [default],
+        /// The server's wall clock, ms since 1970.
+        pub now: u64,
+    }
 }
 
-/// What a session brings after `ready`.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize, Serialize)]
-#[serde(rename_all = "lowercase")]
-pub enum ResumeMode {
-    /// Exactly what comes after the cursor.
-    #[default]
-    Delta,
-    /// Too far behind: the last ones only, older ones on request.
-    Snapshot,
-    /// Another log: forget what you have.
-    Reset,
+words! {
+    /// What a session brings after `ready`.
+    #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+    pub enum ResumeMode {
+        /// Exactly what comes after the cursor.
+        #[default]
+        Delta = "delta",
+        /// Too far behind: the last ones only, older ones on request.
+        Snapshot = "snapshot",
+        /// Another log: forget what you have.
+        Reset = "reset",
+    }
 }
 
-/// A pending message that the log knows.
-#[derive(Clone, Debug, PartialEq, Deserialize, Serialize)]
-pub struct Known {
-    /// Its id.
-    pub id: String,
-    /// Its place in the log.
-    pub seq: u64,
-    /// When it was stored, ms since 1970.
-    pub at: u64,
+wire! {
+    /// A pending message that the log knows.
+    #[derive(Clone, Debug, PartialEq)]
+    pub struct Known {
+        /// Its id.
+        pub id: String,
+        /// Its place in the log.
+        pub seq: u64,
+        /// When it was stored, ms since 1970.
+        pub at: u64,
+    }
 }
 
-/// What the server takes from one client.
-#[derive(Clone, Copy, Debug, PartialEq, Deserialize, Serialize)]
-pub struct Limits {
-    /// Characters in a message.
-    pub text_chars: u32,
-    /// Bytes in a frame.
-    pub frame_bytes: u32,
-    /// Messages a second, sustained.
-    pub messages_per_s: u32,
+wire! {
+    /// What the server takes from one client.
+    #[derive(Clone, Copy, Debug, PartialEq)]
+    pub struct Limits {
+        /// Characters in a message.
+        pub text_chars: u32,
+        /// Bytes in a frame.
+        pub frame_bytes: u32,
+        /// Messages a second, sustained.
+        pub messages_per_s: u32,
+    }
 }
 
 impl Default for Limits {
@@ -166,181 +171,202 @@ impl Default for Limits {
     }
 }
 
-/// A message of the log.
-#[derive(Clone, Debug, PartialEq, Deserialize, Serialize)]
-pub struct Message {
-    /// The dialog it belongs to.
-    pub dialog_id: u64,
-    /// Its place: 1, 2, 3 … without holes.
-    pub seq: u64,
-    /// The name its sender gave it.
-    pub id: String,
-    /// Who wrote it.
-    pub author: Author,
-    /// What was written, as text and never as markup.
-    pub text: String,
-    /// When it was stored, ms since 1970.
-    pub at: u64,
+wire! {
+    /// A message of the log.
+    #[derive(Clone, Debug, PartialEq)]
+    pub struct Message {
+        /// The dialog it belongs to.
+        pub dialog_id: u64,
+        /// Its place: 1, 2, 3 … without holes.
+        pub seq: u64,
+        /// The name its sender gave it.
+        pub id: String,
+        /// Who wrote it.
+        pub author: Author,
+        /// What was written, as text and never as markup.
+        pub text: String,
+        /// When it was stored, ms since 1970.
+        pub at: u64,
+    }
 }
 
-/// Who wrote or did something.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize, Serialize)]
-pub struct Author {
-    /// The kind of author.
-    pub kind: AuthorKind,
-    /// The name that is shown.
-    #[serde(default, skip_serializing_if = "String::is_empty")]
-    pub name: String,
+wire! {
+    /// Who wrote or did something.
+    #[derive(Clone, Debug, Default, PartialEq, Eq)]
+    pub struct Author {
+        /// The kind of author.
+        pub kind: AuthorKind,
+        /// The name that is shown.
+        pub name: String [optional],
+    }
 }
 
-/// The kinds of authors.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Deserialize, Serialize)]
-#[serde(rename_all = "lowercase")]
-pub enum AuthorKind {
-    /// The visitor of the site.
-    #[default]
-    Visitor,
-    /// A person who answers.
-    Operator,
-    /// An automatic assistant.
-    Assistant,
-    /// The site itself, as in the welcome message.
-    System,
+words! {
+    /// The kinds of authors.
+    #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
+    pub enum AuthorKind {
+        /// The visitor of the site.
+        #[default]
+        Visitor = "visitor",
+        /// A person who answers.
+        Operator = "operator",
+        /// An automatic assistant.
+        Assistant = "assistant",
+        /// The site itself, as in the welcome message.
+        System = "system",
+    }
 }
 
-/// A durable event that is not a message.
-#[derive(Clone, Debug, PartialEq, Deserialize, Serialize)]
-pub struct DialogChange {
-    /// The dialog it belongs to.
-    pub dialog_id: u64,
-    /// Its place in the same order as the messages.
-    pub seq: u64,
-    /// `assigned`, `closed`, `reopened`, …; unknown ones are skipped by the client.
-    pub change: String,
-    /// Who did it.
-    #[serde(default)]
-    pub author: Author,
-    /// When, ms since 1970.
-    #[serde(default)]
-    pub at: u64,
+wire! {
+    /// A durable event that is not a message.
+    #[derive(Clone, Debug, PartialEq)]
+    pub struct DialogChange {
+        /// The dialog it belongs to.
+        pub dialog_id: u64,
+        /// Its place in the same order as the messages.
+        pub seq: u64,
+        /// `assigned`, `closed`, `reopened`, …; unknown ones are skipped by the client.
+        pub change: String,
+        /// Who did it.
+        pub author: Author [default],
+        /// When, ms since 1970.
+        pub at: u64 [default],
+    }
 }
 
-/// The end of a stretch of the log.
-#[derive(Clone, Copy, Debug, PartialEq, Deserialize, Serialize)]
-pub struct Synced {
-    /// The last `seq` of the log.
-    pub head: u64,
+wire! {
+    /// The end of a stretch of the log.
+    #[derive(Clone, Copy, Debug, PartialEq)]
+    pub struct Synced {
+        /// The last `seq` of the log.
+        pub head: u64,
+    }
 }
 
-/// A message is durable.
-#[derive(Clone, Debug, PartialEq, Deserialize, Serialize)]
-pub struct Stored {
-    /// Its id.
-    pub id: String,
-    /// Its place in the log.
-    pub seq: u64,
-    /// When it was stored, ms since 1970.
-    pub at: u64,
-    /// It had been stored before.
-    #[serde(default, skip_serializing_if = "core::ops::Not::not")]
-    pub duplicate: bool,
+wire! {
+    /// A message is durable.
+    #[derive(Clone, Debug, PartialEq)]
+    pub struct Stored {
+        /// Its id.
+        pub id: String,
+        /// Its place in the log.
+        pub seq: u64,
+        /// When it was stored, ms since 1970.
+        pub at: u64,
+        /// It had been stored before.
+        pub duplicate: bool [optional],
+    }
 }
 
-/// A message was not taken.
-#[derive(Clone, Debug, Default, PartialEq, Deserialize, Serialize)]
-pub struct Refused {
-    /// Its id, or empty where it had none.
-    pub id: String,
-    /// One of [`crate::code`].
-    pub code: String,
-    /// What to do, for a developer.
-    pub message: String,
-    /// Whether the same message may be taken later.
-    pub retry: bool,
-    /// Not before.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub retry_after_ms: Option<u32>,
-    /// With the code `order`: the `n` that the server takes next.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub expected: Option<u64>,
+wire! {
+    /// A message was not taken.
+    #[derive(Clone, Debug, Default, PartialEq)]
+    pub struct Refused {
+        /// Its id, or empty where it had none.
+        pub id: String,
+        /// One of [`crate::code`].
+        pub code: String,
+        /// What to do, for a developer.
+        pub message: String,
+        /// Whether the same message may be taken later.
+        pub retry: bool,
+        /// Not before.
+        pub retry_after_ms: Option<u32> [optional],
+        /// With the code `order`: the `n` that the server takes next.
+        pub expected: Option<u64> [optional],
+    }
 }
 
-/// How far one side has come.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Deserialize, Serialize)]
-pub struct Receipt {
-    /// Which side.
-    pub who: AuthorKind,
-    /// The last `seq` that has reached its page.
-    pub received: u64,
-    /// The last `seq` that it has seen.
-    pub read: u64,
+wire! {
+    /// How far one side has come.
+    #[derive(Clone, Copy, Debug, Default, PartialEq)]
+    pub struct Receipt {
+        /// Which side.
+        pub who: AuthorKind,
+        /// The last `seq` that has reached its page.
+        pub received: u64,
+        /// The last `seq` that it has seen.
+        pub read: u64,
+    }
 }
 
-/// Somebody types, or has stopped.
-#[derive(Clone, Debug, PartialEq, Deserialize, Serialize)]
-pub struct TypingBy {
-    /// Who.
-    pub author: Author,
-    /// `true` while typing.
-    pub on: bool,
+wire! {
+    /// Somebody types, or has stopped.
+    #[derive(Clone, Debug, PartialEq)]
+    pub struct TypingBy {
+        /// Who.
+        pub author: Author,
+        /// `true` while typing.
+        pub on: bool,
+    }
 }
 
-/// The operators that are connected to the dialog's site.
-#[derive(Clone, Debug, Default, PartialEq, Deserialize, Serialize)]
-pub struct Presence {
-    /// Their shown names, each once.
-    pub operators: Vec<String>,
+wire! {
+    /// The operators that are connected to the dialog's site.
+    #[derive(Clone, Debug, Default, PartialEq)]
+    pub struct Presence {
+        /// Their shown names, each once.
+        pub operators: Vec<String>,
+    }
 }
 
-/// The server's own sign of life.
-#[derive(Clone, Debug, Default, PartialEq, Deserialize, Serialize)]
-pub struct Heartbeat {
-    /// The server's wall clock, ms since 1970.
-    pub timestamp: u64,
-    /// The last `seq` of the dialog, so that a lost hint is noticed.
-    #[serde(default)]
-    pub head: u64,
+wire! {
+    /// The server's own sign of life.
+    #[derive(Clone, Debug, Default, PartialEq)]
+    pub struct Heartbeat {
+        /// The server's wall clock, ms since 1970.
+        pub timestamp: u64,
+        /// The last `seq` of the dialog, so that a lost hint is noticed.
+        pub head: u64 [default],
+    }
 }
 
-/// This server will go.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Deserialize, Serialize)]
-pub struct Drain {
-    /// This link is closed after so long.
-    pub in_ms: u32,
-    /// Over how long all clients are spread.
-    pub spread_ms: u32,
+wire! {
+    /// This server will go.
+    #[derive(Clone, Copy, Debug, Default, PartialEq)]
+    pub struct Drain {
+        /// This link is closed after so long.
+        pub in_ms: u32,
+        /// Over how long all clients are spread.
+        pub spread_ms: u32,
+    }
 }
 
-/// A frame was not understood.
-#[derive(Clone, Debug, PartialEq, Deserialize, Serialize)]
-pub struct ErrorFrame {
-    /// One of [`crate::code`].
-    pub code: String,
-    /// What was wrong and what to do, for a developer.
-    pub message: String,
+wire! {
+    /// A frame was not understood.
+    #[derive(Clone, Debug, PartialEq)]
+    pub struct ErrorFrame {
+        /// One of [`crate::code`].
+        pub code: String,
+        /// What was wrong and what to do, for a developer.
+        pub message: String,
+    }
 }
 
-/// The channels of a subscription.
-#[derive(Clone, Debug, Default, PartialEq, Deserialize, Serialize)]
-pub struct Channels {
-    /// Their names.
-    pub channels: Vec<String>,
-    /// Always `ok`.
-    pub status: String,
+wire! {
+    /// The channels of a subscription.
+    #[derive(Clone, Debug, Default, PartialEq)]
+    pub struct Channels {
+        /// Their names.
+        pub channels: Vec<String>,
+        /// Always `ok`.
+        pub status: String,
+    }
 }
 
-/// The link ends here.
-#[derive(Clone, Debug, PartialEq, Deserialize, Serialize)]
-pub struct Bye {
-    /// A close code of [`crate::close`].
-    pub code: u16,
-    /// Why, in one word.
-    pub reason: String,
-    /// Whether to come back.
-    pub retry: bool,
-    /// Not before.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub after_ms: Option<u32>,
+wire! {
+    /// The link ends here.
+    #[derive(Clone, Debug, PartialEq)]
+    pub struct Bye {
+        /// A close code of [`crate::close`].
+        pub code: u16,
+        /// Why, in one word.
+        pub reason: String,
+        /// Whether to come back.
+        pub retry: bool,
+        /// Not before.
+        pub after_ms: Option<u32> [optional],
+    }
 }
 
 impl ServerFrame {

@@ -2,6 +2,8 @@
 
 use serde::Deserializer;
 
+use crate::json::Object;
+
 /// A family of tagged frames that can be read from the object that carries the tag.
 pub trait Frame: Sized {
     /// Every `type` of the family.
@@ -15,11 +17,14 @@ pub trait Frame: Sized {
     /// # Errors
     /// The deserializer's own, when a field is missing or of another shape.
     fn from_parts<'de, D: Deserializer<'de>>(kind: &str, body: D) -> Result<Option<Self>, D::Error>;
+
+    /// Reads the body of a frame whose `type` is known already; `None` for another `type` or shape.
+    fn from_object(kind: &str, body: Object) -> Option<Self>;
 }
 
 /// Declares an enum of frames: the tag on the wire, the variant and its body.
 macro_rules! frames {
-    ($(#[$outer:meta])* pub enum $name:ident { $($(#[$inner:meta])* $tag:literal => $variant:ident($body:ty),)* }) => {
+    ($(#[$outer:meta])* pub enum $name:ident { $($(#[$inner:meta])* $tag:literal => $variant:ident($body:ident),)* }) => {
         $(#[$outer])*
         #[derive(Clone, Debug, PartialEq, serde::Serialize)]
         #[serde(tag = "type")]
@@ -39,6 +44,23 @@ macro_rules! frames {
                     $($tag => <$body as serde::Deserialize>::deserialize(body).map(|body| Some(Self::$variant(body))),)*
                     _ => Ok(None),
                 }
+            }
+
+            fn from_object(kind: &str, body: $crate::json::Object) -> Option<Self> {
+                match kind {
+                    $($tag => $body::from_object(body).map(Self::$variant),)*
+                    _ => None,
+                }
+            }
+        }
+
+        impl $crate::json::ToJson for $name {
+            fn to_json(&self, out: &mut $crate::json::Writer) {
+                out.open('{');
+                out.name("type");
+                out.text($crate::Frame::kind(self));
+                match self { $(Self::$variant(body) => body.write_fields(out),)* }
+                out.close('}');
             }
         }
     };

@@ -1,258 +1,276 @@
 //! Bodies of the HTTP API.
 
-use serde::{Deserialize, Serialize};
-
+use crate::wire::wire;
 use crate::{AuthorKind, Message, Secret, SendMessage, Stored};
 
-/// `POST /api/{site,widget}/dialogs`: finds this visitor's dialog, or starts one with a first message.
-#[derive(Clone, Debug, Default, PartialEq, Deserialize, Serialize)]
-pub struct StartDialog {
-    /// The first message; without it a dialog is found but never made.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub message: Option<SendMessage>,
-    /// The sender that `message.n` counts for.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub client: Option<String>,
+wire! {
+    /// `POST /api/{site,widget}/dialogs`: finds this visitor's dialog, or starts one with a first message.
+    #[derive(Clone, Debug, Default, PartialEq)]
+    pub struct StartDialog {
+        /// The first message; without it a dialog is found but never made.
+        pub message: Option<SendMessage> [optional],
+        /// The sender that `message.n` counts for.
+        pub client: Option<String> [optional],
+    }
 }
 
-/// The answer to [`StartDialog`].
-#[derive(Clone, Debug, Default, PartialEq, Deserialize, Serialize)]
-pub struct DialogLoaded {
-    /// The visitor's dialog; none where none was made yet.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub dialog_id: Option<u64>,
-    /// What became of the first message.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub stored: Option<Stored>,
-    /// The end of the log.
-    pub page: Page,
+wire! {
+    /// The answer to [`StartDialog`].
+    #[derive(Clone, Debug, Default, PartialEq)]
+    pub struct DialogLoaded {
+        /// The visitor's dialog; none where none was made yet.
+        pub dialog_id: Option<u64> [optional],
+        /// What became of the first message.
+        pub stored: Option<Stored> [optional],
+        /// The end of the log.
+        pub page: Page,
+    }
 }
 
-/// A stretch of a dialog's log, and the answer of `GET …/messages`.
-#[derive(Clone, Debug, Default, PartialEq, Deserialize, Serialize)]
-pub struct Page {
-    /// The epoch of the log.
-    pub epoch: u64,
-    /// The last `seq` of the log.
-    pub head: u64,
-    /// Messages by `seq`.
-    pub messages: Vec<Message>,
-    /// Whether there are older ones than the first of these.
-    #[serde(default)]
-    pub older: bool,
+wire! {
+    /// A stretch of a dialog's log, and the answer of `GET …/messages`.
+    #[derive(Clone, Debug, Default, PartialEq)]
+    pub struct Page {
+        /// The epoch of the log.
+        pub epoch: u64,
+        /// The last `seq` of the log.
+        pub head: u64,
+        /// Messages by `seq`.
+        pub messages: Vec<Message>,
+        /// Whether there are older ones than the first of these.
+        pub older: bool [default],
+    }
 }
 
-/// `POST …/messages`.
-#[derive(Clone, Debug, Default, PartialEq, Deserialize, Serialize)]
-pub struct PostMessage {
-    /// What was written.
-    pub text: String,
-    /// The name that makes a retry harmless; the server makes one where there is none.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub id: Option<String>,
-    /// 1, 2, 3 … within `client`.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub n: Option<u64>,
-    /// The sender that `n` counts for.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub client: Option<String>,
+wire! {
+    /// `POST …/messages`.
+    #[derive(Clone, Debug, Default, PartialEq)]
+    pub struct PostMessage {
+        /// What was written.
+        pub text: String,
+        /// The name that makes a retry harmless; the server makes one where there is none.
+        pub id: Option<String> [optional],
+        /// 1, 2, 3 … within `client`.
+        pub n: Option<u64> [optional],
+        /// The sender that `n` counts for.
+        pub client: Option<String> [optional],
+    }
 }
 
-/// The answer to [`PostMessage`]: 201 for a new message, 200 for one that was there.
-#[derive(Clone, Debug, PartialEq, Deserialize, Serialize)]
-pub struct PostedMessage {
-    /// The dialog it belongs to.
-    pub dialog_id: u64,
-    /// Its id.
-    pub id: String,
-    /// Its place in the log.
-    pub seq: u64,
-    /// When it was stored, ms since 1970.
-    pub at: u64,
+wire! {
+    /// The answer to [`PostMessage`]: 201 for a new message, 200 for one that was there.
+    #[derive(Clone, Debug, PartialEq)]
+    pub struct PostedMessage {
+        /// The dialog it belongs to.
+        pub dialog_id: u64,
+        /// Its id.
+        pub id: String,
+        /// Its place in the log.
+        pub seq: u64,
+        /// When it was stored, ms since 1970.
+        pub at: u64,
+    }
 }
 
-/// `GET /api/{site,widget}/config`: what the widget needs before any dialog exists.
-#[derive(Clone, Debug, Default, PartialEq, Deserialize, Serialize)]
-pub struct SiteConfig {
-    /// The name in the widget's header.
-    pub name: String,
-    /// The welcome message, shown while no dialog exists.
-    #[serde(default)]
-    pub welcome: String,
-    /// The accent colour, `#rrggbb`.
-    #[serde(default)]
-    pub color: String,
-    /// The shown name of the assistant that answers, if one does.
-    #[serde(default, skip_serializing_if = "String::is_empty")]
-    pub assistant: String,
-    /// The names of the operators that are there now.
-    #[serde(default)]
-    pub operators: Vec<String>,
-    /// Whether the site token alone opens dialogs (`visitor_auth = "open"`).
-    #[serde(default)]
-    pub open: bool,
+wire! {
+    /// `GET /api/{site,widget}/config`: what the widget needs before any dialog exists.
+    #[derive(Clone, Debug, Default, PartialEq)]
+    pub struct SiteConfig {
+        /// The name in the widget's header.
+        pub name: String,
+        /// The welcome message, shown while no dialog exists.
+        pub welcome: String [default],
+        /// The accent colour, `#rrggbb`.
+        pub color: String [default],
+        /// The shown name of the assistant that answers, if one does.
+        pub assistant: String [optional],
+        /// The names of the operators that are there now.
+        pub operators: Vec<String> [default],
+        /// Whether the site token alone opens dialogs (`visitor_auth = "open"`).
+        pub open: bool [default],
+    }
 }
 
-/// `GET /health`; with `?ws=1` it is the gate that a client asks before it opens a socket.
-#[derive(Clone, Debug, Default, PartialEq, Deserialize, Serialize)]
-pub struct Health {
-    /// `ok`, `draining` or `degraded`.
-    pub status: String,
-    /// How long this client should wait before it opens its socket.
-    #[serde(default)]
-    pub retry_ms: u32,
+wire! {
+    /// `GET /health`; with `?ws=1` it is the gate that a client asks before it opens a socket.
+    #[derive(Clone, Debug, Default, PartialEq)]
+    pub struct Health {
+        /// `ok`, `draining` or `degraded`.
+        pub status: String,
+        /// How long this client should wait before it opens its socket.
+        pub retry_ms: u32 [default],
+    }
 }
 
-/// Every error of the HTTP API.
-#[derive(Clone, Debug, PartialEq, Deserialize, Serialize)]
-pub struct ErrorBody {
+wire! {
+    /// Every error of the HTTP API.
+    #[derive(Clone, Debug, PartialEq)]
+    pub struct ErrorBody {
+        /// What went wrong.
+        pub error: ErrorDetail,
+    }
+}
+
+wire! {
     /// What went wrong.
-    pub error: ErrorDetail,
+    #[derive(Clone, Debug, PartialEq)]
+    pub struct ErrorDetail {
+        /// One of [`crate::code`].
+        pub code: String,
+        /// What to do, for a developer.
+        pub message: String,
+        /// Not before, where trying again helps.
+        pub retry_after_ms: Option<u32> [optional],
+    }
 }
 
-/// What went wrong.
-#[derive(Clone, Debug, PartialEq, Deserialize, Serialize)]
-pub struct ErrorDetail {
-    /// One of [`crate::code`].
-    pub code: String,
-    /// What to do, for a developer.
-    pub message: String,
-    /// Not before, where trying again helps.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub retry_after_ms: Option<u32>,
+wire! {
+    /// `POST /api/login`: an operator asks for a token.
+    #[derive(Clone, Debug, PartialEq)]
+    pub struct Login {
+        /// The address that the operator was made with.
+        pub email: String,
+        /// The password.
+        pub password: Secret,
+    }
 }
 
-/// `POST /api/login`: an operator asks for a token.
-#[derive(Clone, Debug, PartialEq, Deserialize, Serialize)]
-pub struct Login {
-    /// The address that the operator was made with.
-    pub email: String,
-    /// The password.
-    pub password: Secret,
+wire! {
+    /// The answer to [`Login`].
+    #[derive(Clone, Debug, PartialEq)]
+    pub struct LoggedIn {
+        /// The operator's JWT.
+        pub token: Secret,
+        /// The operator's shown name.
+        pub name: String,
+        /// When the token expires, ms since 1970.
+        pub expires_at: u64,
+    }
 }
 
-/// The answer to [`Login`].
-#[derive(Clone, Debug, PartialEq, Deserialize, Serialize)]
-pub struct LoggedIn {
-    /// The operator's JWT.
-    pub token: Secret,
-    /// The operator's shown name.
-    pub name: String,
-    /// When the token expires, ms since 1970.
-    pub expires_at: u64,
+wire! {
+    /// `GET /api/dialogs?limit=&before=`: the operator's dialogs, the latest first.
+    #[derive(Clone, Debug, Default, PartialEq)]
+    pub struct DialogList {
+        /// One line each.
+        pub dialogs: Vec<DialogLine>,
+        /// `before` of the next page, where there may be one.
+        pub next: Option<String> [optional],
+    }
 }
 
-/// `GET /api/dialogs?limit=&before=`: the operator's dialogs, the latest first.
-#[derive(Clone, Debug, Default, PartialEq, Deserialize, Serialize)]
-pub struct DialogList {
-    /// One line each.
-    pub dialogs: Vec<DialogLine>,
-    /// `before` of the next page, where there may be one.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub next: Option<String>,
+wire! {
+    /// One line of an operator's list of dialogs.
+    #[derive(Clone, Debug, Default, PartialEq)]
+    pub struct DialogLine {
+        /// The dialog.
+        pub dialog_id: u64,
+        /// Its site.
+        pub site_id: u64,
+        /// The name of its site.
+        pub site: String,
+        /// The assistant that answers in it.
+        pub assistant_id: Option<u64> [optional],
+        /// The last `seq` of its log.
+        pub head: u64,
+        /// Events that no operator has read.
+        pub unread: u64,
+        /// The kind of the last message's author.
+        pub last_author: AuthorKind,
+        /// The last message, up to 200 characters.
+        pub preview: String,
+        /// When the last message was stored, ms since 1970.
+        pub at: u64,
+    }
 }
 
-/// One line of an operator's list of dialogs.
-#[derive(Clone, Debug, Default, PartialEq, Deserialize, Serialize)]
-pub struct DialogLine {
-    /// The dialog.
-    pub dialog_id: u64,
-    /// Its site.
-    pub site_id: u64,
-    /// The name of its site.
-    pub site: String,
-    /// The assistant that answers in it.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub assistant_id: Option<u64>,
-    /// The last `seq` of its log.
-    pub head: u64,
-    /// Events that no operator has read.
-    pub unread: u64,
-    /// The kind of the last message's author.
-    pub last_author: AuthorKind,
-    /// The last message, up to 200 characters.
-    pub preview: String,
-    /// When the last message was stored, ms since 1970.
-    pub at: u64,
+wire! {
+    /// `GET /health/websocket`: how many links there are, each counted in its own pool.
+    #[derive(Clone, Debug, Default, PartialEq)]
+    pub struct WebSocketHealth {
+        /// `ok`, `draining` or `degraded`.
+        pub status: String,
+        /// Links of operators.
+        pub active_admin_connections: u64,
+        /// Links of visitors in an iframe.
+        pub active_widget_connections: u64,
+        /// Links of visitors by direct embed.
+        pub active_site_connections: u64,
+        /// Dialogs with an operator in them.
+        pub total_dialogs_admin: u64,
+        /// Dialogs with a visitor in an iframe in them.
+        pub total_dialogs_widget: u64,
+        /// Dialogs with a visitor by direct embed in them.
+        pub total_dialogs_site: u64,
+    }
 }
 
-/// `GET /health/websocket`: how many links there are, each counted in its own pool.
-#[derive(Clone, Debug, Default, PartialEq, Deserialize, Serialize)]
-pub struct WebSocketHealth {
-    /// `ok`, `draining` or `degraded`.
-    pub status: String,
-    /// Links of operators.
-    pub active_admin_connections: u64,
-    /// Links of visitors in an iframe.
-    pub active_widget_connections: u64,
-    /// Links of visitors by direct embed.
-    pub active_site_connections: u64,
-    /// Dialogs with an operator in them.
-    pub total_dialogs_admin: u64,
-    /// Dialogs with a visitor in an iframe in them.
-    pub total_dialogs_widget: u64,
-    /// Dialogs with a visitor by direct embed in them.
-    pub total_dialogs_site: u64,
+wire! {
+    /// `GET /api/debug/websocket/status`: who is connected.
+    #[derive(Clone, Debug, Default, PartialEq)]
+    pub struct LinkList {
+        /// The same figures as on `/health/websocket`.
+        pub health: WebSocketHealth,
+        /// The most links that this server takes.
+        pub max_connections: u64,
+        /// TCP connections, those of the links included.
+        pub tcp_connections: u64,
+        /// The links in dialogs of the operator's sites, up to 1,000.
+        pub links: Vec<LinkLine>,
+    }
 }
 
-/// `GET /api/debug/websocket/status`: who is connected.
-#[derive(Clone, Debug, Default, PartialEq, Deserialize, Serialize)]
-pub struct LinkList {
-    /// The same figures as on `/health/websocket`.
-    pub health: WebSocketHealth,
-    /// The most links that this server takes.
-    pub max_connections: u64,
-    /// TCP connections, those of the links included.
-    pub tcp_connections: u64,
-    /// The links in dialogs of the operator's sites, up to 1,000.
-    pub links: Vec<LinkLine>,
+wire! {
+    /// One link.
+    #[derive(Clone, Debug, Default, PartialEq)]
+    pub struct LinkLine {
+        /// Its number.
+        pub link: u64,
+        /// Its pool: `admin`, `widget` or `site`.
+        pub pool: String,
+        /// `websocket` or `sse`.
+        pub transport: String,
+        /// Its dialog.
+        pub dialog_id: u64,
+        /// When it came, ms since 1970.
+        pub since: u64,
+        /// The last `seq` that was written to it; 0 where it has been sent none.
+        pub written: u64,
+        /// The last `seq` that its page said it has; 0 where it has said none.
+        pub received: u64,
+    }
 }
 
-/// One link.
-#[derive(Clone, Debug, Default, PartialEq, Deserialize, Serialize)]
-pub struct LinkLine {
-    /// Its number.
-    pub link: u64,
-    /// Its pool: `admin`, `widget` or `site`.
-    pub pool: String,
-    /// `websocket` or `sse`.
-    pub transport: String,
-    /// Its dialog.
-    pub dialog_id: u64,
-    /// When it came, ms since 1970.
-    pub since: u64,
-    /// The last `seq` that was written to it; 0 where it has been sent none.
-    pub written: u64,
-    /// The last `seq` that its page said it has; 0 where it has said none.
-    pub received: u64,
+wire! {
+    /// `GET /api/debug/websocket/sync?dialog_id=N`: whether every side has seen every message.
+    #[derive(Clone, Debug, Default, PartialEq)]
+    pub struct DialogSync {
+        /// The dialog.
+        pub dialog_id: u64,
+        /// The epoch of the log.
+        pub epoch: u64,
+        /// The last `seq` of its log.
+        pub head: u64,
+        /// How far the visitor has come.
+        pub visitor: SideSync,
+        /// How far the operators have come, all together.
+        pub operator: SideSync,
+        /// Whether both sides have received everything.
+        pub in_sync: bool,
+        /// Who is in the dialog now.
+        pub links: Vec<LinkLine>,
+    }
 }
 
-/// `GET /api/debug/websocket/sync?dialog_id=N`: whether every side has seen every message.
-#[derive(Clone, Debug, Default, PartialEq, Deserialize, Serialize)]
-pub struct DialogSync {
-    /// The dialog.
-    pub dialog_id: u64,
-    /// The epoch of the log.
-    pub epoch: u64,
-    /// The last `seq` of its log.
-    pub head: u64,
-    /// How far the visitor has come.
-    pub visitor: SideSync,
-    /// How far the operators have come, all together.
-    pub operator: SideSync,
-    /// Whether both sides have received everything.
-    pub in_sync: bool,
-    /// Who is in the dialog now.
-    pub links: Vec<LinkLine>,
-}
-
-/// How far one side of a dialog has come.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize, Serialize)]
-pub struct SideSync {
-    /// The last `seq` that has reached its page.
-    pub received: u64,
-    /// The last `seq` that a person has seen.
-    pub read: u64,
-    /// Links that are open now.
-    pub links: u64,
+wire! {
+    /// How far one side of a dialog has come.
+    #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+    pub struct SideSync {
+        /// The last `seq` that has reached its page.
+        pub received: u64,
+        /// The last `seq` that a person has seen.
+        pub read: u64,
+        /// Links that are open now.
+        pub links: u64,
+    }
 }

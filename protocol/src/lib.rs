@@ -17,6 +17,7 @@ pub mod limits;
 mod secret;
 mod timestamp;
 mod up;
+mod wire;
 
 pub use down::{
     Author, AuthorKind, Bye, Channels, DialogActivity, DialogChange, Drain, ErrorFrame, Heartbeat, InboxFrame,

@@ -24,3 +24,15 @@ impl core::fmt::Debug for Secret {
         f.write_str("…")
     }
 }
+
+impl crate::json::FromJson for Secret {
+    fn from_json(value: crate::json::Value) -> Option<Self> {
+        crate::json::FromJson::from_json(value).map(Self)
+    }
+}
+
+impl crate::json::ToJson for Secret {
+    fn to_json(&self, out: &mut crate::json::Writer) {
+        out.text(&self.0);
+    }
+}

@@ -1,5 +1,6 @@
 //! The time in a ping, which comes back as it was.
 
+use crate::json::{FromJson, ToJson, Value, Writer};
 use serde::de::{self, Deserializer, Visitor};
 use serde::{Deserialize, Serialize, Serializer};
 
@@ -64,5 +65,34 @@ impl Visitor<'_> for AnyTime {
 
     fn visit_unit<E: de::Error>(self) -> Result<Timestamp, E> {
         Ok(Timestamp::None)
+    }
+}
+
+impl FromJson for Timestamp {
+    fn from_json(value: Value) -> Option<Self> {
+        match value {
+            Value::Null => Some(Self::None),
+            Value::Number(n) => Some(i64::try_from(n).map_or(Self::Uint(n), Self::Int)),
+            Value::Negative(n) => 0i64.checked_sub_unsigned(n).map(Self::Int),
+            Value::Text(text) => Some(Self::Text(text)),
+            Value::Bool(_) | Value::Other | Value::List(_) | Value::Object(_) => None,
+        }
+    }
+}
+
+impl ToJson for Timestamp {
+    /// A page never sends a fraction: one is written as `null`.
+    fn to_json(&self, out: &mut Writer) {
+        match self {
+            Self::Int(n) => {
+                if *n < 0 {
+                    out.raw("-");
+                }
+                out.number(n.unsigned_abs());
+            }
+            Self::Uint(n) => out.number(*n),
+            Self::Text(text) => out.text(text),
+            Self::Float(_) | Self::None => out.raw("null"),
+        }
     }
 }

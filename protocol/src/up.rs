@@ -1,8 +1,7 @@
 //! Frames from a client to the server.
 
-use serde::{Deserialize, Serialize};
-
 use crate::frame::frames;
+use crate::wire::wire;
 use crate::{Secret, Timestamp};
 
 frames! {
@@ -31,102 +30,107 @@ frames! {
     }
 }
 
-/// The first frame of a client that resumes.
-#[derive(Clone, Debug, Default, PartialEq, Deserialize, Serialize)]
-pub struct Hello {
-    /// The version of the wire, [`crate::VERSION`].
-    pub v: u32,
-    /// The visitor's key (`vk_…`).
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub key: Option<Secret>,
-    /// An operator's JWT.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub token: Option<Secret>,
-    /// The frame ticket of an embed page.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub ticket: Option<Secret>,
-    /// The cursor: the last `seq` that was applied; without it the session starts at the head.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub after: Option<u64>,
-    /// The epoch of the log that the cursor belongs to.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub epoch: Option<u64>,
-    /// Ids of the messages that are in doubt; `ready` says which of them the log knows.
-    #[serde(default, skip_serializing_if = "Vec::is_empty")]
-    pub pending: Vec<String>,
-    /// Who sends the ordered messages on this link.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub client: Option<ClientInfo>,
+wire! {
+    /// The first frame of a client that resumes.
+    #[derive(Clone, Debug, Default, PartialEq)]
+    pub struct Hello {
+        /// The version of the wire, [`crate::VERSION`].
+        pub v: u32,
+        /// The visitor's key (`vk_…`).
+        pub key: Option<Secret> [optional],
+        /// An operator's JWT.
+        pub token: Option<Secret> [optional],
+        /// The frame ticket of an embed page.
+        pub ticket: Option<Secret> [optional],
+        /// The cursor: the last `seq` that was applied; without it the session starts at the head.
+        pub after: Option<u64> [optional],
+        /// The epoch of the log that the cursor belongs to.
+        pub epoch: Option<u64> [optional],
+        /// Ids of the messages that are in doubt; `ready` says which of them the log knows.
+        pub pending: Vec<String> [optional],
+        /// Who sends the ordered messages on this link.
+        pub client: Option<ClientInfo> [optional],
+    }
 }
 
-/// The sender of ordered messages, and how it came here.
-#[derive(Clone, Debug, Default, PartialEq, Deserialize, Serialize)]
-pub struct ClientInfo {
-    /// Made anew by every page load; `n` counts within it. Up to [`crate::limits::ID_BYTES`] characters.
-    pub id: String,
-    /// `websocket`, `sse`, …
-    #[serde(default, skip_serializing_if = "String::is_empty")]
-    pub transport: String,
-    /// Why this link was opened: `start`, `lost`, `wake`, `online`, `drain`, `upgrade`, …
-    #[serde(default, skip_serializing_if = "String::is_empty")]
-    pub why: String,
+wire! {
+    /// The sender of ordered messages, and how it came here.
+    #[derive(Clone, Debug, Default, PartialEq)]
+    pub struct ClientInfo {
+        /// Made anew by every page load; `n` counts within it. Up to [`crate::limits::ID_BYTES`] characters.
+        pub id: String,
+        /// `websocket`, `sse`, …
+        pub transport: String [optional],
+        /// Why this link was opened: `start`, `lost`, `wake`, `online`, `drain`, `upgrade`, …
+        pub why: String [optional],
+    }
 }
 
-/// A message on its way to the log.
-#[derive(Clone, Debug, Default, PartialEq, Deserialize, Serialize)]
-pub struct SendMessage {
-    /// The name that makes every retry harmless (UUIDv7); the server makes one for clients that give none.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub id: Option<String>,
-    /// 1, 2, 3 … within the client; the server takes them in this order only.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub n: Option<u64>,
-    /// What was written, 1 to [`crate::limits::TEXT_CHARS`] characters.
-    pub text: String,
+wire! {
+    /// A message on its way to the log.
+    #[derive(Clone, Debug, Default, PartialEq)]
+    pub struct SendMessage {
+        /// The name that makes every retry harmless (UUIDv7); the server makes one for clients that give none.
+        pub id: Option<String> [optional],
+        /// 1, 2, 3 … within the client; the server takes them in this order only.
+        pub n: Option<u64> [optional],
+        /// What was written, 1 to [`crate::limits::TEXT_CHARS`] characters.
+        pub text: String,
+    }
 }
 
-/// A cumulative mark in the log.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Deserialize, Serialize)]
-pub struct Watermark {
-    /// The last `seq` it covers.
-    pub seq: u64,
+wire! {
+    /// A cumulative mark in the log.
+    #[derive(Clone, Copy, Debug, Default, PartialEq)]
+    pub struct Watermark {
+        /// The last `seq` it covers.
+        pub seq: u64,
+    }
 }
 
-/// Whether the sender is typing.
-#[derive(Clone, Copy, Debug, PartialEq, Deserialize, Serialize)]
-pub struct Typing {
-    /// `true` while typing; it lapses after [`crate::limits::TYPING_MS`].
-    pub on: bool,
+wire! {
+    /// Whether the sender is typing.
+    #[derive(Clone, Copy, Debug, PartialEq)]
+    pub struct Typing {
+        /// `true` while typing; it lapses after [`crate::limits::TYPING_MS`].
+        pub on: bool,
+    }
 }
 
-/// Asks for a stretch of the log.
-#[derive(Clone, Copy, Debug, PartialEq, Deserialize, Serialize)]
-pub struct Sync {
-    /// The cursor.
-    pub after: u64,
-    /// At most so many events; bounded by [`crate::limits::PAGE`].
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub limit: Option<u64>,
+wire! {
+    /// Asks for a stretch of the log.
+    #[derive(Clone, Copy, Debug, PartialEq)]
+    pub struct Sync {
+        /// The cursor.
+        pub after: u64,
+        /// At most so many events; bounded by [`crate::limits::PAGE`].
+        pub limit: Option<u64> [optional],
+    }
 }
 
-/// New credentials for an open link.
-#[derive(Clone, Debug, PartialEq, Deserialize, Serialize)]
-pub struct Auth {
-    /// The new JWT.
-    pub token: Secret,
+wire! {
+    /// New credentials for an open link.
+    #[derive(Clone, Debug, PartialEq)]
+    pub struct Auth {
+        /// The new JWT.
+        pub token: Secret,
+    }
 }
 
-/// Asks for a pong.
-#[derive(Clone, Debug, Default, PartialEq, Deserialize, Serialize)]
-pub struct Ping {
-    /// Comes back unchanged.
-    #[serde(default)]
-    pub timestamp: Timestamp,
+wire! {
+    /// Asks for a pong.
+    #[derive(Clone, Debug, Default, PartialEq)]
+    pub struct Ping {
+        /// Comes back unchanged.
+        pub timestamp: Timestamp [default],
+    }
 }
 
-/// A list of channels, see [`crate::CHANNELS`].
-#[derive(Clone, Debug, Default, PartialEq, Deserialize, Serialize)]
-pub struct Subscription {
-    /// Names of channels.
-    pub channels: Vec<String>,
+wire! {
+    /// A list of channels, see [`crate::CHANNELS`].
+    #[derive(Clone, Debug, Default, PartialEq)]
+    pub struct Subscription {
+        /// Names of channels.
+        pub channels: Vec<String>,
+    }
 }

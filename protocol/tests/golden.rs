@@ -20,7 +20,7 @@ fn with_small_reader<F: Frame>(text: &str) -> Option<F> {
     json::frames(text).ok()?.pop()
 }
 
-fn hold_the_lines<F: Frame + Serialize + PartialEq + Debug>(lines: &str) {
+fn hold_the_lines<F: Frame + Serialize + json::ToJson + PartialEq + Debug>(lines: &str) {
     let mut missing = F::KINDS.to_vec();
     for line in lines.lines() {
         let frame: F = with_serde_json(line).unwrap_or_else(|| panic!("serde_json cannot read {line}"));
@@ -62,12 +62,27 @@ fn second(lines: &str) -> &str {
 fn what_is_not_json_is_refused() {
     let deep = format!("{{\"type\":\"pong\",\"x\":{}1{}}}", "[".repeat(40), "]".repeat(40));
     let bad = [
-        "", " ", "null", "1", "\"x\"", "{", "{}", "[{}]", "{\"type\":1}", "{\"type\":\"synced\"}",
-        "{\"type\":\"synced\",\"head\":-1}", "{\"type\":\"synced\",\"head\":1,}", "[{\"type\":\"synced\",\"head\":1},]",
-        "{\"type\":\"synced\",\"head\":1}x", "{\"type\":\"synced\",\"head\":99999999999999999999}",
-        "{\"type\":\"synced\",\"head\":01}", "{\"type\":\"bye\",\"code\":70000,\"reason\":\"\",\"retry\":true}",
-        "{\"type\":\"error\",\"code\":\"\\ud800\",\"message\":\"\"}", "{\"type\":\"error\",\"code\":\"\\x\",\"message\":\"\"}",
-        "{\"type\":\"error\",\"code\":\"\n\",\"message\":\"\"}", &deep,
+        "",
+        " ",
+        "null",
+        "1",
+        "\"x\"",
+        "{",
+        "{}",
+        "[{}]",
+        "{\"type\":1}",
+        "{\"type\":\"synced\"}",
+        "{\"type\":\"synced\",\"head\":-1}",
+        "{\"type\":\"synced\",\"head\":1,}",
+        "[{\"type\":\"synced\",\"head\":1},]",
+        "{\"type\":\"synced\",\"head\":1}x",
+        "{\"type\":\"synced\",\"head\":99999999999999999999}",
+        "{\"type\":\"synced\",\"head\":01}",
+        "{\"type\":\"bye\",\"code\":70000,\"reason\":\"\",\"retry\":true}",
+        "{\"type\":\"error\",\"code\":\"\\ud800\",\"message\":\"\"}",
+        "{\"type\":\"error\",\"code\":\"\\x\",\"message\":\"\"}",
+        "{\"type\":\"error\",\"code\":\"\n\",\"message\":\"\"}",
+        &deep,
     ];
     for text in bad {
         assert_eq!(with_small_reader::<ServerFrame>(text), None, "{text}");
