@@ -5,7 +5,7 @@ use protocol::{ClientFrame, Refused, SendMessage, ServerFrame, Stored, code, jso
 
 use crate::client::Settled;
 use crate::connection::{Phase, Why};
-use crate::outbox::State;
+use crate::outbox::{Pending, State};
 use crate::requests::Purpose;
 use crate::{Client, LinkId, Output, Transport};
 
@@ -55,13 +55,9 @@ impl Client {
 
     fn next_batch(&mut self, link: LinkId) -> (Vec<ClientFrame>, Vec<String>) {
         let (mut frames, mut ids, mut bytes) = (Vec::new(), Vec::new(), 0);
-        let (now, batch, wall) = (self.now.mono, self.config.buffer.batch, self.now.wall);
-        let mut too_old = None;
+        let (now, batch) = (self.now.mono, self.config.buffer.batch);
+        self.expire_old();
         for item in self.outbox.waiting() {
-            if wall.saturating_sub(item.at) > limits::OUTBOX_MS && item.state == State::Doubtful {
-                too_old = Some(item.id.clone());
-                break;
-            }
             let message = SendMessage { id: Some(item.id.clone()), n: Some(item.n), text: item.text.clone() };
             let frame = ClientFrame::Message(message);
             bytes += json::to_string(&frame).len() + 1;
@@ -72,10 +68,16 @@ impl Client {
             ids.push(item.id.clone());
             frames.push(frame);
         }
-        if let Some(id) = too_old {
+        (frames, ids)
+    }
+
+    /// Takes out what is too old to be sent without being asked, before anything behind it is numbered and sent.
+    fn expire_old(&mut self) {
+        let is_old = |item: &&Pending| item.state == State::Doubtful && self.is_too_old(item.at);
+        let old: Vec<String> = self.outbox.items().iter().filter(is_old).map(|item| item.id.clone()).collect();
+        for id in old {
             self.outbox.expire(&id);
         }
-        (frames, ids)
     }
 
     /// Sends frames up: on the socket, or as a POST beside an SSE link.

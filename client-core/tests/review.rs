@@ -92,3 +92,22 @@ fn what_the_old_link_brings_before_the_next_is_ready_stays_on_the_screen() {
     assert_eq!(heard, [&Output::Event(Event::Message { seq: 4 })], "each is told once");
     assert_eq!(bench.client.view().older, Older::None);
 }
+
+#[test]
+fn what_is_written_today_does_not_wait_behind_what_has_expired() {
+    let mut bench = Bench::visitor();
+    let link = bench.online();
+    bench.frames(link, &json!({"type": "pong", "timestamp": 1}));
+    for n in 0..5 {
+        bench.send(&format!("old {n}"));
+    }
+    bench.input(Input::Page(Page::Frozen));
+    bench.ms += 2 * DAY_MS;
+    bench.send("new");
+    bench.input(Input::Page(Page::Resumed));
+    bench.pass(250);
+    let link = bench.reopen();
+    bench.frames(link, &ready(2, 3));
+    assert_eq!(bench.sent(link, "message").len(), 1, "the new one goes at once");
+    assert_eq!(bench.sent(link, "message")[0]["n"], 1);
+}
