@@ -86,6 +86,8 @@ pub(crate) enum Device {
 enum Key {
     Unsaved,
     Saved,
+    /// It could not be kept: nothing else is, for another page would take it for its own dialog's.
+    Lost,
 }
 
 /// A message that is durable, but has not come back in its order yet.
@@ -153,13 +155,15 @@ impl Client {
             Input::SaveFailed { name } => {
                 if let Some(id) = name.strip_prefix("o:") {
                     self.outbox.not_kept(id);
+                } else if name == "key" {
+                    self.lose_key();
                 }
             }
             Input::Start => self.start(),
             Input::Stop => self.stop(),
             Input::Send { text } => self.send(text),
             Input::Retry { id } => {
-                self.outbox.revive(&id);
+                self.outbox.revive(&id, now.wall);
                 self.start();
             }
             Input::TryNow => self.try_now(),
@@ -204,6 +208,12 @@ impl Client {
     }
 
     pub(crate) fn save(&mut self, name: &str, value: String) {
+        if self.key == Key::Lost {
+            if let Some(id) = name.strip_prefix("o:") {
+                self.outbox.not_kept(id);
+            }
+            return;
+        }
         self.outputs.push_back(Output::Save { name: String::from(name), value });
     }
 
@@ -303,9 +313,21 @@ impl Client {
         }
     }
 
+    /// The key could not be kept: what was kept without it is nobody's.
+    fn lose_key(&mut self) {
+        self.key = Key::Lost;
+        let ids: Vec<String> = self.outbox.items().iter().map(|item| item.id.clone()).collect();
+        for id in ids {
+            let mut name = String::from("o:");
+            name.push_str(&id);
+            self.remove(name);
+            self.outbox.not_kept(&id);
+        }
+    }
+
     /// Says whether there is, or should be, a dialog at the server.
     pub(crate) fn has_dialog(&self) -> bool {
-        self.dialog_id.is_some() || self.outbox.wants_link() || self.key == Key::Saved
+        self.dialog_id.is_some() || self.outbox.wants_link() || self.key != Key::Unsaved
     }
 
     fn draft(&mut self, text: String) {

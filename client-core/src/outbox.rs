@@ -113,13 +113,14 @@ impl Outbox {
         self.take_out(id, State::Expired);
     }
 
-    /// Sends a message again that was given up.
-    pub(crate) fn revive(&mut self, id: &str) {
+    /// Sends a message again that was given up; its time begins anew.
+    pub(crate) fn revive(&mut self, id: &str, now: u64) {
         let last_taken = if self.first_n() == 0 { self.last_n } else { self.first_n() - 1 };
         let Some(place) = self.items.iter().position(|item| item.id == id) else { return };
         let mut item = self.items.remove(place);
         if matches!(item.state, State::Expired | State::Refused) {
             item.state = State::Doubtful;
+            item.at = now;
         }
         // It is written anew now: behind what is already on its way.
         self.items.push(item);
@@ -231,7 +232,8 @@ mod tests {
         outbox.settle("a");
         outbox.refuse("b");
         assert_eq!(numbers(&outbox), [("b", 0), ("c", 2), ("d", 3)]);
-        outbox.revive("b");
+        outbox.revive("b", 7);
+        assert_eq!(outbox.items().last().map(|item| item.at), Some(7));
         assert_eq!(numbers(&outbox), [("c", 2), ("d", 3), ("b", 4)]);
     }
 
