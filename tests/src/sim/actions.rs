@@ -9,7 +9,7 @@ use super::machine::{Machine, Network, Power, Room, Sockets};
 use super::network::{Pace, Told, Wire};
 use super::page::{Owner, PageLife};
 use super::server::{Disk, Doom, Life};
-use super::{Fault, Happening, Sim, trace};
+use super::{Fault, Happening, Sim, Weather, trace};
 
 /// What people do, and what fate does to them.
 #[derive(Clone, Debug)]
@@ -125,13 +125,15 @@ impl Sim {
 
     pub(crate) fn act(&mut self, action: Action) {
         match action {
+            // Whoever comes now comes to a world without faults: nothing to see.
+            Action::OpenVisitor { .. } | Action::OpenOperator { .. } | Action::Blow(_)
+                if self.weather == Weather::Fine => {}
             Action::OpenVisitor { visitor, tab } => {
                 if tab > 0 {
                     self.bite(Fault::SecondTab);
                 }
-                let site = visitor as u64 % self.plan.sites + 1;
                 if self.machines[visitor].is_awake() {
-                    self.open_page(visitor, Owner::Visitor { visitor, site }, tab);
+                    self.open_visitor(visitor, tab);
                 } else {
                     self.plan_in(1_000, Happening::Act(Action::OpenVisitor { visitor, tab }));
                 }
@@ -182,6 +184,11 @@ impl Sim {
             }
             Action::ServerStarts => self.server_starts(),
         }
+    }
+
+    fn open_visitor(&mut self, visitor: usize, tab: u64) {
+        let site = visitor as u64 % self.plan.sites + 1;
+        self.open_page(visitor, Owner::Visitor { visitor, site }, tab);
     }
 
     fn some_page(&mut self) -> Option<usize> {
@@ -446,7 +453,7 @@ impl Sim {
             let reader = self.machines[visitor].storage.room != Room::Absent;
             if unsent && reader {
                 // A page that comes up now takes what earlier ones have left behind.
-                self.act(Action::OpenVisitor { visitor, tab: 2 });
+                self.open_visitor(visitor, 2);
                 self.retry_given_up(self.pages.len() - 1);
             }
         }

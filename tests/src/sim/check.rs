@@ -40,7 +40,7 @@ struct Written {
 
 /// Whether storage has a message.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Kept {
+pub(crate) enum Kept {
     Yes,
     No,
 }
@@ -49,7 +49,7 @@ enum Kept {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Order {
     Bound,
-    /// It was sent again by hand, or its page forgot it while it was on its way.
+    /// It was sent again by hand, or storage does not have it.
     Free,
 }
 
@@ -62,13 +62,29 @@ enum Loss {
 }
 
 impl Ledger {
+    /// Somebody is about to send a message; returns its number.
     pub(crate) fn next_number(&mut self) -> u64 {
         self.numbers += 1;
         self.numbers
     }
 
+    /// Somebody sends a message; nothing is promised yet.
+    pub(crate) fn said(&mut self, text: &str, owner: Owner, tab: u64, page: usize) {
+        let written = Written {
+            owner,
+            tab,
+            number: self.numbers,
+            page,
+            kept: Kept::No,
+            place: None,
+            order: Order::Free,
+            loss: Loss::Allowed,
+        };
+        self.messages.insert(text.into(), written);
+    }
+
     pub(crate) fn written(&self) -> u64 {
-        self.messages.len() as u64
+        self.texts.len() as u64
     }
 
     pub(crate) fn stored(&self) -> u64 {
@@ -76,12 +92,14 @@ impl Ledger {
     }
 
     /// An outbox has taken a message, and storage has kept it or not.
-    pub(crate) fn accepted(&mut self, id: &str, text: &str, owner: Owner, tab: u64, page: usize, kept: bool) {
-        let kept = if kept { Kept::Yes } else { Kept::No };
-        self.texts.insert(id.into(), text.into());
-        let number = self.numbers;
-        let written = Written { owner, tab, number, page, kept, place: None, order: Order::Bound, loss: Loss::Never };
-        self.messages.entry(text.into()).or_insert(written).kept = kept;
+    pub(crate) fn accepted(&mut self, id: &str, text: &str, kept: Kept) {
+        if let Some(written) = self.messages.get_mut(text) {
+            self.texts.insert(id.into(), text.into());
+            written.loss = Loss::Never;
+            written.kept = kept;
+            // Another tab may find the later ones in storage, and send them before one that is not there.
+            written.order = if kept == Kept::Yes { Order::Bound } else { Order::Free };
+        }
     }
 
     fn by_id(&mut self, id: &str) -> Option<&mut Written> {
@@ -106,7 +124,6 @@ impl Ledger {
         for written in self.messages.values_mut() {
             if written.page == page && written.kept == Kept::No {
                 written.loss = Loss::Allowed;
-                written.order = Order::Free;
             }
         }
     }

@@ -6,6 +6,7 @@ use client_core::{Client, Config, Event, Input, LinkId, LinkState, Output, Page 
 use protocol::Secret;
 use server_core::Millis;
 
+use super::check::Kept;
 use super::machine::Room;
 use super::{Fault, Happening, Sim, Weather, trace};
 
@@ -300,15 +301,14 @@ impl Sim {
     }
 
     fn save(&mut self, page: usize, name: String, value: String) -> Option<Input> {
-        let (machine, owner) = (self.pages[page].machine, self.pages[page].owner);
+        let machine = self.pages[page].machine;
         let kept = self.machines[machine].storage.save(self.now, &name, value.clone()).is_ok();
         trace!(self, "page {page} saves {name} = {value}{}", if kept { "" } else { ": no room" });
         if name == "key" {
             self.pages[page].key = Key::Saved;
         }
         if let Some(id) = name.strip_prefix("o:") {
-            let tab = self.pages[page].tab;
-            self.ledger.accepted(id, &value, owner, tab, page, kept);
+            self.ledger.accepted(id, &value, if kept { Kept::Yes } else { Kept::No });
         }
         if !kept {
             let absent = self.machines[machine].storage.room == Room::Absent;
@@ -363,11 +363,19 @@ impl Sim {
         };
         let tail = self.random.pick(&["hi", "\"quoted\\\"", "ü🙂", "<b>bold</b>", "two\nlines", "\u{1}"]);
         let number = self.ledger.next_number();
-        let text = format!("{who}.{}.{number} {tail}.", self.pages[page].tab);
+        let state = &self.pages[page];
+        let text = format!("{who}.{}.{number} {tail}.", state.tab);
         let before = self.ledger.written();
-        self.input(page, Input::Send { text });
-        if self.violation.is_none() && self.ledger.written() == before {
-            self.bite(Fault::OutboxFull);
+        self.ledger.said(&text, state.owner, state.tab, page);
+        self.input(page, Input::Send { text: text.clone() });
+        if self.ledger.written() > before {
+            return;
+        }
+        // Nothing was kept of it; if it is on the screen, it was taken all the same.
+        let view = self.pages[page].client.as_ref().map(client_core::Client::view).unwrap_or_default();
+        match view.items.iter().find(|item| item.text == text) {
+            Some(item) => self.ledger.accepted(&item.key, &text, Kept::No),
+            None => self.bite(Fault::OutboxFull),
         }
     }
 
