@@ -155,6 +155,7 @@ impl Client {
                 }
                 // What the answer passed over in silence is asked again.
                 self.put_back(link, ids);
+                self.watch_gap();
             }
             (401, _) => self.renew(),
             (403 | 404, _) => {

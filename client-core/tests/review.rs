@@ -111,3 +111,13 @@ fn what_is_written_today_does_not_wait_behind_what_has_expired() {
     assert_eq!(bench.sent(link, "message").len(), 1, "the new one goes at once");
     assert_eq!(bench.sent(link, "message")[0]["n"], 1);
 }
+
+#[test]
+fn a_stream_that_withholds_what_a_post_has_stored_is_replaced() {
+    let mut bench = Bench::visitor();
+    let stream = bench.on_stream();
+    let id = bench.send("by POST");
+    bench.answer("/frames", 200, &json!([{"type": "stored", "id": id, "seq": 2, "at": 9}]));
+    bench.pass(3_500);
+    assert!(bench.drops(stream));
+}
