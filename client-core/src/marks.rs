@@ -57,10 +57,15 @@ impl Marks {
 
     /// Forgets what belonged to another log or link.
     pub(crate) fn reopened(&mut self) {
-        self.read_sent = 0;
-        self.received_sent = 0;
+        self.unsent();
         self.typing = None;
         self.typing_said_at = None;
+    }
+
+    /// What was sent may not have arrived.
+    pub(crate) fn unsent(&mut self) {
+        self.read_sent = 0;
+        self.received_sent = 0;
     }
 
     pub(crate) fn forget(&mut self) {

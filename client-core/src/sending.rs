@@ -178,9 +178,13 @@ impl Client {
 
     fn post_failed(&mut self, link: LinkId, ids: &[String], pause_ms: u64) {
         self.put_back(link, ids);
-        self.hold_until = self.hold_until.max(Some(self.now.mono.plus(pause_ms)));
         if self.link() == Some(link) {
-            self.set_back();
+            self.hold_until = self.hold_until.max(Some(self.now.mono.plus(pause_ms)));
+            if ids.is_empty() {
+                self.marks.unsent();
+            } else {
+                self.set_back();
+            }
         }
     }
 

@@ -121,3 +121,14 @@ fn a_stream_that_withholds_what_a_post_has_stored_is_replaced() {
     bench.pass(3_500);
     assert!(bench.drops(stream));
 }
+
+#[test]
+fn marks_that_a_post_did_not_bring_up_are_sent_again() {
+    let mut bench = Bench::visitor();
+    let stream = bench.on_stream();
+    bench.pass(2_000);
+    bench.answer("/frames", 500, &json!({}));
+    bench.taken();
+    bench.beat(stream, 1, 1);
+    assert!(bench.request("/frames").1.body.unwrap().contains("received"));
+}
