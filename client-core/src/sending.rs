@@ -151,7 +151,10 @@ impl Client {
         match (status, json::frames::<ServerFrame>(body)) {
             (200..=299, Ok(frames)) => {
                 for frame in frames {
-                    self.answer_frame(frame);
+                    // What a link before refused was sent again over this one, and is answered there.
+                    if self.link() == Some(link) || matches!(frame, ServerFrame::Stored(_)) {
+                        self.answer_frame(frame);
+                    }
                 }
                 // What the answer passed over in silence is asked again.
                 self.put_back(link, ids);

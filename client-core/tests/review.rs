@@ -132,3 +132,19 @@ fn marks_that_a_post_did_not_bring_up_are_sent_again() {
     bench.beat(stream, 1, 1);
     assert!(bench.request("/frames").1.body.unwrap().contains("received"));
 }
+
+#[test]
+fn a_late_refusal_over_the_old_link_is_not_taken_for_one_of_the_new() {
+    let mut bench = Bench::visitor();
+    let stream = bench.on_stream();
+    bench.beat(stream, 2, 1);
+    bench.pass(20_001);
+    let upgrade = bench.reopen();
+    let id = bench.send("a");
+    let (post, _) = bench.request("/frames");
+    bench.frames(upgrade, &ready(1, 2));
+    assert_eq!(bench.sent(upgrade, "message").len(), 1);
+    bench.input(Input::Answered { request: post, status: 200, body: json!([refused(&id, "order", true)]).to_string() });
+    bench.pass(500);
+    assert_eq!(bench.sent(upgrade, "message").len(), 1, "never twice on one socket");
+}
