@@ -125,6 +125,7 @@ impl Client {
             self.outbox.refuse(&refused.id);
             return;
         }
+        let before = self.outbox.on_their_way();
         self.outbox.put_back_from(&refused.id);
         let pause = match refused.retry_after_ms {
             Some(ms) => u64::from(ms),
@@ -132,7 +133,8 @@ impl Client {
             None => self.config.buffer.flush_interval_ms,
         };
         self.hold_until = self.hold_until.max(Some(self.now.mono.plus(pause)));
-        if refused.code == code::ORDER {
+        // The first refusal puts back everything behind it, and the refusals of all that are no news.
+        if refused.code == code::ORDER && self.outbox.on_their_way() < before {
             self.set_back();
         }
     }

@@ -148,3 +148,15 @@ fn a_late_refusal_over_the_old_link_is_not_taken_for_one_of_the_new() {
     bench.pass(500);
     assert_eq!(bench.sent(upgrade, "message").len(), 1, "never twice on one socket");
 }
+
+#[test]
+fn one_refused_batch_is_one_setback() {
+    let mut bench = Bench::visitor();
+    let link = bench.online();
+    let ids: Vec<String> = (0..10).map(|n| bench.send(&format!("m{n}"))).collect();
+    let refusals: Vec<Value> = ids.iter().map(|id| refused(id, "order", true)).collect();
+    bench.frames(link, &json!(refusals));
+    assert!(!bench.drops(link));
+    bench.pass(100);
+    assert_eq!(bench.sent(link, "message").len(), 20);
+}
