@@ -159,7 +159,11 @@ impl Client {
                     }
                 }
                 // What the answer passed over in silence is asked again.
+                let before = self.outbox.on_their_way();
                 self.put_back(link, ids);
+                if self.outbox.on_their_way() < before {
+                    self.hold_until = self.hold_until.max(Some(self.now.mono.plus(POST_PAUSE_MS)));
+                }
                 self.watch_gap();
             }
             (401, _) => self.renew(),

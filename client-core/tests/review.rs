@@ -160,3 +160,14 @@ fn one_refused_batch_is_one_setback() {
     bench.pass(100);
     assert_eq!(bench.sent(link, "message").len(), 20);
 }
+
+#[test]
+fn a_post_that_is_answered_with_nothing_is_not_repeated_at_once() {
+    let mut bench = Bench::visitor();
+    bench.on_stream();
+    bench.send("a");
+    bench.answer("/frames", 200, &json!([]));
+    assert_eq!(bench.posts("/frames"), 1);
+    bench.pass(1_100);
+    assert_eq!(bench.posts("/frames"), 2);
+}
