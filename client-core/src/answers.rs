@@ -75,15 +75,12 @@ impl Client {
     }
 
     fn on_settings(&mut self, status: u16, body: &str) {
-        match (status, json::from_str::<SiteConfig>(body)) {
-            (200..=299, Ok(site)) => {
+        match (status, json::from_str::<SiteConfig>(body), json::from_str::<ErrorBody>(body)) {
+            (200..=299, Ok(site), _) => {
                 self.marks.operators.clone_from(&site.operators);
                 self.site = Some(site);
             }
-            (400..=404, _) => {
-                let reason = json::from_str::<ErrorBody>(body).map_or(String::new(), |body| body.error.code);
-                self.refused_for_good(status, &reason);
-            }
+            (400..=404, _, Ok(body)) => self.refused_for_good(status, &body.error.code),
             _ => self.failed(Purpose::Settings),
         }
     }
@@ -170,7 +167,8 @@ impl Client {
     fn on_load_refused(&mut self, first: Option<&str>, status: u16, body: &str) {
         let error = json::from_str::<ErrorBody>(body).ok().map(|body| body.error);
         let retry_ms = error.as_ref().and_then(|error| error.retry_after_ms).map_or(0, u64::from);
-        let reason = error.map_or(String::new(), |error| error.code);
+        // What stands in between (a proxy, a hotel's log-in page) says nothing about us.
+        let Some(reason) = error.map(|error| error.code) else { return self.back_off(0) };
         match (status, first) {
             (409 | 422, Some(id)) if reason != code::ORDER => {
                 self.outbox.refuse(id);
@@ -191,7 +189,7 @@ impl Client {
         let error = json::from_str::<ErrorBody>(body).ok().map(|body| body.error);
         let retry_ms = error.as_ref().and_then(|error| error.retry_after_ms).map_or(0, u64::from);
         match (status, error) {
-            (401, _) => self.renew(),
+            (401, Some(_)) => self.renew(),
             (403 | 404, Some(error)) => self.refused_for_good(status, &error.code),
             _ => self.broken(link, retry_ms),
         }

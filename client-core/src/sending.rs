@@ -150,8 +150,9 @@ impl Client {
 
     /// A POST of frames was answered.
     pub(crate) fn on_frames_answer(&mut self, link: LinkId, ids: &[String], status: u16, body: &str) {
-        match (status, json::frames::<ServerFrame>(body)) {
-            (200..=299, Ok(frames)) => {
+        let error = json::from_str::<ErrorBody>(body).ok().map(|body| body.error);
+        match (status, json::frames::<ServerFrame>(body), error) {
+            (200..=299, Ok(frames), _) => {
                 for frame in frames {
                     // What a link before refused was sent again over this one, and is answered there.
                     if self.link() == Some(link) || matches!(frame, ServerFrame::Stored(_)) {
@@ -166,15 +167,13 @@ impl Client {
                 }
                 self.watch_gap();
             }
-            (401, _) => self.renew(),
-            (403 | 404, _) => {
-                let reason = json::from_str::<ErrorBody>(body).map_or(String::new(), |body| body.error.code);
+            (401, _, Some(_)) => self.renew(),
+            (403 | 404, _, Some(error)) => {
                 self.put_back(link, ids);
-                self.refused_for_good(status, &reason);
+                self.refused_for_good(status, &error.code);
             }
-            _ => {
-                let error = json::from_str::<ErrorBody>(body).ok();
-                let pause = error.and_then(|body| body.error.retry_after_ms).map_or(POST_PAUSE_MS, u64::from);
+            (_, _, error) => {
+                let pause = error.and_then(|error| error.retry_after_ms).map_or(POST_PAUSE_MS, u64::from);
                 self.post_failed(link, ids, pause);
             }
         }

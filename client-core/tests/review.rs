@@ -171,3 +171,23 @@ fn a_post_that_is_answered_with_nothing_is_not_repeated_at_once() {
     bench.pass(1_100);
     assert_eq!(bench.posts("/frames"), 2);
 }
+
+#[test]
+fn an_error_page_of_somebody_else_ends_nothing() {
+    for status in [400, 401, 403, 404] {
+        let mut bench = Bench::visitor();
+        bench.input(Input::Start);
+        bench.send("hello");
+        for part in ["/config", "/api/site/dialogs?"] {
+            let (request, _) = bench.request(part);
+            bench.input(Input::Answered { request, status, body: "<h1>Log in to the hotel</h1>".into() });
+        }
+        assert_ne!(bench.client.view().link, LinkState::Stopped, "{status} without a word of ours");
+        let mut bench = Bench::visitor();
+        bench.on_stream();
+        bench.send("by POST");
+        let (request, _) = bench.request("/frames");
+        bench.input(Input::Answered { request, status, body: "<h1>Log in to the hotel</h1>".into() });
+        assert_ne!(bench.client.view().link, LinkState::Stopped, "{status} without a word of ours");
+    }
+}
