@@ -26,8 +26,14 @@ impl Client {
             _ if at_least_ms > 0 => self.back_off(at_least_ms),
             (Try::Failed, Try::Untried) => self.fall_back(),
             (Try::Open(_), _) | (_, Try::Open(_)) => {}
-            (Try::Failed | Try::Untried, Try::Failed | Try::Untried) => self.back_off(0),
+            (Try::Failed | Try::Untried, Try::Failed | Try::Untried) => self.opening_failed(),
         }
+    }
+
+    /// Nothing that was tried has become ready. Where the stream is no better, WebSockets are not to be avoided.
+    pub(crate) fn opening_failed(&mut self) {
+        self.sockets.try_again();
+        self.back_off(0);
     }
 
     /// A link has ended.

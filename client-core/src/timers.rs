@@ -91,7 +91,7 @@ impl Client {
         self.marks.lapse(now);
         match &self.phase {
             Phase::Waiting { until, .. } if *until <= now => self.waited(),
-            Phase::Opening(opening) if opening.until <= now => self.back_off(0),
+            Phase::Opening(opening) if opening.until <= now => self.opening_failed(),
             Phase::Opening(opening) if opening.fallback_at.is_some_and(|at| at <= now) => self.fall_back(),
             Phase::Online(_) => self.online_timeout(),
             Phase::Idle

@@ -191,3 +191,18 @@ fn an_error_page_of_somebody_else_ends_nothing() {
         assert_ne!(bench.client.view().link, LinkState::Stopped, "{status} without a word of ours");
     }
 }
+
+#[test]
+fn a_stream_that_fails_does_not_keep_the_websocket_away() {
+    let mut bench = Bench::visitor();
+    let stream = bench.on_stream();
+    bench.input(Input::Closed { link: stream, end: End::Broken });
+    bench.pass(250);
+    bench.answer("/health", 200, &json!({"status": "ok"}));
+    let stream = bench.link(Transport::Sse);
+    bench.taken();
+    bench.input(Input::Closed { link: stream, end: End::Broken });
+    bench.pass(1_100);
+    bench.answer("/health", 200, &json!({"status": "ok"}));
+    bench.link(Transport::WebSocket);
+}
