@@ -8,6 +8,8 @@ use crate::{Client, Config, Instant, LinkId, Output, Transport};
 pub(crate) const SOON_MS: u64 = 250;
 /// A link that held for so long wipes the slate clean, in ms.
 const HEALTHY_MS: u64 = 10_000;
+/// Links that die young are opened so seldom at most, in ms.
+const FLAPPING_MS: u64 = 4_000;
 /// A stream that was heard from so lately needs no proof on waking, in ms.
 const FRESH_MS: u64 = 5_000;
 /// A client whose WebSockets used to work tries the next one after so long, in ms.
@@ -285,8 +287,17 @@ impl Client {
 
     /// The link broke: the first try comes within the spread that the server sized by its load.
     pub(crate) fn lost(&mut self, why: Why) {
+        let now = self.now.mono;
         let spread_ms = self.online().map_or(SOON_MS, |online| online.spread_ms);
-        let until = self.now.mono.plus(self.rng.up_to(spread_ms));
+        let mut delay = self.rng.up_to(spread_ms);
+        if why == Why::Lost && self.online().is_some_and(|online| now.since(online.since) < HEALTHY_MS) {
+            // The second link in a row that dies young: opening them as fast as the network allows heals nothing.
+            if self.attempts > 0 {
+                delay = delay.max(self.backoff.next(&self.config.reconnect, &mut self.rng).min(FLAPPING_MS));
+            }
+            self.attempts += 1;
+        }
+        let until = now.plus(delay);
         self.pause(until, Then::Gate, why);
     }
 

@@ -206,3 +206,21 @@ fn a_stream_that_fails_does_not_keep_the_websocket_away() {
     bench.answer("/health", 200, &json!({"status": "ok"}));
     bench.link(Transport::WebSocket);
 }
+
+#[test]
+fn a_link_that_dies_as_soon_as_it_is_ready_is_not_opened_as_fast_as_the_network_allows() {
+    let mut bench = Bench::visitor();
+    let mut link = bench.online();
+    bench.taken();
+    let start = bench.ms;
+    for _ in 0..20 {
+        bench.input(Input::Closed { link, end: End::Broken });
+        while bench.posts("/health") == 0 {
+            bench.pass(50);
+        }
+        link = bench.reopen();
+        bench.taken();
+        bench.frames(link, &ready(2, 3));
+    }
+    assert!(bench.ms - start > 30_000, "20 links in {} ms", bench.ms - start);
+}
