@@ -35,9 +35,9 @@ impl Client {
             Purpose::NextGate if is_ok => self.open_next(),
             Purpose::NextGate => self.next_failed(),
             Purpose::Frames { link, ids } => self.on_frames_answer(link, &ids, status, body),
-            Purpose::Older => match json::from_str::<Page>(body) {
-                Ok(page) if is_ok => self.timeline.prepend(page),
-                _ => self.failed(Purpose::Older),
+            Purpose::Older { before } => match json::from_str::<Page>(body) {
+                Ok(page) if is_ok => self.on_older(before, page),
+                _ => self.failed(purpose),
             },
         }
     }
@@ -57,8 +57,8 @@ impl Client {
             Purpose::Gate => self.gate_again(0),
             Purpose::NextGate => self.next_failed(),
             Purpose::Frames { link, ids } => self.on_frames_failure(link, &ids),
-            Purpose::Older => {
-                if self.timeline.older == Older::Loading {
+            Purpose::Older { before } => {
+                if self.timeline.awaits(before) {
                     self.timeline.older = Older::Some;
                 }
             }
@@ -238,9 +238,18 @@ impl Client {
     /// A person wants to see older messages.
     pub(crate) fn ask_older(&mut self) {
         let (Some(dialog_id), Older::Some) = (self.dialog_id, self.timeline.older) else { return };
-        let before = self.timeline.messages().first().map_or(self.timeline.cursor() + 1, |message| message.seq);
-        self.timeline.older = Older::Loading;
+        let before = self.timeline.ask_older();
         let call = self.config.side.history(dialog_id, Some(before));
-        self.ask(Purpose::Older, call, self.config.request_timeout_ms);
+        self.ask(Purpose::Older { before }, call, self.config.request_timeout_ms);
+    }
+
+    fn on_older(&mut self, before: u64, page: Page) {
+        // A snapshot, or another dialog, may have come in between.
+        if self.timeline.awaits(before) {
+            for message in &page.messages {
+                self.forget(&message.id);
+            }
+            self.timeline.prepend(page);
+        }
     }
 }

@@ -29,8 +29,8 @@ pub(crate) enum Purpose {
     NextGate,
     /// Frames beside an SSE link; these messages among them.
     Frames { link: LinkId, ids: Vec<String> },
-    /// Older messages.
-    Older,
+    /// Messages before this `seq`.
+    Older { before: u64 },
 }
 
 impl Requests {
@@ -72,7 +72,7 @@ impl Client {
     pub(crate) fn abort_requests(&mut self) {
         let outputs = &mut self.outputs;
         self.requests.asked.retain(|asked| {
-            let keep = matches!(asked.purpose, Purpose::Settings | Purpose::Older);
+            let keep = matches!(asked.purpose, Purpose::Settings | Purpose::Older { .. });
             if !keep {
                 outputs.push_back(Output::Abort { request: asked.request });
             }

@@ -20,6 +20,8 @@ pub(crate) struct Timeline {
     target: u64,
     epoch: Option<u64>,
     pub(crate) older: Older,
+    /// Where the older page that was asked for ends; 0 when it no longer fits in front.
+    before: u64,
 }
 
 /// One durable event of the log.
@@ -62,6 +64,7 @@ impl Timeline {
         self.target = page.head;
         self.held.clear();
         self.messages = page.messages;
+        self.before = 0;
         self.older = if page.older { Older::Some } else { Older::None };
     }
 
@@ -74,6 +77,7 @@ impl Timeline {
             self.held.clear();
             self.cursor = ready.next.saturating_sub(1);
             self.target = self.cursor;
+            self.before = 0;
             self.older = if self.cursor > 0 { Older::Some } else { Older::None };
         }
         self.epoch = Some(ready.epoch);
@@ -108,6 +112,7 @@ impl Timeline {
             self.messages.push(message);
             if self.messages.len() > KEPT_MESSAGES {
                 self.messages.drain(..KEPT_MESSAGES / 10);
+                self.before = 0;
                 self.older = Older::Some;
             }
         }
@@ -120,11 +125,24 @@ impl Timeline {
         }
     }
 
+    /// Notes that older messages are asked for; returns the `seq` that they come before.
+    pub(crate) fn ask_older(&mut self) -> u64 {
+        self.older = Older::Loading;
+        self.before = self.messages.first().map_or(self.cursor + 1, |message| message.seq);
+        self.before
+    }
+
+    /// Says whether an older page, or its failure, is the one that is awaited.
+    pub(crate) fn awaits(&self, before: u64) -> bool {
+        self.before == before
+    }
+
     /// Puts older messages in front.
     pub(crate) fn prepend(&mut self, page: Page) {
         if self.epoch != Some(page.epoch) {
             return;
         }
+        self.before = 0;
         let first = self.messages.first().map_or(self.cursor + 1, |message| message.seq);
         let mut messages = page.messages;
         messages.retain(|message| message.seq < first);
@@ -191,6 +209,7 @@ mod tests {
         let mut timeline = Timeline::default();
         timeline.load(Page { epoch: 1, head: 4, messages: vec![message(3), message(4)], older: true });
         let page = Page { epoch: 1, head: 4, messages: vec![message(1), message(2), message(3)], older: false };
+        assert_eq!(timeline.ask_older(), 3);
         timeline.prepend(page.clone());
         timeline.prepend(page);
         assert_eq!(seqs(&timeline), [1, 2, 3, 4]);

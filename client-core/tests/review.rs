@@ -224,3 +224,40 @@ fn a_link_that_dies_as_soon_as_it_is_ready_is_not_opened_as_fast_as_the_network_
     }
     assert!(bench.ms - start > 30_000, "20 links in {} ms", bench.ms - start);
 }
+
+#[test]
+fn older_messages_that_come_after_a_snapshot_leave_no_hole() {
+    let mut bench = Bench::visitor();
+    bench.input(Input::Start);
+    bench.send("hello");
+    let page = json!({"dialog_id": 7, "page": {"epoch": 1, "head": 101, "older": true, "messages": [message(101, "m101", "operator")]}});
+    bench.answer("/api/site/dialogs?", 200, &page);
+    let link = bench.link(Transport::WebSocket);
+    bench.input(Input::Opened { link });
+    bench.input(Input::Older);
+    let (older, _) = bench.request("before=101");
+    let mut snapshot = ready(1_000, 951);
+    snapshot["mode"] = json!("snapshot");
+    bench.frames(link, &snapshot);
+    bench.frames(link, &message(951, "m951", "operator"));
+    let page = json!({"epoch": 1, "head": 101, "older": true, "messages": [message(100, "m100", "operator")]});
+    bench.input(Input::Answered { request: older, status: 200, body: page.to_string() });
+    let keys = bench.keys();
+    assert!(!keys.contains(&"m100".into()), "{keys:?}");
+    assert_eq!(bench.client.view().older, Older::Some, "they can be asked for again");
+}
+
+#[test]
+fn an_older_page_that_holds_an_own_message_settles_it() {
+    let mut bench = with_old_messages(1);
+    let id = bench.keys().pop().unwrap();
+    let link = bench.link(Transport::WebSocket);
+    bench.input(Input::Opened { link });
+    let mut snapshot = ready(1_000, 951);
+    snapshot["mode"] = json!("snapshot");
+    bench.frames(link, &snapshot);
+    bench.input(Input::Older);
+    let page = json!({"epoch": 1, "head": 1_000, "messages": [message(901, &id, "visitor")]});
+    bench.answer("before=951", 200, &page);
+    assert_eq!(bench.keys(), [id]);
+}
