@@ -137,7 +137,7 @@ words! {
 
 wire! {
     /// A pending message that the log knows.
-    #[derive(Clone, Debug, PartialEq)]
+    #[derive(Clone, Debug, Default, PartialEq)]
     pub struct Known {
         /// Its id.
         pub id: String,
@@ -173,7 +173,7 @@ impl Default for Limits {
 
 wire! {
     /// A message of the log.
-    #[derive(Clone, Debug, PartialEq)]
+    #[derive(Clone, Debug, Default, PartialEq)]
     pub struct Message {
         /// The dialog it belongs to.
         pub dialog_id: u64,
@@ -219,7 +219,7 @@ words! {
 
 wire! {
     /// A durable event that is not a message.
-    #[derive(Clone, Debug, PartialEq)]
+    #[derive(Clone, Debug, Default, PartialEq)]
     pub struct DialogChange {
         /// The dialog it belongs to.
         pub dialog_id: u64,
@@ -236,7 +236,7 @@ wire! {
 
 wire! {
     /// The end of a stretch of the log.
-    #[derive(Clone, Copy, Debug, PartialEq)]
+    #[derive(Clone, Copy, Debug, Default, PartialEq)]
     pub struct Synced {
         /// The last `seq` of the log.
         pub head: u64,
@@ -245,7 +245,7 @@ wire! {
 
 wire! {
     /// A message is durable.
-    #[derive(Clone, Debug, PartialEq)]
+    #[derive(Clone, Debug, Default, PartialEq)]
     pub struct Stored {
         /// Its id.
         pub id: String,
@@ -292,7 +292,7 @@ wire! {
 
 wire! {
     /// Somebody types, or has stopped.
-    #[derive(Clone, Debug, PartialEq)]
+    #[derive(Clone, Debug, Default, PartialEq)]
     pub struct TypingBy {
         /// Who.
         pub author: Author,
@@ -334,7 +334,7 @@ wire! {
 
 wire! {
     /// A frame was not understood.
-    #[derive(Clone, Debug, PartialEq)]
+    #[derive(Clone, Debug, Default, PartialEq)]
     pub struct ErrorFrame {
         /// One of [`crate::code`].
         pub code: String,
@@ -356,7 +356,7 @@ wire! {
 
 wire! {
     /// The link ends here.
-    #[derive(Clone, Debug, PartialEq)]
+    #[derive(Clone, Debug, Default, PartialEq)]
     pub struct Bye {
         /// A close code of [`crate::close`].
         pub code: u16,

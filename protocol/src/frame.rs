@@ -18,8 +18,10 @@ pub trait Frame: Sized {
     /// The deserializer's own, when a field is missing or of another shape.
     fn from_parts<'de, D: Deserializer<'de>>(kind: &str, body: D) -> Result<Option<Self>, D::Error>;
 
-    /// Reads the body of a frame whose `type` is known already; `None` for another `type` or shape.
-    fn from_object(kind: &str, body: Object) -> Option<Self>;
+    /// Reads the body of a frame whose `type` is known already; `None` for a `type` that is not of this family.
+    ///
+    /// The object tells afterwards whether a field was missing or of another shape.
+    fn from_object(kind: &str, body: &mut Object) -> Option<Self>;
 }
 
 /// Declares an enum of frames: the tag on the wire, the variant and its body.
@@ -46,11 +48,11 @@ macro_rules! frames {
                 }
             }
 
-            fn from_object(kind: &str, body: $crate::json::Object) -> Option<Self> {
-                match kind {
-                    $($tag => $body::from_object(body).map(Self::$variant),)*
-                    _ => None,
-                }
+            fn from_object(kind: &str, body: &mut $crate::json::Object) -> Option<Self> {
+                Some(match kind {
+                    $($tag => Self::$variant($body::from_object(body)),)*
+                    _ => return None,
+                })
             }
         }
 

@@ -59,7 +59,7 @@ wire! {
 
 wire! {
     /// The answer to [`PostMessage`]: 201 for a new message, 200 for one that was there.
-    #[derive(Clone, Debug, PartialEq)]
+    #[derive(Clone, Debug, Default, PartialEq)]
     pub struct PostedMessage {
         /// The dialog it belongs to.
         pub dialog_id: u64,
@@ -104,7 +104,7 @@ wire! {
 
 wire! {
     /// Every error of the HTTP API.
-    #[derive(Clone, Debug, PartialEq)]
+    #[derive(Clone, Debug, Default, PartialEq)]
     pub struct ErrorBody {
         /// What went wrong.
         pub error: ErrorDetail,
@@ -113,7 +113,7 @@ wire! {
 
 wire! {
     /// What went wrong.
-    #[derive(Clone, Debug, PartialEq)]
+    #[derive(Clone, Debug, Default, PartialEq)]
     pub struct ErrorDetail {
         /// One of [`crate::code`].
         pub code: String,
@@ -126,7 +126,7 @@ wire! {
 
 wire! {
     /// `POST /api/login`: an operator asks for a token.
-    #[derive(Clone, Debug, PartialEq)]
+    #[derive(Clone, Debug, Default, PartialEq)]
     pub struct Login {
         /// The address that the operator was made with.
         pub email: String,
@@ -137,7 +137,7 @@ wire! {
 
 wire! {
     /// The answer to [`Login`].
-    #[derive(Clone, Debug, PartialEq)]
+    #[derive(Clone, Debug, Default, PartialEq)]
     pub struct LoggedIn {
         /// The operator's JWT.
         pub token: Secret,

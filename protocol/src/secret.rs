@@ -3,7 +3,7 @@
 use serde::{Deserialize, Serialize};
 
 /// A key or token whose `Debug` hides it.
-#[derive(Clone, PartialEq, Eq, Deserialize, Serialize)]
+#[derive(Clone, Default, PartialEq, Eq, Deserialize, Serialize)]
 #[serde(transparent)]
 pub struct Secret(String);
 
@@ -26,8 +26,8 @@ impl core::fmt::Debug for Secret {
 }
 
 impl crate::json::FromJson for Secret {
-    fn from_json(value: crate::json::Value) -> Option<Self> {
-        crate::json::FromJson::from_json(value).map(Self)
+    fn from_json(value: crate::json::Value, fault: &mut crate::json::Fault) -> Self {
+        Self(crate::json::FromJson::from_json(value, fault))
     }
 }
 

@@ -1,6 +1,6 @@
 //! The time in a ping, which comes back as it was.
 
-use crate::json::{FromJson, ToJson, Value, Writer};
+use crate::json::{Fault, FromJson, ToJson, Value, Writer};
 use serde::de::{self, Deserializer, Visitor};
 use serde::{Deserialize, Serialize, Serializer};
 
@@ -69,13 +69,16 @@ impl Visitor<'_> for AnyTime {
 }
 
 impl FromJson for Timestamp {
-    fn from_json(value: Value) -> Option<Self> {
+    fn from_json(value: Value, fault: &mut Fault) -> Self {
         match value {
-            Value::Null => Some(Self::None),
-            Value::Number(n) => Some(i64::try_from(n).map_or(Self::Uint(n), Self::Int)),
-            Value::Negative(n) => 0i64.checked_sub_unsigned(n).map(Self::Int),
-            Value::Text(text) => Some(Self::Text(text)),
-            Value::Bool(_) | Value::Other | Value::List(_) | Value::Object(_) => None,
+            Value::Null => Self::None,
+            Value::Number(n) => i64::try_from(n).map_or(Self::Uint(n), Self::Int),
+            Value::Negative(n) if n <= 1 << 63 => Self::Int(0i64.wrapping_sub_unsigned(n)),
+            Value::Text(text) => Self::Text(text),
+            Value::Negative(_) | Value::Bool(_) | Value::Other | Value::List(_) | Value::Object(_) => {
+                *fault = Fault::Found;
+                Self::None
+            }
         }
     }
 }

@@ -90,7 +90,7 @@ wire! {
 
 wire! {
     /// Whether the sender is typing.
-    #[derive(Clone, Copy, Debug, PartialEq)]
+    #[derive(Clone, Copy, Debug, Default, PartialEq)]
     pub struct Typing {
         /// `true` while typing; it lapses after [`crate::limits::TYPING_MS`].
         pub on: bool,
@@ -99,7 +99,7 @@ wire! {
 
 wire! {
     /// Asks for a stretch of the log.
-    #[derive(Clone, Copy, Debug, PartialEq)]
+    #[derive(Clone, Copy, Debug, Default, PartialEq)]
     pub struct Sync {
         /// The cursor.
         pub after: u64,
@@ -110,7 +110,7 @@ wire! {
 
 wire! {
     /// New credentials for an open link.
-    #[derive(Clone, Debug, PartialEq)]
+    #[derive(Clone, Debug, Default, PartialEq)]
     pub struct Auth {
         /// The new JWT.
         pub token: Secret,

@@ -33,14 +33,21 @@ macro_rules! wire {
         pub struct $name { $($fields)* }
 
         impl $crate::json::FromJson for $name {
-            fn from_json(value: $crate::json::Value) -> Option<Self> {
-                if let $crate::json::Value::Object(object) = value { Self::from_object(object) } else { None }
+            fn from_json(value: $crate::json::Value, fault: &mut $crate::json::Fault) -> Self {
+                if let $crate::json::Value::Object(mut object) = value {
+                    let read = Self::from_object(&mut object);
+                    if object.fault() == $crate::json::Fault::None {
+                        return read;
+                    }
+                }
+                *fault = $crate::json::Fault::Found;
+                Self::default()
             }
         }
 
         impl $name {
-            pub(crate) fn from_object(mut object: $crate::json::Object) -> Option<Self> {
-                Some(Self { $($field: wire!(@read object $field $mark),)* })
+            pub(crate) fn from_object(object: &mut $crate::json::Object) -> Self {
+                Self { $($field: object.field(stringify!($field), wire!(@need $mark)),)* }
             }
 
             pub(crate) fn write_fields(&self, out: &mut $crate::json::Writer) {
@@ -57,15 +64,8 @@ macro_rules! wire {
         }
     };
 
-    (@read $object:ident $field:ident required) => {
-        $crate::json::FromJson::from_json($object.take(stringify!($field))?)?
-    };
-    (@read $object:ident $field:ident $mark:ident) => {
-        match $object.take(stringify!($field)) {
-            Some(value) => $crate::json::FromJson::from_json(value)?,
-            None => Default::default(),
-        }
-    };
+    (@need required) => { $crate::json::Need::Required };
+    (@need $mark:ident) => { $crate::json::Need::Optional };
     (@write $self:ident $out:ident $field:ident optional) => {
         if !$crate::json::ToJson::is_absent(&$self.$field) {
             $out.name(stringify!($field));
@@ -93,12 +93,15 @@ macro_rules! words {
         }
 
         impl $crate::json::FromJson for $name {
-            fn from_json(value: $crate::json::Value) -> Option<Self> {
-                let $crate::json::Value::Text(word) = value else { return None };
-                match word.as_str() {
-                    $($word => Some(Self::$variant),)*
-                    _ => None,
+            fn from_json(value: $crate::json::Value, fault: &mut $crate::json::Fault) -> Self {
+                if let $crate::json::Value::Text(word) = value {
+                    match word.as_str() {
+                        $($word => return Self::$variant,)*
+                        _ => {}
+                    }
                 }
+                *fault = $crate::json::Fault::Found;
+                Self::default()
             }
         }
 

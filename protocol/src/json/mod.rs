@@ -10,5 +10,5 @@ mod value;
 mod write;
 
 pub use read::{FromJson, Unreadable, frames, from_str};
-pub use value::{Object, Value};
+pub use value::{Fault, Need, Object, Value};
 pub use write::{ToJson, Writer, to_string};

@@ -1,6 +1,6 @@
 //! From a tree of JSON to the types of the wire.
 
-use super::value::{Value, parse};
+use super::value::{Fault, Value, parse};
 use crate::Frame;
 
 /// The text is not JSON, or not of the shape that was asked for.
@@ -8,9 +8,9 @@ use crate::Frame;
 pub struct Unreadable;
 
 /// What can be read out of a value.
-pub trait FromJson: Sized {
-    /// Reads it; `None` for a value of another shape.
-    fn from_json(value: Value) -> Option<Self>;
+pub trait FromJson: Default {
+    /// Reads it; a value of another shape gives the default and a fault.
+    fn from_json(value: Value, fault: &mut Fault) -> Self;
 }
 
 /// Reads one value that makes up the whole text.
@@ -18,7 +18,10 @@ pub trait FromJson: Sized {
 /// # Errors
 /// [`Unreadable`] when the text is not JSON or not a `T`.
 pub fn from_str<T: FromJson>(text: &str) -> Result<T, Unreadable> {
-    parse(text).and_then(T::from_json).ok_or(Unreadable)
+    let Some(value) = parse(text) else { return Err(Unreadable) };
+    let mut fault = Fault::None;
+    let read = T::from_json(value, &mut fault);
+    if fault == Fault::None { Ok(read) } else { Err(Unreadable) }
 }
 
 /// Reads a frame, or a batch of frames; frames of an unknown `type` are left out.
@@ -35,52 +38,57 @@ pub fn frames<F: Frame>(text: &str) -> Result<Vec<F>, Unreadable> {
     for value in values {
         let Value::Object(mut object) = value else { return Err(Unreadable) };
         let Some(Value::Text(kind)) = object.take("type") else { return Err(Unreadable) };
-        if F::KINDS.contains(&kind.as_str()) {
-            frames.push(F::from_object(&kind, object).ok_or(Unreadable)?);
+        if let Some(frame) = F::from_object(&kind, &mut object) {
+            frames.push(frame);
+        }
+        if object.fault() == Fault::Found {
+            return Err(Unreadable);
         }
     }
     Ok(frames)
 }
 
-impl FromJson for bool {
-    fn from_json(value: Value) -> Option<Self> {
-        if let Value::Bool(value) = value { Some(value) } else { None }
-    }
+/// Reads a value by one of its shapes.
+macro_rules! shape {
+    ($type:ty, $value:ident => $read:expr) => {
+        impl FromJson for $type {
+            fn from_json($value: Value, fault: &mut Fault) -> Self {
+                let read: Option<Self> = $read;
+                read.unwrap_or_else(|| {
+                    *fault = Fault::Found;
+                    Self::default()
+                })
+            }
+        }
+    };
 }
 
-impl FromJson for u64 {
-    fn from_json(value: Value) -> Option<Self> {
-        if let Value::Number(value) = value { Some(value) } else { None }
-    }
+fn whole(value: &Value) -> Option<u64> {
+    if let Value::Number(value) = value { Some(*value) } else { None }
 }
 
-impl FromJson for u32 {
-    fn from_json(value: Value) -> Option<Self> {
-        u64::from_json(value)?.try_into().ok()
-    }
-}
-
-impl FromJson for u16 {
-    fn from_json(value: Value) -> Option<Self> {
-        u64::from_json(value)?.try_into().ok()
-    }
-}
-
-impl FromJson for String {
-    fn from_json(value: Value) -> Option<Self> {
-        if let Value::Text(text) = value { Some(text) } else { None }
-    }
-}
+shape!(bool, value => if let Value::Bool(value) = value { Some(value) } else { None });
+shape!(u64, value => whole(&value));
+shape!(u32, value => whole(&value).and_then(|value| value.try_into().ok()));
+shape!(u16, value => whole(&value).and_then(|value| value.try_into().ok()));
+shape!(String, value => if let Value::Text(text) = value { Some(text) } else { None });
 
 impl<T: FromJson> FromJson for Option<T> {
-    fn from_json(value: Value) -> Option<Self> {
-        if value == Value::Null { Some(None) } else { T::from_json(value).map(Some) }
+    fn from_json(value: Value, fault: &mut Fault) -> Self {
+        if value == Value::Null { None } else { Some(T::from_json(value, fault)) }
     }
 }
 
 impl<T: FromJson> FromJson for Vec<T> {
-    fn from_json(value: Value) -> Option<Self> {
-        let Value::List(values) = value else { return None };
-        values.into_iter().map(T::from_json).collect()
+    fn from_json(value: Value, fault: &mut Fault) -> Self {
+        let mut read = Self::new();
+        if let Value::List(values) = value {
+            for value in values {
+                read.push(T::from_json(value, fault));
+            }
+        } else {
+            *fault = Fault::Found;
+        }
+        read
     }
 }
