@@ -2,7 +2,7 @@
 
 use crate::client::{Loading, Wanted};
 use crate::pulse::Pulse;
-use crate::{Client, Config, Instant, LinkId, Output, Transport};
+use crate::{Client, Config, Instant, LinkId, Output, Transport, message_id};
 
 /// The page's own reasons to reconnect are spread over this, in ms.
 pub(crate) const SOON_MS: u64 = 250;
@@ -332,11 +332,22 @@ impl Client {
             Transport::WebSocket => self.config.side.socket(dialog_id),
             Transport::Sse => {
                 let (after, epoch) = (self.timeline.cursor(), self.timeline.epoch());
-                self.config.side.events(dialog_id, &self.client_id, after, epoch)
+                self.config.side.events(dialog_id, &self.sender(link), after, epoch)
             }
         };
         self.outputs.push_back(Output::Open { link, transport, path });
         Try::Open(link)
+    }
+
+    /// Names the sender of a link's messages: each link counts them anew.
+    ///
+    /// What is still in the pipe of a link before has that link's numbers, and can neither take the place of a message
+    /// that is sent again nor overtake it.
+    pub(crate) fn sender(&self, link: LinkId) -> String {
+        let mut sender = self.client_id.clone();
+        sender.push('-');
+        message_id::push_hex(&mut sender, u64::from(link.0), 32, 0);
+        sender
     }
 
     /// The WebSocket takes too long or has failed: SSE is tried beside it.

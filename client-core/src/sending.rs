@@ -91,7 +91,7 @@ impl Client {
         match (transport, self.dialog_id) {
             (Transport::WebSocket, _) => self.outputs.push_back(Output::Transmit { link, text }),
             (Transport::Sse, Some(dialog_id)) => {
-                let call = self.config.side.frames(dialog_id, &self.client_id, text);
+                let call = self.config.side.frames(dialog_id, &self.sender(link), text);
                 self.ask(Purpose::Frames { link, ids }, call, self.config.request_timeout_ms);
             }
             (Transport::Sse, None) => {}

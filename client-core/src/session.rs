@@ -24,8 +24,7 @@ impl Client {
         };
         let credential = Some(self.config.credential.clone());
         let (key, token) = if self.is_visitor() { (credential, None) } else { (None, credential) };
-        let client =
-            ClientInfo { id: self.client_id.clone(), transport: String::from("websocket"), why: why.word().into() };
+        let client = ClientInfo { id: self.sender(link), transport: String::from("websocket"), why: why.word().into() };
         let hello = Hello {
             v: VERSION,
             key,

@@ -261,3 +261,48 @@ fn an_older_page_that_holds_an_own_message_settles_it() {
     bench.answer("before=951", 200, &page);
     assert_eq!(bench.keys(), [id]);
 }
+
+#[test]
+fn what_is_still_in_the_old_links_pipe_overtakes_nothing() {
+    let mut bench = Bench::visitor();
+    let old = bench.online();
+    bench.frames(old, &json!({"type": "drain", "in_ms": 1000, "spread_ms": 1000}));
+    bench.pass(500);
+    let next = bench.reopen();
+    let sender = |bench: &Bench, link| bench.sent(link, "hello")[0]["client"]["id"].clone();
+    let ids = [bench.send("a"), bench.send("b"), bench.send("c")];
+    let mut log = Log::default();
+    let over_old = bench.sent(old, "message");
+    log.take(&sender(&bench, old), &over_old[0]);
+    let mut frame = ready(3, 3);
+    frame["last_n"] = json!(log.last_n(&sender(&bench, next)));
+    bench.frames(next, &frame);
+    let over_next = bench.sent(next, "message");
+    log.take(&sender(&bench, next), &over_next[0]);
+    over_old[1..].iter().for_each(|frame| log.take(&sender(&bench, old), frame));
+    over_next[1..].iter().for_each(|frame| log.take(&sender(&bench, next), frame));
+    assert_eq!(log.ids, ids);
+}
+
+/// A dialog at the server, as far as the order of messages goes.
+#[derive(Default)]
+struct Log {
+    ids: Vec<String>,
+    senders: Vec<(Value, u64)>,
+}
+
+impl Log {
+    fn last_n(&self, sender: &Value) -> u64 {
+        self.senders.iter().rev().find(|(name, _)| name == sender).map_or(0, |(_, n)| *n)
+    }
+
+    fn take(&mut self, sender: &Value, frame: &Value) {
+        let (id, n) = (frame["id"].as_str().unwrap(), frame["n"].as_u64().unwrap());
+        if n == self.last_n(sender) + 1 {
+            self.senders.push((sender.clone(), n));
+            if !self.ids.iter().any(|known| known == id) {
+                self.ids.push(id.into());
+            }
+        }
+    }
+}
