@@ -72,6 +72,7 @@ pub(super) async fn page(
 
 /// The pages around the frame; one in which nobody may embed it can still be opened by itself.
 fn ancestors(site: &Site) -> String {
-    let patterns: Vec<_> = site.origins.iter().map(ToString::to_string).collect();
+    // A policy has no words for addresses of IPv6; browsers complain about one that tries.
+    let patterns: Vec<_> = site.origins.iter().map(ToString::to_string).filter(|origin| !origin.contains('[')).collect();
     if patterns.is_empty() { "'none'".into() } else { patterns.join(" ") }
 }
