@@ -46,6 +46,8 @@ pub(crate) enum Action {
     Heal {
         conn: u32,
     },
+    /// People send again what was given up.
+    LookAgain,
     DiskFrees,
     DrainEnds {
         run: u32,
@@ -82,6 +84,8 @@ const BLOWS: &[Fault] = &[
     Fault::StorageFull,
     Fault::SlowReader,
 ];
+
+const DAY_MS: Millis = protocol::limits::OUTBOX_MS;
 
 impl Sim {
     /// Puts people and faults on the agenda.
@@ -175,7 +179,16 @@ impl Sim {
                     self.machines[machine].storage.room = Room::Some;
                 }
             }
-            Action::Heal { conn } => self.heal(conn),
+            Action::Heal { conn } => {
+                if self.weather == Weather::Bad {
+                    self.heal(conn);
+                }
+            }
+            Action::LookAgain => {
+                for page in self.open_pages() {
+                    self.retry_given_up(page);
+                }
+            }
             Action::DiskFrees => self.server.set_disk(Disk::Free),
             Action::DrainEnds { run } => {
                 if self.server.run == run && self.server.life == Life::Draining {
@@ -342,6 +355,9 @@ impl Sim {
                 trace!(self, "machine {machine} sleeps");
                 self.machines[machine].power = Power::Asleep { since: self.now };
                 let ms = self.random.pick(&[2_000, 30_000, 300_000, 3 * 3_600_000, 30 * 3_600_000]);
+                if ms > DAY_MS {
+                    self.ledger.day_passes(self.pages[page].owner);
+                }
                 self.plan_in(ms, Happening::Act(Action::Wake { machine }));
             }
             Fault::Outage => {
@@ -359,6 +375,9 @@ impl Sim {
                 let jump = self.random.pick(&[-3_600_000, -60_000, 60_000, 3_600_000, 3 * 24 * 3_600_000]);
                 trace!(self, "the clock of machine {machine} jumps by {jump}");
                 self.machines[machine].skew_ms += jump;
+                if jump.unsigned_abs() > DAY_MS {
+                    self.ledger.day_passes(self.pages[page].owner);
+                }
             }
             _ => {
                 if self.machines[machine].storage.room == Room::Some {
@@ -446,7 +465,9 @@ impl Sim {
             self.input(page, Input::Panel(Panel::Open));
             self.input(page, Input::Page(PageEvent::Visible));
             self.reset_timer(page);
-            self.retry_given_up(page);
+        }
+        for after_ms in [0, 5_000, 15_000, 30_000] {
+            self.plan_in(after_ms, Happening::Act(Action::LookAgain));
         }
         for visitor in 0..self.plan.visitors {
             let unsent = self.machines[visitor].storage.values.keys().any(|name| name.starts_with("o:"));
@@ -454,7 +475,6 @@ impl Sim {
             if unsent && reader {
                 // A page that comes up now takes what earlier ones have left behind.
                 self.open_visitor(visitor, 2);
-                self.retry_given_up(self.pages.len() - 1);
             }
         }
     }

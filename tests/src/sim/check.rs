@@ -120,6 +120,15 @@ impl Ledger {
         }
     }
 
+    /// A day passes for the pages of an owner: what was not sent yet is given up, and may be overtaken.
+    pub(crate) fn day_passes(&mut self, of: Owner) {
+        for written in self.messages.values_mut() {
+            if written.owner == of && written.place.is_none() {
+                written.order = Order::Free;
+            }
+        }
+    }
+
     pub(crate) fn page_gone(&mut self, page: usize) {
         for written in self.messages.values_mut() {
             if written.page == page && written.kept == Kept::No {
