@@ -191,8 +191,18 @@ impl Client {
     pub(crate) fn start(&mut self) {
         self.wanted = Wanted::Yes;
         self.ask_settings();
-        if matches!(self.phase, Phase::Idle) && self.has_dialog() {
-            self.proceed(Why::Start);
+        match self.phase {
+            Phase::Idle if self.has_dialog() => self.proceed(Why::Start),
+            // Somebody is here: whatever froze the page has passed.
+            Phase::Frozen => self.wake(Why::Wake),
+            Phase::Idle
+            | Phase::Loading
+            | Phase::Waiting { .. }
+            | Phase::Gate { .. }
+            | Phase::Opening(_)
+            | Phase::Online(_)
+            | Phase::Unauthorized
+            | Phase::Stopped => {}
         }
     }
 
@@ -232,6 +242,9 @@ impl Client {
     pub(crate) fn try_now(&mut self) {
         self.attempts = 0;
         self.backoff.reset();
+        if matches!(self.phase, Phase::Frozen) {
+            self.wake(Why::Wake);
+        }
         if let Phase::Waiting { until, .. } = &mut self.phase {
             *until = self.now.mono;
             self.waited();

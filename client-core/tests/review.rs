@@ -306,3 +306,16 @@ impl Log {
         }
     }
 }
+
+#[test]
+fn a_frozen_page_that_is_used_is_not_frozen() {
+    for used in [Input::Send { text: "hi".into() }, Input::TryNow, Input::Start] {
+        let mut bench = Bench::visitor();
+        bench.online();
+        bench.input(Input::Page(Page::Frozen));
+        bench.taken();
+        bench.input(used);
+        bench.pass(250);
+        bench.request("/health");
+    }
+}
