@@ -102,7 +102,8 @@ impl Client {
         if let Purpose::Load { first: Some(id) } = &purpose
             && let Some(item) = self.outbox.waiting().find(|item| item.id == *id)
         {
-            item.state = State::Doubtful;
+            // No link has this number.
+            item.state = State::Sent { link: LinkId(0), at: self.now.mono };
         }
         self.phase = Phase::Loading;
         self.ask(purpose, call, self.config.request_timeout_ms);

@@ -319,3 +319,13 @@ fn a_frozen_page_that_is_used_is_not_frozen() {
         bench.request("/health");
     }
 }
+
+#[test]
+fn the_first_message_is_not_in_doubt_from_the_start() {
+    let mut bench = Bench::visitor();
+    bench.input(Input::Start);
+    bench.send("hello");
+    assert_eq!(bench.texts(), [("hello".to_owned(), Delivery::Sending)]);
+    bench.pass(5_000);
+    assert_eq!(bench.texts(), [("hello".to_owned(), Delivery::Unconfirmed)]);
+}
