@@ -1,5 +1,7 @@
 //! Messages between the hand that wrote them and the log.
 
+use protocol::limits;
+
 use crate::{Buffer, Instant, LinkId};
 
 /// What was written and is not known to be stored, in the order of writing.
@@ -171,10 +173,10 @@ impl Outbox {
         self.items.iter().filter(|item| matches!(item.state, State::Sent { .. })).count()
     }
 
-    /// Returns the ids that a server may know.
+    /// Returns the ids that a server may know, as many as one `hello` takes; the others are sent again and answered.
     pub(crate) fn doubtful(&self) -> Vec<String> {
         let in_doubt = |item: &&Pending| matches!(item.state, State::Doubtful | State::Sent { .. } | State::Expired);
-        self.items.iter().filter(in_doubt).map(|item| item.id.clone()).collect()
+        self.items.iter().filter(in_doubt).take(limits::PENDING_IDS).map(|item| item.id.clone()).collect()
     }
 
     /// Returns the first message that takes part.

@@ -329,3 +329,11 @@ fn the_first_message_is_not_in_doubt_from_the_start() {
     bench.pass(5_000);
     assert_eq!(bench.texts(), [("hello".to_owned(), Delivery::Unconfirmed)]);
 }
+
+#[test]
+fn a_hello_stays_within_the_limits_of_a_frame() {
+    let mut bench = with_old_messages(2_000);
+    let link = bench.link(Transport::WebSocket);
+    bench.input(Input::Opened { link });
+    assert!(bench.sent(link, "hello")[0]["pending"].as_array().unwrap().len() <= 1_000);
+}
