@@ -118,12 +118,10 @@ impl Outbox {
     /// Sends a message again that was given up; its time begins anew.
     pub(crate) fn revive(&mut self, id: &str, now: u64) {
         let last_taken = if self.first_n() == 0 { self.last_n } else { self.first_n() - 1 };
-        let Some(place) = self.items.iter().position(|item| item.id == id) else { return };
+        let Some(place) = self.items.iter().position(|item| item.id == id && item.n == 0) else { return };
         let mut item = self.items.remove(place);
-        if matches!(item.state, State::Expired | State::Refused) {
-            item.state = State::Doubtful;
-            item.at = now;
-        }
+        item.state = State::Doubtful;
+        item.at = now;
         // It is written anew now: behind what is already on its way.
         self.items.push(item);
         self.renumber(last_taken);

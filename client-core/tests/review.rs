@@ -337,3 +337,24 @@ fn a_hello_stays_within_the_limits_of_a_frame() {
     bench.input(Input::Opened { link });
     assert!(bench.sent(link, "hello")[0]["pending"].as_array().unwrap().len() <= 1_000);
 }
+
+#[test]
+fn a_retry_of_what_is_on_its_way_changes_no_order() {
+    let mut bench = Bench::visitor();
+    bench.online();
+    let (a, b) = (bench.send("a"), bench.send("b"));
+    bench.input(Input::Retry { id: a.clone() });
+    assert_eq!(bench.keys()[2..], [a, b]);
+}
+
+#[test]
+fn a_message_that_has_expired_is_sent_when_a_person_says_so() {
+    let mut bench = with_old_messages(1);
+    let link = bench.link(Transport::WebSocket);
+    bench.input(Input::Opened { link });
+    bench.frames(link, &ready(1, 2));
+    let id = bench.keys().pop().unwrap();
+    assert_eq!(bench.texts().last().unwrap().1, Delivery::Expired);
+    bench.input(Input::Retry { id });
+    assert_eq!(bench.sent(link, "message").len(), 1);
+}
