@@ -24,7 +24,9 @@ impl Client {
             return;
         };
         for frame in frames {
-            self.frame(link, frame);
+            if self.knows(link) {
+                self.frame(link, frame);
+            }
         }
         self.watch_gap();
         self.mark_read();

@@ -358,3 +358,12 @@ fn a_message_that_has_expired_is_sent_when_a_person_says_so() {
     bench.input(Input::Retry { id });
     assert_eq!(bench.sent(link, "message").len(), 1);
 }
+
+#[test]
+fn a_ready_after_a_bye_opens_nothing() {
+    let mut bench = Bench::visitor();
+    let link = bench.online();
+    let bye = json!({"type": "bye", "code": 4100, "reason": "draining", "retry": true});
+    bench.frames(link, &json!([bye, ready(2, 3)]));
+    assert_eq!(bench.client.view().link, LinkState::Reconnecting);
+}
