@@ -89,6 +89,7 @@ impl Client {
             return self.refused_for_good(401, protocol::code::UNAUTHORIZED);
         }
         self.let_go();
+        self.lost_at = Some(self.lost_at.unwrap_or(self.now.mono));
         self.phase = Phase::Unauthorized;
         self.emit(Event::CredentialsNeeded);
     }

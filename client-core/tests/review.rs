@@ -367,3 +367,15 @@ fn a_ready_after_a_bye_opens_nothing() {
     bench.frames(link, &json!([bye, ready(2, 3)]));
     assert_eq!(bench.client.view().link, LinkState::Reconnecting);
 }
+
+#[test]
+fn an_operator_without_credentials_is_shown_as_disconnected() {
+    let mut bench = Bench::new(Side::Operator { dialog_id: 7 });
+    bench.input(Input::Start);
+    bench.answer("/api/dialogs/7/messages", 200, &json!({"epoch": 1, "head": 0, "messages": []}));
+    let link = bench.link(Transport::WebSocket);
+    bench.input(Input::Opened { link });
+    bench.frames(link, &ready(0, 1));
+    bench.input(Input::Closed { link, end: End::Socket { code: 4300, reason: String::new() } });
+    assert_eq!(bench.client.view().link, LinkState::Reconnecting);
+}
