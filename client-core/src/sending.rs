@@ -106,8 +106,14 @@ impl Client {
         self.backoff.reset();
         let Some(item) = self.forget(&stored.id) else { return };
         if stored.seq > self.timeline.cursor() {
-            self.settled.push(Settled { id: item.id, seq: stored.seq, text: item.text, at: stored.at });
+            self.settle(Settled { id: item.id, seq: stored.seq, text: item.text, at: stored.at });
         }
+    }
+
+    /// Keeps what is durable until the log brings it, by `seq`: answers of POSTs overtake each other.
+    pub(crate) fn settle(&mut self, settled: Settled) {
+        let place = self.settled.iter().position(|other| other.seq > settled.seq).unwrap_or(self.settled.len());
+        self.settled.insert(place, settled);
     }
 
     /// Takes a message that is stored out of the outbox and out of storage.

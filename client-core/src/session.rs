@@ -93,7 +93,7 @@ impl Client {
             if let Some(item) = self.forget(&known.id)
                 && known.seq > cursor
             {
-                self.settled.push(Settled { id: item.id, seq: known.seq, text: item.text, at: known.at });
+                self.settle(Settled { id: item.id, seq: known.seq, text: item.text, at: known.at });
             }
         }
         self.outbox.put_back(None);

@@ -5,7 +5,7 @@
 mod bench;
 
 use bench::{Bench, loaded, message, ready};
-use client_core::{Delivery, End, Event, Input, LinkId, LinkState, Older, Output, Page, Side, Transport};
+use client_core::{Delivery, End, Event, Input, LinkId, LinkState, Older, Output, Page, Panel, Side, Transport};
 use serde_json::{Value, json};
 
 const DAY_MS: u64 = 24 * 3_600_000;
@@ -378,4 +378,24 @@ fn an_operator_without_credentials_is_shown_as_disconnected() {
     bench.frames(link, &ready(0, 1));
     bench.input(Input::Closed { link, end: End::Socket { code: 4300, reason: String::new() } });
     assert_eq!(bench.client.view().link, LinkState::Reconnecting);
+}
+
+#[test]
+fn answers_of_posts_that_overtake_each_other_change_no_order_on_the_screen() {
+    let mut bench = Bench::visitor();
+    bench.on_stream();
+    let (a, b) = (bench.send("a"), bench.send("b"));
+    let (second, _) = bench.request("/frames");
+    bench.input(Input::Answered {
+        request: second,
+        status: 200,
+        body: json!([{"type": "stored", "id": b, "seq": 3, "at": 9}]).to_string(),
+    });
+    let first = client_core::RequestId(second.0 - 1);
+    bench.input(Input::Answered {
+        request: first,
+        status: 200,
+        body: json!([{"type": "stored", "id": a, "seq": 2, "at": 9}]).to_string(),
+    });
+    assert_eq!(bench.keys()[1..], [a, b]);
 }
