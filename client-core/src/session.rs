@@ -85,6 +85,7 @@ impl Client {
         if self.timeline.epoch().is_some_and(|epoch| epoch != ready.epoch) {
             self.settled.clear();
             self.marks.forget();
+            self.marks.loaded(ready.head);
         }
         self.timeline.resume(ready);
         let cursor = self.timeline.cursor();

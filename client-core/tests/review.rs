@@ -399,3 +399,23 @@ fn answers_of_posts_that_overtake_each_other_change_no_order_on_the_screen() {
     });
     assert_eq!(bench.keys()[1..], [a, b]);
 }
+
+#[test]
+fn after_a_restored_backup_new_messages_are_unread() {
+    let mut bench = Bench::visitor();
+    let link = bench.online();
+    bench.input(Input::Panel(Panel::Open));
+    bench.frames(link, &json!([message(3, "m3", "operator"), message(4, "m4", "operator")]));
+    bench.input(Input::Panel(Panel::Closed));
+    bench.input(Input::Closed { link, end: End::Broken });
+    bench.pass(250);
+    let link = bench.reopen();
+    let mut reset = ready(2, 1);
+    (reset["mode"], reset["epoch"]) = (json!("reset"), json!(2));
+    bench.frames(link, &reset);
+    bench.frames(
+        link,
+        &json!([message(1, "welcome", "system"), message(2, "a", "visitor"), message(3, "n3", "operator")]),
+    );
+    assert_eq!(bench.client.view().unread, 1);
+}
