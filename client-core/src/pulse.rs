@@ -85,7 +85,14 @@ impl Pulse {
     /// Asks once, at once: the machine may have slept, or the network changed.
     pub(crate) fn wake(&mut self, now: Instant, config: &Heartbeat) {
         self.asked_at = now;
-        self.probe = Probe::Asked { until: now.plus(self.wait(config).max(WAIT_UNKNOWN_MS)), left: 0 };
+        let mut until = now.plus(self.wait(config).max(WAIT_UNKNOWN_MS));
+        if let Probe::Asked { until: asked, left: 0 } = self.probe
+            && asked > now
+        {
+            // Woken again before the answer to the last question was due.
+            until = asked.min(until);
+        }
+        self.probe = Probe::Asked { until, left: 0 };
     }
 
     fn wait(&self, config: &Heartbeat) -> u64 {

@@ -419,3 +419,15 @@ fn after_a_restored_backup_new_messages_are_unread() {
     );
     assert_eq!(bench.client.view().unread, 1);
 }
+
+#[test]
+fn a_page_that_is_woken_again_and_again_still_notices_a_dead_link() {
+    let mut bench = Bench::visitor();
+    let link = bench.online();
+    bench.pass(1_000);
+    for _ in 0..5 {
+        bench.input(Input::Page(Page::Visible));
+        bench.pass(1_000);
+    }
+    assert!(bench.drops(link));
+}
