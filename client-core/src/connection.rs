@@ -275,6 +275,10 @@ impl Client {
                 *old = why;
             }
             Phase::Frozen => self.pause(soon, Then::Gate, why),
+            // It was begun over another network.
+            Phase::Loading | Phase::Gate { .. } | Phase::Opening(_) if why == Why::Online => {
+                self.pause(soon, Then::Gate, why);
+            }
             Phase::Idle
             | Phase::Loading
             | Phase::Waiting { .. }

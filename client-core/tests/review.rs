@@ -431,3 +431,17 @@ fn a_page_that_is_woken_again_and_again_still_notices_a_dead_link() {
     }
     assert!(bench.drops(link));
 }
+
+#[test]
+fn a_device_that_comes_online_does_not_wait_for_what_was_begun_before() {
+    let mut bench = Bench::visitor();
+    let link = bench.online();
+    bench.input(Input::Closed { link, end: End::Broken });
+    bench.pass(250);
+    let second = bench.reopen();
+    bench.taken();
+    bench.input(Input::Page(Page::Online));
+    assert!(bench.drops(second));
+    bench.pass(250);
+    bench.request("/health");
+}
