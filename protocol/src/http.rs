@@ -173,7 +173,7 @@ wire! {
         pub assistant_id: Option<u64> [optional],
         /// The last `seq` of its log.
         pub head: u64,
-        /// Events that no operator has read.
+        /// The visitor's messages that no operator has read, counted up to 100.
         pub unread: u64,
         /// The kind of the last message's author.
         pub last_author: AuthorKind,

@@ -68,7 +68,7 @@ pub(super) async fn list(mut call: Call<Admin>) -> Result<Response, ApiError> {
         site: line.site_name,
         assistant_id: line.assistant_id,
         head: line.head,
-        unread: line.head.saturating_sub(line.marks.operator.read),
+        unread: line.unread,
         last_author: line.last_author,
         preview: line.last_text,
         at: line.at,

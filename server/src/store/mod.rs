@@ -120,6 +120,8 @@ pub struct DialogSummary {
     pub head: u64,
     /// The marks of both sides.
     pub marks: Marks,
+    /// The visitor's messages that no operator has read, counted up to 100.
+    pub unread: u64,
     /// The kind of the last message's author.
     pub last_author: AuthorKind,
     /// The last message, cut to 200 characters.

@@ -22,7 +22,7 @@ export function createDialogs(changed) {
     hint({ dialog_id: id, head, author, preview, at }) {
       const known = byId.get(id);
       if (!known || head <= known.head) return;
-      const unread = author.kind === 'operator' ? 0 : known.unread + head - known.head;
+      const unread = author.kind === 'operator' ? 0 : known.unread + Number(author.kind === 'visitor');
       byId.set(id, { ...known, head, unread, at, author: author.kind, text: preview || known.text });
       changed();
     },

@@ -158,7 +158,9 @@ pub(super) fn dialogs(conn: &Connection, filter: &DialogFilter) -> rusqlite::Res
     let (at, id) = filter.before.unwrap_or((u64::MAX, u64::MAX));
     let mut of_site = conn.prepare_cached(
         "SELECT d.id, d.site_id, s.name, d.assistant_id, d.head, d.at, d.visitor_received, d.visitor_read, \
-         d.operator_received, d.operator_read, m.author_kind, substr(m.text, 1, 200) \
+         d.operator_received, d.operator_read, m.author_kind, substr(m.text, 1, 200), \
+         (SELECT count(*) FROM (SELECT 1 FROM messages u WHERE u.dialog_id = d.id AND u.seq > d.operator_read \
+         AND u.author_kind = 0 LIMIT 100)) \
          FROM dialogs d JOIN sites s ON s.id = d.site_id \
          LEFT JOIN messages m ON m.dialog_id = d.id AND m.seq = d.head \
          WHERE d.site_id = ?1 AND (d.at, d.id) < (?2, ?3) AND d.deleted = 0 \
@@ -188,6 +190,7 @@ fn summary(row: &Row<'_>) -> rusqlite::Result<DialogSummary> {
         marks: marks_from(row, 6)?,
         last_author: if head == 0 { AuthorKind::System } else { author_kind(row, 10)? },
         last_text: row.get::<_, Option<String>>(11)?.unwrap_or_default(),
+        unread: row.get(12)?,
         at,
     })
 }
