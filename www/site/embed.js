@@ -1,6 +1,6 @@
 // The page inside the iframe: the same widget, filling the frame. With `#loader` a launcher stands outside and talks to us
 // through a port; without it the frame is all there is, and open from the start.
-import init, { command, mount, wake } from '__REJOIN_CLIENT__';
+import init, { mount } from '__REJOIN_CLIENT__';
 
 const query = new URLSearchParams(location.search);
 const assistant = query.get('assistant_id') ?? '';
@@ -56,8 +56,9 @@ function guarded(call) {
   }
 }
 
-guarded(() =>
-  mount({
+let widget;
+guarded(() => {
+  widget = mount({
     root,
     style,
     base: location.origin,
@@ -71,14 +72,14 @@ guarded(() =>
     inline: true,
     touch: matchMedia('(pointer: coarse)').matches,
     emit: (name, value) => port?.postMessage([name, value]),
-    wake: (...call) => guarded(() => wake(...call)),
-  }),
-);
+    wake: (_, ...call) => guarded(() => widget.wake(...call)),
+  });
+});
 if (port) {
   port.onmessage = ({ data: [name, value] }) => {
     if (name === 'theme') host.dataset.theme = value;
-    else guarded(() => command(name, value));
+    else guarded(() => widget.command(name, value));
   };
 } else {
-  guarded(() => command('open'));
+  guarded(() => widget.command('open'));
 }

@@ -5,7 +5,7 @@ const TIMEOUT_MS = 5000;
 /** An error that can be shown to a person. */
 export class ApiError extends Error {
   constructor(message, { status = 0, code = '' } = {}) {
-    super(message);
+    super(sentence(message));
     this.status = status;
     this.code = code;
   }
@@ -37,4 +37,10 @@ async function request(path, options) {
   if (response.ok && body !== undefined) return body;
   const { code, message } = body?.error ?? {};
   throw new ApiError(message || `The server answered with ${response.status}.`, { status: response.status, code });
+}
+
+// The API's messages begin in lower case and end without a stop.
+function sentence(message) {
+  const stop = /[.!?]$/.test(message) ? '' : '.';
+  return message[0].toUpperCase() + message.slice(1) + stop;
 }

@@ -64,7 +64,7 @@ function follow() {
 // Everything stays on the screen, drafts included, until somebody has logged in again.
 function expire() {
   inbox?.close();
-  login.ask('Your session has ended. Log in to go on where you were.');
+  login.ask('You are not logged in any more. Log in to go on where you were.');
 }
 
 function logOut() {
