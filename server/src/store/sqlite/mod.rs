@@ -20,6 +20,7 @@ use std::path::Path;
 use std::pin::Pin;
 use std::sync::{Arc, Mutex, PoisonError, mpsc};
 
+use rusqlite::Connection;
 use server_core::Millis;
 use server_core::access::{DialogFacts, KeyHash, ScopedDialog};
 use server_core::append::NewMessage;
@@ -63,16 +64,29 @@ pub struct SqliteStore {
     lock: Arc<Mutex<Option<File>>>,
 }
 
+/// What a test of faults sets otherwise.
+struct Tuning {
+    clock: fn() -> Millis,
+    /// Is given the writer's connection before its first transaction.
+    prepare: fn(&mut Connection) -> rusqlite::Result<()>,
+}
+
+impl Default for Tuning {
+    fn default() -> Self {
+        Self { clock: clock::wall, prepare: |_| Ok(()) }
+    }
+}
+
 impl SqliteStore {
     /// Opens the database of a data directory for a server, and makes it at the first time.
     ///
     /// # Errors
     /// [`OpenError`] says what to do.
     pub fn open(data: &Path, published: Published) -> Result<Self, OpenError> {
-        Self::open_with_clock(data, published, clock::wall)
+        Self::open_tuned(data, published, &Tuning::default())
     }
 
-    fn open_with_clock(data: &Path, published: Published, clock: fn() -> Millis) -> Result<Self, OpenError> {
+    fn open_tuned(data: &Path, published: Published, tuning: &Tuning) -> Result<Self, OpenError> {
         make_directory(data)?;
         let lock = open::lock(data)?;
         let mut conn = open::open(data)?;
@@ -83,6 +97,7 @@ impl SqliteStore {
         } else if !lineage.ended {
             tracing::warn!(size, "the last server did not end in order: `rejoin check` reads the whole database");
         }
+        (tuning.prepare)(&mut conn)?;
         let readers = Readers::start(&data.join(open::DATABASE), READERS)?;
         let (requests, received) = mpsc::channel();
         let (failing, failed) = watch::channel(None);
@@ -98,7 +113,7 @@ impl SqliteStore {
             published,
             job_added: Arc::clone(&job_added),
             failed: failing.clone(),
-            clock,
+            clock: tuning.clock,
         };
         let run = move || {
             if catch_unwind(AssertUnwindSafe(|| writer.run())).is_err() {
