@@ -47,6 +47,7 @@ impl App {
     pub fn new(config: &ServeConfig, store: Arc<dyn Store>, hub: Arc<Hub>, credentials: Credentials) -> Self {
         let mut limits = session::Limits::default();
         limits.told.messages_per_s = config.messages_per_s;
+        limits.heartbeat_ms = config.heartbeat_ms;
         let most = most_links(config.max_connections, accept::raise_open_files());
         if most < config.max_connections {
             tracing::warn!(most, wanted = config.max_connections, "fewer connections, by the limit of open files");

@@ -44,6 +44,16 @@ pub struct ServeConfig {
     )]
     pub messages_per_s: u32,
 
+    /// How often an open link hears from the server, give or take a tenth
+    #[arg(
+        long,
+        value_name = "MS",
+        env = "REJOIN_HEARTBEAT_MS",
+        default_value_t = protocol::limits::HEARTBEAT_MS,
+        value_parser = clap::value_parser!(u32).range(100..=600_000),
+    )]
+    pub heartbeat_ms: u32,
+
     /// How long clients have to leave when the server is told to end
     #[arg(
         long,
