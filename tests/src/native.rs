@@ -1,6 +1,6 @@
 //! The real client core on tokio: sockets, streams and requests over the network, storage in memory.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::BTreeMap;
 use std::net::SocketAddr;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant as Clock, SystemTime};
@@ -88,8 +88,8 @@ impl Native {
             page: seed,
             storage: storage.clone(),
             inputs: inputs.clone(),
-            links: HashMap::new(),
-            requests: HashMap::new(),
+            links: BTreeMap::new(),
+            requests: BTreeMap::new(),
             shown: Shown::default(),
             showing,
             started: Clock::now(),
@@ -179,8 +179,8 @@ struct Driver {
     page: u64,
     storage: Storage,
     inputs: mpsc::UnboundedSender<Input>,
-    links: HashMap<LinkId, Line>,
-    requests: HashMap<RequestId, Task>,
+    links: BTreeMap<LinkId, Line>,
+    requests: BTreeMap<RequestId, Task>,
     shown: Shown,
     showing: watch::Sender<Shown>,
     started: Clock,

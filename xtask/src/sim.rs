@@ -18,5 +18,5 @@ pub(crate) fn run(args: &[String]) -> Result<()> {
 
 /// The simulator, ready for its arguments.
 pub(crate) fn simulator() -> Command {
-    cargo(&["run", "--quiet", "--profile", "sim", "-p", "tests", "--bin", "sim", "--"])
+    cargo(&["run", "--quiet", "--profile", "sim", "-p", "tests", "--no-default-features", "--bin", "sim", "--"])
 }
