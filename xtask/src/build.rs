@@ -12,6 +12,15 @@ use crate::process::{cargo, node, root, run as run_process, target};
 use crate::setup::{self, WASM};
 use crate::www;
 
+/// The standard library is built anew for a release, without the words of its panics.
+const SMALL_STD: &[&str] = &["-Z", "build-std=std,panic_abort"];
+
+/// A panic is a trap at once: nobody reads its message on a stranger's page, but everybody would download it.
+///
+/// These flags are unstable; the pinned toolchain keeps them what they are. docs/decisions/0004 has the figures.
+const SMALL_FLAGS: &str = "target.wasm32-unknown-unknown.rustflags=[\"-Zunstable-options\",\"-Cpanic=immediate-abort\",\
+     \"-Zlocation-detail=none\",\"-Zfmt-debug=none\"]";
+
 /// How much time to spend on making things small and fast.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(crate) enum Mode {
@@ -56,6 +65,9 @@ pub(crate) fn everything(mode: Mode) -> Result<PathBuf> {
 /// Builds the WebAssembly and writes the tree that the server embeds.
 pub(crate) fn assets(mode: Mode) -> Result<()> {
     setup::for_assets()?;
+    if mode == Mode::Release {
+        setup::for_small_std()?;
+    }
     let start = Instant::now();
     let client = module("client", "widget", mode)?;
     let link = module("link", "headless", mode)?;
@@ -87,7 +99,7 @@ fn server(mode: Mode) -> Result<PathBuf> {
 /// The crate type is given here and not in its `Cargo.toml`: a crate that is both a cdylib and an
 /// rlib silently loses link-time optimisation.
 fn module(name: &str, feature: &str, mode: Mode) -> Result<Module> {
-    run_process(&mut cargo(&[
+    let mut compile = cargo(&[
         "rustc",
         "--quiet",
         "-p",
@@ -102,7 +114,11 @@ fn module(name: &str, feature: &str, mode: Mode) -> Result<Module> {
         "--no-default-features",
         "--features",
         feature,
-    ]))?;
+    ]);
+    if mode == Mode::Release {
+        compile.env("RUSTC_BOOTSTRAP", "1").args(SMALL_STD).arg("--config").arg(SMALL_FLAGS);
+    }
+    run_process(&mut compile)?;
     let built = target().join(WASM).join("wasm/client_wasm.wasm");
     let folder = target().join("www").join(name);
     let _ = fs::remove_dir_all(&folder);

@@ -25,6 +25,17 @@ pub(crate) fn for_assets() -> Result<()> {
     npm_packages()
 }
 
+/// Makes sure of the standard library's source, of which a release builds a smaller one.
+pub(crate) fn for_small_std() -> Result<()> {
+    let sysroot = answer("rustc", &["--print", "sysroot"])
+        .ok_or_else(|| Failure::new("`rustc` does not answer; get Rust from https://rustup.rs"))?;
+    if Path::new(&sysroot).join("lib/rustlib/src/rust/library/std/Cargo.toml").is_file() {
+        return Ok(());
+    }
+    println!("adding the source of Rust's standard library");
+    rustup(&["component", "add", "rust-src"])
+}
+
 /// Makes sure of what the server needs: a C compiler, for SQLite.
 pub(crate) fn for_server() -> Result<()> {
     let named = env::var("CC").ok().filter(|compiler| !compiler.is_empty());
