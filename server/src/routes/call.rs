@@ -3,12 +3,13 @@
 use std::marker::PhantomData;
 use std::sync::Arc;
 
-use axum::extract::{FromRequestParts, Path, Query};
+use axum::extract::{FromRequestParts, Path};
 use axum::http::HeaderMap;
 use axum::http::request::Parts;
 use protocol::{ClientInfo, Hello, VERSION};
 use serde::Deserialize;
 
+use super::parameters::Parameters;
 use crate::admission::{Admission, Caller, CallerQuery, Shown};
 use crate::app::App;
 use crate::connection::Entry;
@@ -78,9 +79,8 @@ impl<S: Side> FromRequestParts<App> for Call<S> {
     type Rejection = ApiError;
 
     async fn from_request_parts(parts: &mut Parts, app: &App) -> Result<Self, ApiError> {
-        let unreadable = ApiError::InvalidParameter("the query cannot be read, or has a parameter twice");
-        let Query(caller) = Query::<CallerQuery>::try_from_uri(&parts.uri).map_err(|_| unreadable.clone())?;
-        let Query(fields) = Query::<Fields>::try_from_uri(&parts.uri).map_err(|_| unreadable)?;
+        let Parameters(caller) = Parameters::<CallerQuery>::from_request_parts(parts, app).await?;
+        let Parameters(fields) = Parameters::<Fields>::from_request_parts(parts, app).await?;
         // An address without an id in its path has none.
         let id = Path::<String>::from_request_parts(parts, app).await.ok().map(|Path(id)| id);
         let headers = parts.headers.clone();

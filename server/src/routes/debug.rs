@@ -2,7 +2,6 @@
 
 use std::sync::Arc;
 
-use axum::extract::Query;
 use axum::response::{IntoResponse, Response};
 use protocol::http::{DialogSync, LinkLine, LinkList, SideSync};
 use serde::Deserialize;
@@ -10,6 +9,7 @@ use serde::Deserialize;
 use super::Json;
 use super::call::{Admin, Call};
 use super::health::websocket_health;
+use super::parameters::Parameters;
 use crate::error::ApiError;
 use crate::hub::{Card, Pool};
 use crate::store::Mark;
@@ -41,7 +41,10 @@ pub(super) async fn status(mut call: Call<Admin>) -> Result<Response, ApiError> 
 }
 
 /// Tells an operator whether every side of a dialog has every message.
-pub(super) async fn sync(Query(query): Query<SyncQuery>, mut call: Call<Admin>) -> Result<Response, ApiError> {
+pub(super) async fn sync(
+    Parameters(query): Parameters<SyncQuery>,
+    mut call: Call<Admin>,
+) -> Result<Response, ApiError> {
     let dialog_id = query.dialog_id.and_then(|id| id.parse().ok());
     let dialog_id = dialog_id.ok_or(ApiError::InvalidParameter("dialog_id is missing, or no number"))?;
     let caller = call.caller().await?;

@@ -1,6 +1,6 @@
 //! The page inside the iframe.
 
-use axum::extract::{Query, State};
+use axum::extract::State;
 use axum::http::header::{CACHE_CONTROL, CONTENT_TYPE};
 use axum::http::{HeaderMap, HeaderValue, StatusCode};
 use axum::response::{IntoResponse, Response};
@@ -8,6 +8,7 @@ use serde::Deserialize;
 use server_core::origin::{self, Origin};
 
 use super::page;
+use super::parameters::Parameters;
 use crate::app::App;
 use crate::assets;
 use crate::error::ApiError;
@@ -30,7 +31,7 @@ pub(super) struct EmbedQuery {
 /// that parent, within the last minute and once.
 pub(super) async fn page(
     State(app): State<App>,
-    Query(query): Query<EmbedQuery>,
+    Parameters(query): Parameters<EmbedQuery>,
     headers: HeaderMap,
 ) -> Result<Response, ApiError> {
     let assistant_id = query.assistant_id.and_then(|id| id.parse().ok());
@@ -73,6 +74,7 @@ pub(super) async fn page(
 /// The pages around the frame; one in which nobody may embed it can still be opened by itself.
 fn ancestors(site: &Site) -> String {
     // A policy has no words for addresses of IPv6; browsers complain about one that tries.
-    let patterns: Vec<_> = site.origins.iter().map(ToString::to_string).filter(|origin| !origin.contains('[')).collect();
+    let patterns: Vec<_> =
+        site.origins.iter().map(ToString::to_string).filter(|origin| !origin.contains('[')).collect();
     if patterns.is_empty() { "'none'".into() } else { patterns.join(" ") }
 }

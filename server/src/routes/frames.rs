@@ -12,7 +12,7 @@ use server_core::Refusal;
 
 use super::body;
 use super::call::{Call, Side};
-use crate::connection::{self, Link, Talk};
+use crate::connection::{self, Drained, Link, Talk};
 use crate::credentials;
 use crate::error::ApiError;
 
@@ -38,11 +38,17 @@ pub(super) async fn post<S: Side>(mut call: Call<S>, request_body: Body) -> Resu
         Err(unreadable) => link.take_unreadable(unreadable),
     });
     poll_fn(|context| {
-        link.poll(context);
-        while let Some(frame) = link.next_frame() {
-            answer.push(frame.text());
+        loop {
+            link.poll(context);
+            while let Some(frame) = link.next_frame() {
+                answer.push(frame.text());
+            }
+            match link.note_drained() {
+                Drained::GoesOn => {}
+                Drained::Idle if link.is_settled() => return Poll::Ready(()),
+                Drained::Idle => return Poll::Pending,
+            }
         }
-        if link.is_settled() { Poll::Ready(()) } else { Poll::Pending }
     })
     .await;
     if let Some(ending) = link.ending() {

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use axum::extract::{Query, State};
+use axum::extract::State;
 use axum::http::header::RETRY_AFTER;
 use axum::http::{HeaderValue, StatusCode};
 use axum::response::{IntoResponse, Response};
@@ -10,6 +10,7 @@ use protocol::http::{Health, WebSocketHealth};
 use serde::Deserialize;
 
 use super::Json;
+use super::parameters::Parameters;
 use crate::app::App;
 use crate::hub::Pool;
 
@@ -25,7 +26,7 @@ pub(super) struct HealthQuery {
 }
 
 /// The process is alive; with `?ws=1`, whether and when this client may open a socket.
-pub(super) async fn health(State(app): State<App>, query: Query<HealthQuery>) -> Response {
+pub(super) async fn health(State(app): State<App>, Parameters(query): Parameters<HealthQuery>) -> Response {
     let links = app.links();
     let status = if links.is_draining() { "draining" } else { "ok" };
     if query.ws.is_none() {

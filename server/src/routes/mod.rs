@@ -15,6 +15,7 @@ mod log;
 mod login;
 mod messages;
 mod page;
+mod parameters;
 mod sockets;
 
 use axum::Router;

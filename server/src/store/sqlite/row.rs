@@ -55,7 +55,7 @@ pub(super) fn find_dialog(
 /// Returns what `authorize` must know about a dialog.
 pub(super) fn dialog_facts(conn: &Connection, id: u64) -> rusqlite::Result<Option<DialogFacts>> {
     conn.prepare_cached("SELECT site_id, assistant_id, key_hash, deleted FROM dialogs WHERE id = ?1")?
-        .query_row([id], |row| {
+        .query_row([clamp(id)], |row| {
             let state = if row.get(3)? { DialogState::Deleted } else { DialogState::Present };
             Ok(DialogFacts { id, site_id: row.get(0)?, assistant_id: row.get(1)?, key_hash: row.get(2)?, state })
         })
@@ -248,7 +248,7 @@ fn site(conn: &Connection, sql: &str, key: impl Params) -> rusqlite::Result<Opti
 /// Returns an assistant.
 pub(super) fn assistant(conn: &Connection, id: u64) -> rusqlite::Result<Option<Arc<Assistant>>> {
     conn.prepare_cached("SELECT id, site_id, name, fallback, answers FROM assistants WHERE id = ?1")?
-        .query_row([id], |row| {
+        .query_row([clamp(id)], |row| {
             let answers: Vec<CannedAnswer> =
                 serde_json::from_str(row.get_ref(4)?.as_str()?).map_err(|error| unreadable(4, error))?;
             Ok(Arc::new(Assistant {
