@@ -57,7 +57,7 @@ wire! {
     /// The sender of ordered messages, and how it came here.
     #[derive(Clone, Debug, Default, PartialEq)]
     pub struct ClientInfo {
-        /// Made anew by every page load; `n` counts within it. Up to [`crate::limits::ID_BYTES`] characters.
+        /// Made anew for every link; `n` counts within it. Up to [`crate::limits::ID_BYTES`] characters.
         pub id: String,
         /// `websocket`, `sse`, …
         pub transport: String [optional],
