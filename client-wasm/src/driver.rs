@@ -87,6 +87,7 @@ impl<F: Face> Shell<F> {
     }
 
     /// Returns the number that the page's callbacks carry.
+    #[cfg(feature = "headless")]
     pub(crate) fn number(&self) -> u32 {
         self.waker.shell()
     }
@@ -97,6 +98,7 @@ impl<F: Face> Shell<F> {
     }
 
     /// Returns what is on the screen.
+    #[cfg(feature = "headless")]
     pub(crate) fn view(&self) -> View {
         self.view.borrow().clone()
     }

@@ -75,6 +75,7 @@ impl Waker {
     }
 
     /// Returns the number of the shell.
+    #[cfg(feature = "headless")]
     pub(crate) fn shell(&self) -> u32 {
         self.shell
     }

@@ -1,14 +1,14 @@
 //! What the loader and the embed page call: one widget for one page.
 //!
-//! `mount(options)` once, then `command(name, value)`. The options are an object of the loader's own making:
+//! `mount(options)` once, then `command(name, value)` on what it gives, and `free()` at the end. The options are an object of the loader's own making:
 //! - `root`: the shadow root in which the panel is made; `style(css)`: adopts a style sheet there;
 //! - `base`: the server's address without a slash at its end; `site`, or `assistant` with `parent` and `ticket`: who this is;
 //! - `store`: `localStorage`, `sessionStorage`, or null;
 //! - `color`, `touch`, `closable`, `inline`: how the panel looks and behaves;
-//! - `emit(name, value)`: what happened; `wake(shell, what, id, value)`: calls [`wake`] and catches what it throws.
+//! - `emit(name, value)`: what happened; `wake(_, wake, id, value)`: calls [`Widget::wake`] and catches
+//!   what it throws.
 
-use core::cell::{Cell, RefCell};
-use std::rc::Rc;
+use core::cell::Cell;
 
 use client_core::{Config, Event, Input, Panel as Opened, Side, View};
 use protocol::Secret;
@@ -21,24 +21,10 @@ use crate::storage::Storage;
 use crate::wake::{Wake, Waker};
 use crate::words;
 
-thread_local! {
-    static WIDGET: RefCell<Option<Rc<Shell<Widget>>>> = const { RefCell::new(None) };
-    static LAST: Cell<u32> = const { Cell::new(0) };
-}
-
-fn widget() -> Option<Rc<Shell<Widget>>> {
-    WIDGET.with_borrow(Clone::clone)
-}
-
-/// Makes the widget, closed; a second call does nothing.
+/// Makes the widget, closed.
 #[wasm_bindgen]
-pub fn mount(options: JsValue) {
-    if widget().is_some() {
-        return;
-    }
-    let shell = LAST.get() + 1;
-    LAST.set(shell);
-    let waker = Waker::new(shell, get(&options, "wake").unchecked_into());
+pub fn mount(options: JsValue) -> Widget {
+    let waker = Waker::new(0, get(&options, "wake").unchecked_into());
     get(&options, "style").unchecked_into::<Function>().call(&JsValue::UNDEFINED, STYLE, &JsValue::UNDEFINED);
 
     let (site, assistant) = (text(&options, "site"), text(&options, "assistant"));
@@ -65,54 +51,56 @@ pub fn mount(options: JsValue) {
     // Or a first message was written that has not reached the server yet.
     let under_way = restored.iter().any(|(name, _)| name == "dialog" || name.starts_with("o:"));
     let window = window();
-    let face = Widget {
+    let face = Screen {
         panel: Panel::new(&options, &window, &waker),
         emit: get(&options, "emit").unchecked_into(),
         open: Cell::new(false),
     };
     let config = Config::new(side, Secret::new(key));
     let base = text(&options, "base");
-    let shell = Rc::new(Shell::new(Parts { waker, base, storage, window, config, restored, face }));
-    WIDGET.set(Some(shell.clone()));
+    let shell = Shell::new(Parts { waker, base, storage, window, config, restored, face });
     if under_way {
         shell.push(Input::Start);
     }
     shell.face().emit("ready", &JsValue::from_str(env!("CARGO_PKG_VERSION")));
+    Widget { shell }
 }
 
-/// Does what the page asks for; see `widget.md` for the names.
+/// The widget of one page.
 #[wasm_bindgen]
-pub fn command(name: &str, value: JsValue) {
-    let Some(shell) = widget() else { return };
-    let open = shell.face().open.get();
-    match name {
-        "open" => shell.open_panel(),
-        "close" => shell.close_panel(),
-        "toggle" if open => shell.close_panel(),
-        "toggle" => shell.open_panel(),
-        "send" => shell.push(Input::Send { text: value.as_string().unwrap_or_default() }),
-        "compose" => {
-            let input = shell.face().panel.compose(&value.as_string().unwrap_or_default());
-            shell.push(input);
+pub struct Widget {
+    shell: Shell<Screen>,
+}
+
+#[wasm_bindgen]
+impl Widget {
+    /// Does what the page asks for: `open`, `close`, `toggle`, `send` and `compose` with a text.
+    pub fn command(&self, name: &str, value: JsValue) {
+        let shell = &self.shell;
+        let open = shell.face().open.get();
+        match name {
+            "open" => shell.open_panel(),
+            "close" => shell.close_panel(),
+            "toggle" if open => shell.close_panel(),
+            "toggle" => shell.open_panel(),
+            "send" => shell.push(Input::Send { text: value.as_string().unwrap_or_default() }),
+            "compose" => {
+                let input = shell.face().panel.compose(&value.as_string().unwrap_or_default());
+                shell.push(input);
+            }
+            _ => {}
         }
-        "destroy" => {
-            shell.close_panel();
-            WIDGET.set(None);
+    }
+
+    /// Takes a call of the browser; the numbers are those that the options' `wake` was bound to.
+    pub fn wake(&self, wake: u32, id: u32, value: JsValue) {
+        if let Some(wake) = Wake::from_number(wake) {
+            self.shell.wake(wake, id, &value);
         }
-        _ => {}
     }
 }
 
-/// Takes a call of the browser; see [`Waker`].
-#[wasm_bindgen]
-pub fn wake(shell: u32, wake: u32, id: u32, value: JsValue) {
-    let Some(wake) = Wake::from_number(wake) else { return };
-    if let Some(widget) = widget().filter(|widget| widget.number() == shell) {
-        widget.wake(wake, id, &value);
-    }
-}
-
-impl Shell<Widget> {
+impl Shell<Screen> {
     fn open_panel(&self) {
         let face = self.face();
         if !face.open.replace(true) {
@@ -131,13 +119,13 @@ impl Shell<Widget> {
 }
 
 /// The panel, and the page's own functions.
-struct Widget {
+struct Screen {
     panel: Panel,
     emit: Function,
     open: Cell<bool>,
 }
 
-impl Widget {
+impl Screen {
     fn emit(&self, name: &str, value: &JsValue) {
         self.emit.call(&JsValue::UNDEFINED, name, value);
     }
@@ -154,7 +142,7 @@ impl Widget {
     }
 }
 
-impl Face for Widget {
+impl Face for Screen {
     fn show(&self, view: &View, last: &View) {
         self.panel.show(view, last);
         if view.unread != last.unread {

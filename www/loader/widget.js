@@ -86,6 +86,7 @@
     else if (name == 'dialog' && client.frame) store?.setItem(prefix + name, value);
     else if (name == 'open' || name == 'close') {
       const open = name == 'open';
+      const inside = root.activeElement;
       button.setAttribute('aria-expanded', open);
       if (client.frame) client.frame.hidden = !open;
       if (open) {
@@ -95,7 +96,7 @@
         client.frame?.focus();
       } else {
         watcher?.destroy();
-        if (root.activeElement) (opener && opener != host && opener != document.body ? opener : button).focus();
+        if (inside) (opener && opener != host && opener != document.body ? opener : button).focus();
       }
     }
     for (const listener of listeners[name] || []) {
@@ -119,14 +120,18 @@
     wasm.catch(() => {});
     const module = await import(base + '__REJOIN_CLIENT__');
     await module.default({ module_or_path: wasm });
-    client = { command: (name, value) => guarded(() => module.command(name, value)) };
+    let widget;
+    client = {
+      command: (...call) => guarded(() => widget.command(...call)),
+      free: () => widget.free(),
+    };
     guarded(() =>
-      module.mount({
+      widget = module.mount({
         root, style, base, site, assistant, store, emit,
         color: options.color,
         closable: true,
         touch: matchMedia('(pointer:coarse)').matches,
-        wake: (...call) => client && guarded(() => module.wake(...call)),
+        wake: (_, ...call) => client && guarded(() => widget.wake(...call)),
       }),
     );
   };
@@ -173,7 +178,9 @@
     hide: () => (button.hidden = true),
     theme: (theme) => (host.dataset.theme = theme),
     destroy() {
-      client?.command('destroy');
+      client?.command('close');
+      // Not now: the widget itself may be waiting for the page's function that asks for this.
+      if (client?.free) queueMicrotask(client.free);
       destroy();
     },
   };

@@ -78,7 +78,12 @@ mod tests {
         let links: Vec<&str> =
             found.iter().filter_map(|piece| if let Piece::Link(link) = piece { Some(*link) } else { None }).collect();
         assert_eq!(links, expected, "{text}");
-        let all: String = found.iter().map(|Piece::Text(text)| Piece::Link(text) | *text).collect();
+        let all: String = found
+            .iter()
+            .map(|piece| match piece {
+                Piece::Text(text) | Piece::Link(text) => *text,
+            })
+            .collect();
         assert_eq!(all, text);
     }
 

@@ -4,7 +4,7 @@ use client_core::{From, Item, Older, View};
 
 use super::clock::Calendar;
 use super::node::{Node, Shown, icon_button};
-use super::row::{Row, Standing};
+use super::row::{Row, Standing, Surroundings};
 use super::texts::Texts;
 use crate::browser::{number, set_number};
 
@@ -57,7 +57,8 @@ impl Log {
         self.older.put(if view.older == Older::Loading { texts.loading } else { texts.older });
         // What the reader asked for is not read out as if it were new.
         self.list.attribute("aria-live", if prepended { "off" } else { "polite" });
-        self.place(&view.items, texts);
+        let site = view.site.as_ref().map(|site| site.name.as_str()).unwrap_or_default();
+        self.place(&view.items, &Surroundings { calendar: Calendar::now(), texts, site });
         if view.typing != last.typing {
             let mut words = view.typing.clone();
             if !words.is_empty() {
@@ -91,22 +92,21 @@ impl Log {
     }
 
     /// Puts every row in its place, with as few moves as the usual changes need: more at the end, more at the beginning.
-    fn place(&mut self, items: &[Item], texts: &Texts) {
+    fn place(&mut self, items: &[Item], surroundings: &Surroundings<'_>) {
         // The next row of the old order is the last of the vector.
         let mut old = core::mem::take(&mut self.rows);
         old.reverse();
-        let calendar = Calendar::now();
         for (at, item) in items.iter().enumerate() {
             let before = at.checked_sub(1).and_then(|before| items.get(before));
-            let standing = Standing::of(before, item, items.get(at + 1), calendar);
+            let standing = Standing::of(before, item, items.get(at + 1), surroundings.calendar);
             let known = old.iter().rposition(|row| row.key() == item.key);
             let in_place = known.is_some_and(|known| known + 1 == old.len());
             let row = if let Some(known) = known {
                 let mut row = old.remove(known);
-                row.update(item, standing, calendar, texts);
+                row.update(item, standing, surroundings);
                 row
             } else {
-                Row::new(item, standing, calendar, texts)
+                Row::new(item, standing, surroundings)
             };
             if !in_place {
                 let next = old.last().map_or(&self.typing, |row| &row.node);

@@ -27,7 +27,7 @@ use node::{Node, Shown, icon_button};
 use texts::{ENGLISH, Texts};
 
 /// The style sheet, for the loader to adopt.
-pub(crate) const STYLE: &str = include_str!("widget.css");
+pub(crate) const STYLE: &str = include_str!(concat!(env!("OUT_DIR"), "/widget.css"));
 
 /// What a person does to the panel; the id of a [`Wake::Face`].
 #[derive(Clone, Copy, PartialEq, Eq)]

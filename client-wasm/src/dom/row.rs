@@ -21,6 +21,14 @@ pub(crate) struct Row {
     standing: Standing,
 }
 
+/// What every row has to know.
+pub(crate) struct Surroundings<'a> {
+    pub(crate) calendar: Calendar,
+    pub(crate) texts: &'a Texts,
+    /// The name of the site; it speaks where nobody else does.
+    pub(crate) site: &'a str,
+}
+
 /// How a message stands among its neighbours.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Standing {
@@ -56,7 +64,7 @@ fn together(before: &Item, item: &Item, calendar: Calendar) -> bool {
 
 impl Row {
     /// Makes a row for an item.
-    pub(crate) fn new(item: &Item, standing: Standing, calendar: Calendar, texts: &Texts) -> Self {
+    pub(crate) fn new(item: &Item, standing: Standing, surroundings: &Surroundings<'_>) -> Self {
         let node = element("div", "");
         let day = node.child("div", "d");
         let author = node.child("div", "n");
@@ -65,7 +73,7 @@ impl Row {
         let state = node.child("div", "s");
         let row = Self { node, day, author, bubble, state, item: item.clone(), standing };
         fill(&row.bubble, &item.text);
-        row.show(calendar, texts);
+        row.show(surroundings);
         row
     }
 
@@ -75,7 +83,7 @@ impl Row {
     }
 
     /// Shows what has changed of an item.
-    pub(crate) fn update(&mut self, item: &Item, standing: Standing, calendar: Calendar, texts: &Texts) {
+    pub(crate) fn update(&mut self, item: &Item, standing: Standing, surroundings: &Surroundings<'_>) {
         if *item == self.item && standing == self.standing {
             return;
         }
@@ -84,11 +92,12 @@ impl Row {
         }
         self.item = item.clone();
         self.standing = standing;
-        self.show(calendar, texts);
+        self.show(surroundings);
     }
 
-    fn show(&self, calendar: Calendar, texts: &Texts) {
+    fn show(&self, surroundings: &Surroundings<'_>) {
         let (item, standing) = (&self.item, self.standing);
+        let &Surroundings { calendar, texts, .. } = surroundings;
         let own = item.from == From::Own;
         set_text(
             &self.node,
@@ -101,7 +110,7 @@ impl Row {
             },
         );
         self.day.put(&if standing.new_day { calendar.day_name(item.at, texts) } else { String::new() });
-        self.author.put(if own { texts.you } else { name(item, texts) });
+        self.author.put(if own { texts.you } else { name(item, surroundings) });
         self.state.put(&state(item, standing.last, texts));
         if item.delivery == Delivery::Expired {
             let retry = self.state.child("button", "");
@@ -130,13 +139,14 @@ fn fill(bubble: &Node, text: &str) {
     }
 }
 
-fn name<'a>(item: &'a Item, texts: &Texts) -> &'a str {
+fn name<'a>(item: &'a Item, surroundings: &Surroundings<'a>) -> &'a str {
     if !item.author.name.is_empty() {
         return &item.author.name;
     }
     match item.author.kind {
-        AuthorKind::Assistant => texts.assistant,
-        AuthorKind::Visitor | AuthorKind::Operator | AuthorKind::System => texts.team,
+        AuthorKind::Assistant => surroundings.texts.assistant,
+        AuthorKind::System if !surroundings.site.is_empty() => surroundings.site,
+        AuthorKind::Visitor | AuthorKind::Operator | AuthorKind::System => surroundings.texts.team,
     }
 }
 
