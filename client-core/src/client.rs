@@ -8,6 +8,7 @@ use protocol::{AuthorKind, limits};
 use crate::backoff::{Backoff, Rng};
 use crate::connection::{Phase, Why};
 use crate::message_id::{self, MessageIds};
+use crate::mutant::{self, Mutant};
 use crate::outbox::{Outbox, State};
 use crate::requests::Requests;
 use crate::timeline::Timeline;
@@ -268,7 +269,7 @@ impl Client {
 
     fn restore_message(&mut self, id: &str, text: String) {
         // Only what was there when the page came up: what another open page writes later is that page's to send.
-        if self.wanted == Wanted::Yes {
+        if self.wanted == Wanted::Yes || mutant::off(Mutant::NoRestore) {
             return;
         }
         self.ids.witness(id);

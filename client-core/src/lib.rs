@@ -25,6 +25,10 @@ mod input;
 mod instant;
 mod marks;
 mod message_id;
+#[cfg(feature = "mutants")]
+pub mod mutant;
+#[cfg(not(feature = "mutants"))]
+mod mutant;
 mod outbox;
 mod output;
 mod path;

@@ -5,6 +5,7 @@ use protocol::{ClientFrame, Refused, SendMessage, ServerFrame, Stored, code, jso
 
 use crate::client::Settled;
 use crate::connection::{Phase, Why};
+use crate::mutant::{self, Mutant};
 use crate::outbox::{Pending, State};
 use crate::requests::Purpose;
 use crate::{Client, LinkId, Output, Transport};
@@ -34,7 +35,11 @@ impl Client {
             if frames.is_empty() {
                 return;
             }
+            let sent = if mutant::off(Mutant::SentIsStored) { ids.clone() } else { Vec::new() };
             self.transmit(&frames, ids);
+            for id in sent {
+                self.forget(&id);
+            }
             if let Phase::Online(online) = &mut self.phase
                 && online.transport == Transport::WebSocket
             {
@@ -58,7 +63,10 @@ impl Client {
         let (now, batch) = (self.now.mono, self.config.buffer.batch);
         self.expire_old();
         for item in self.outbox.waiting() {
-            let message = SendMessage { id: Some(item.id.clone()), n: Some(item.n), text: item.text.clone() };
+            let mut message = SendMessage { id: Some(item.id.clone()), n: Some(item.n), text: item.text.clone() };
+            if mutant::off(Mutant::FreshIds) && item.state == State::Doubtful {
+                message.id = message.id.map(|id| id + "x");
+            }
             let frame = ClientFrame::Message(message);
             bytes += json::to_string(&frame).len() + 1;
             if !frames.is_empty() && (frames.len() >= batch || bytes > BATCH_BYTES) {

@@ -4,6 +4,7 @@ use protocol::{CHANNELS, ClientFrame, ClientInfo, Drain, Hello, Ping, Ready, Sub
 
 use crate::client::Settled;
 use crate::connection::{Catching, Next, Online, Phase, SOON_MS, Try, Why};
+use crate::mutant::{self, Mutant};
 use crate::pulse::Pulse;
 use crate::{Client, Instant, LinkId, Output, Side, Transport};
 
@@ -98,7 +99,9 @@ impl Client {
             }
         }
         self.outbox.put_back(None);
-        self.outbox.renumber(ready.last_n);
+        if !mutant::off(Mutant::NoRenumber) {
+            self.outbox.renumber(ready.last_n);
+        }
         self.marks.reopened();
         self.behind_since = None;
         self.watch_gap();

@@ -3,6 +3,7 @@
 use protocol::{ClientFrame, Sync};
 
 use crate::connection::{Catching, Next, Phase, Then, Why};
+use crate::mutant::{self, Mutant};
 use crate::outbox::State;
 use crate::pulse::Verdict;
 use crate::{Client, Instant, Transport};
@@ -60,6 +61,9 @@ impl Client {
     }
 
     fn gap_due(&self) -> Due {
+        if mutant::off(Mutant::NoSync) {
+            return None;
+        }
         let (Phase::Online(online), Some((_, since))) = (&self.phase, self.behind_since) else { return None };
         let wait = match online.transport {
             _ if self.asked_for_gap.is_some() || online.catching == Catching::Up => GAP_GIVE_UP_MS,

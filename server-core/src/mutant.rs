@@ -18,8 +18,6 @@ pub enum Mutant {
     OffByOne,
     /// Every client's first message brings the welcome.
     ManyWelcomes,
-    /// What a hint announced while the log was being read is forgotten.
-    NoHint,
     /// What a full queue threw away is not read again.
     NoCatchUp,
 }

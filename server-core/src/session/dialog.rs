@@ -137,9 +137,6 @@ impl Session {
             limits: self.config.limits.told,
             now: now.wall,
         }));
-        if mutant::off(Mutant::NoHint) {
-            self.hint = 0;
-        }
         self.hint = self.hint.max(log.head);
         self.state = State::Inside(Inside { member, base, cursor: base, reads: Vec::new(), flow: Flow::Open });
         self.catch_up(Purpose::Resume);

@@ -5,6 +5,9 @@ use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 
 use super::{Counts, Fault, run};
 
+/// Every so many seeds one is run twice, to see that it gives the same schedule.
+const REPEATED: u64 = 100;
+
 /// How a schedule is run.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct Options {
@@ -50,43 +53,47 @@ pub enum Mutant {
     /// A mechanism of the client.
     #[cfg(feature = "mutants")]
     Client(client_core::mutant::Mutant),
+    /// One of each, where either alone is enough.
+    #[cfg(feature = "mutants")]
+    Both(server_core::mutant::Mutant, client_core::mutant::Mutant),
 }
 
 impl Mutant {
     /// Every mechanism that can be switched off in this build, by name.
     pub fn all() -> Vec<(&'static str, Self)> {
-        #[cfg(feature = "mutants")]
+        let mut all = vec![("answer-before-commit", Self::AnswerBeforeCommit), ("epoch-kept", Self::EpochKept)];
+        all.extend(Self::of_the_cores());
+        all
+    }
+
+    #[cfg(feature = "mutants")]
+    fn of_the_cores() -> Vec<(&'static str, Self)> {
         use client_core::mutant::Mutant as Client;
-        #[cfg(feature = "mutants")]
         use server_core::mutant::Mutant as Server;
         vec![
-            ("answer-before-commit", Self::AnswerBeforeCommit),
-            ("epoch-kept", Self::EpochKept),
-            #[cfg(feature = "mutants")]
             ("no-ids", Self::Server(Server::NoIds)),
-            #[cfg(feature = "mutants")]
             ("no-order", Self::Server(Server::NoOrder)),
-            #[cfg(feature = "mutants")]
-            ("no-gap-check", Self::Server(Server::NoGapCheck)),
-            #[cfg(feature = "mutants")]
+            // The server delivers without holes, and the client applies without holes: a hole needs both to fail.
+            ("no-gap-check", Self::Both(Server::NoGapCheck, Client::NoGapCheck)),
+            ("no-gap-check-and-no-sync", Self::Both(Server::NoGapCheck, Client::NoSync)),
             ("no-cursor", Self::Server(Server::NoCursor)),
-            #[cfg(feature = "mutants")]
             ("no-epoch", Self::Server(Server::NoEpoch)),
-            #[cfg(feature = "mutants")]
             ("off-by-one", Self::Server(Server::OffByOne)),
-            #[cfg(feature = "mutants")]
             ("many-welcomes", Self::Server(Server::ManyWelcomes)),
-            #[cfg(feature = "mutants")]
-            ("no-hint", Self::Server(Server::NoHint)),
-            #[cfg(feature = "mutants")]
             ("no-catch-up", Self::Server(Server::NoCatchUp)),
-            #[cfg(feature = "mutants")]
             ("client-no-cursor", Self::Client(Client::NoCursor)),
-            #[cfg(feature = "mutants")]
-            ("client-no-gap-check", Self::Client(Client::NoGapCheck)),
-            #[cfg(feature = "mutants")]
             ("client-fresh-ids", Self::Client(Client::FreshIds)),
+            ("client-sent-is-stored", Self::Client(Client::SentIsStored)),
+            ("client-no-restore", Self::Client(Client::NoRestore)),
+            ("client-no-pulse", Self::Client(Client::NoPulse)),
+            ("client-no-renumber", Self::Client(Client::NoRenumber)),
+            ("client-no-reset", Self::Client(Client::NoReset)),
         ]
+    }
+
+    #[cfg(not(feature = "mutants"))]
+    fn of_the_cores() -> Vec<(&'static str, Self)> {
+        Vec::new()
     }
 }
 
@@ -94,14 +101,14 @@ impl Mutant {
 pub(crate) fn switch(mutant: Option<Mutant>) {
     #[cfg(feature = "mutants")]
     {
-        server_core::mutant::switch_off(match mutant {
-            Some(Mutant::Server(mutant)) => Some(mutant),
-            Some(Mutant::Client(_) | Mutant::AnswerBeforeCommit | Mutant::EpochKept) | None => None,
-        });
-        client_core::mutant::switch_off(match mutant {
-            Some(Mutant::Client(mutant)) => Some(mutant),
-            Some(Mutant::Server(_) | Mutant::AnswerBeforeCommit | Mutant::EpochKept) | None => None,
-        });
+        let (server, client) = match mutant {
+            Some(Mutant::Server(server)) => (Some(server), None),
+            Some(Mutant::Client(client)) => (None, Some(client)),
+            Some(Mutant::Both(server, client)) => (Some(server), Some(client)),
+            Some(Mutant::AnswerBeforeCommit | Mutant::EpochKept) | None => (None, None),
+        };
+        server_core::mutant::switch_off(server);
+        client_core::mutant::switch_off(client);
     }
     #[cfg(not(feature = "mutants"))]
     let _ = mutant;
@@ -172,7 +179,13 @@ pub fn sweep(spread: Spread, options: Options) -> Summary {
                     if seed >= spread.from.saturating_add(spread.seeds) {
                         break;
                     }
-                    mine.add(run(seed, &options));
+                    let outcome = run(seed, &options);
+                    let again = (seed % REPEATED == 0).then(|| run(seed, &options).digest);
+                    let differs = again.is_some_and(|digest| digest != outcome.digest);
+                    mine.add(outcome);
+                    if differs {
+                        mine.violations.push((seed, "the same seed gave another schedule".into()));
+                    }
                     if spread.stop_at_first && !mine.violations.is_empty() {
                         stop.store(true, Ordering::Relaxed);
                     }

@@ -1,0 +1,59 @@
+//! The simulator, in small: `cargo xtask sim` runs it at large.
+
+use tests::sim::{Options, Spread, Summary, run, sweep};
+
+fn spread(from: u64, seeds: u64) -> Spread {
+    let threads = std::thread::available_parallelism().map_or(2, usize::from);
+    Spread { from, seeds, threads, stop_at_first: false }
+}
+
+fn assert_clean(summary: &Summary) {
+    assert!(summary.violations.is_empty(), "seeds and what was wrong: {:#?}", summary.violations);
+}
+
+#[test]
+fn no_schedule_loses_doubles_reorders_or_crosses_a_message_and_every_fault_bites() {
+    let summary = sweep(spread(1, 600), Options::default());
+    assert_clean(&summary);
+    assert_eq!(summary.toothless(), Vec::<&str>::new());
+    assert!(summary.stored > summary.schedules);
+}
+
+#[test]
+fn the_same_seed_gives_the_same_trace() {
+    let options = Options { trace: true, mutant: None };
+    for seed in [3, 77, 1_234, 99_999] {
+        let (one, other) = (run(seed, &options), run(seed, &options));
+        assert!(one.trace.len() > 10, "seed {seed} has {} lines", one.trace.len());
+        assert_eq!(one.trace, other.trace, "seed {seed}");
+        assert_eq!(one.digest, run(seed, &Options::default()).digest, "seed {seed}, with and without lines");
+    }
+}
+
+/// Seeds that have failed once, with what was wrong then.
+const REGRESSIONS: &[(u64, &str)] = &[
+    (614, "kept messages whose key could not be kept were taken into the dialog of another tab"),
+    (70, "a message that was sent again by hand after a day expired again at once"),
+];
+
+#[test]
+fn seeds_that_have_failed_once_do_not_fail_again() {
+    for (seed, reason) in REGRESSIONS {
+        assert_eq!(run(*seed, &Options::default()).violation, None, "seed {seed}, once: {reason}");
+    }
+}
+
+#[cfg(feature = "mutants")]
+#[test]
+fn every_mechanism_switched_off_is_caught() {
+    let mut missed = Vec::new();
+    for (name, mutant) in tests::sim::Mutant::all() {
+        let spread = Spread { stop_at_first: true, ..spread(1, 3_000) };
+        let summary = sweep(spread, Options { trace: false, mutant: Some(mutant) });
+        match summary.violations.first() {
+            Some((seed, violation)) => println!("{name}: seed {seed}: {violation}"),
+            None => missed.push(name),
+        }
+    }
+    assert_eq!(missed, Vec::<&str>::new());
+}
