@@ -24,6 +24,8 @@ use tokio::sync::{Semaphore, watch};
 use tower::ServiceExt;
 
 use crate::app::App;
+use crate::clock::Clock;
+use crate::logging::{Sample, Sampled};
 
 /// How long a connection may take to send its first byte, and then its header.
 const HEADER_READ: Duration = Duration::from_secs(5);
@@ -205,11 +207,15 @@ async fn refuse(mut stream: TcpStream, limit: Duration) {
 }
 
 /// One file descriptor kept for the moment when there is none left.
-struct Reserve(Option<File>);
+struct Reserve {
+    file: Option<File>,
+    clock: Clock,
+    sample: Sample,
+}
 
 impl Reserve {
     fn new() -> Self {
-        Self(File::open("/dev/null").ok())
+        Self { file: open_reserve(), clock: Clock::new(), sample: Sample::new(1) }
     }
 
     /// Goes on after an error of `accept`.
@@ -225,18 +231,24 @@ impl Reserve {
             }
             return;
         }
-        tracing::warn!(%error, "no file descriptor left; raise the limit of open files (ulimit -n)");
-        self.0 = None;
+        if let Sampled::Write { held } = self.sample.next(self.clock.mono()) {
+            tracing::warn!(%error, not_logged = held, "no file descriptor left; raise the limit of open files (ulimit -n)");
+        }
+        self.file = None;
         // Without a time limit this would wait for the next connection while the reserve is open.
         if let Ok(Ok((stream, _))) = tokio::time::timeout(LAST_RESERVE_LIMIT, listener.accept()).await {
             // The loop waits for it: the reserve is needed again for the next one.
             refuse(stream, LAST_RESERVE_LIMIT).await;
         }
-        self.0 = File::open("/dev/null").ok();
-        if self.0.is_none() {
+        self.file = open_reserve();
+        if self.file.is_none() {
             tokio::time::sleep(Duration::from_millis(50)).await;
         }
     }
+}
+
+fn open_reserve() -> Option<File> {
+    File::open("/dev/null").ok()
 }
 
 #[cfg(test)]

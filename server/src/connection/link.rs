@@ -465,12 +465,15 @@ impl Talk for Link {
     }
 
     fn note_drained(&mut self) -> Drained {
-        if self.flow != Flow::Congested || !self.outgoing.is_empty() {
-            return Drained::Idle;
+        if self.flow == Flow::Congested && self.outgoing.is_empty() {
+            self.flow = Flow::Open;
+            self.step(self.app.now(), Input::Writable);
         }
-        self.flow = Flow::Open;
-        self.step(self.app.now(), Input::Writable);
-        Drained::GoesOn
+        let waits = |question: &Question| matches!(question, Question::ReadLater { .. });
+        match self.has_frames() || self.questions.iter().any(waits) {
+            true => Drained::GoesOn,
+            false => Drained::Idle,
+        }
     }
 
     fn set_stall(&mut self, stall_at: Option<Millis>) {

@@ -16,6 +16,6 @@ pub(crate) use decode::frames;
 pub(crate) use events::events;
 pub(crate) use handshake::{Upgrade, accept};
 pub(crate) use inbox::Inbox;
-pub(crate) use link::{Entry, Link};
+pub(crate) use link::{Drained, Entry, Link};
 pub(crate) use links::{Links, NoPlace, OpenLink};
 pub(crate) use socket::{Socket, Talk, refuse};

@@ -48,7 +48,7 @@ pub(crate) trait Talk {
     fn next_frame(&mut self) -> Option<Frame>;
     /// Returns whether there is one.
     fn has_frames(&self) -> bool;
-    /// Notes that everything is written.
+    /// Notes that everything is written; says whether that makes room for something that waits.
     fn note_drained(&mut self) -> Drained;
     /// Sets or lifts another moment at which the task is to be woken.
     fn set_stall(&mut self, stall_at: Option<Millis>);
@@ -71,6 +71,8 @@ pub(crate) struct Socket<T> {
     state: State,
     /// Since when nothing has left, and how much had by then.
     blocked: Option<(Millis, u64)>,
+    /// The deadline that the conversation knows of.
+    stall: Option<Millis>,
     opened_at: Millis,
     _place: Option<Arc<Place>>,
 }
@@ -104,7 +106,7 @@ impl<T: Talk> Socket<T> {
     pub(crate) fn new(accepted: Accepted, talk: T) -> Self {
         let opened_at = talk.app().clock().mono();
         let Accepted { socket, place } = accepted;
-        Self { socket, talk, state: State::Live, blocked: None, opened_at, _place: place }
+        Self { socket, talk, state: State::Live, blocked: None, stall: None, opened_at, _place: place }
     }
 
     /// Reads while the conversation takes it.
@@ -183,10 +185,14 @@ impl<T: Talk> Socket<T> {
             match self.socket.flush() {
                 Ok(()) => {
                     self.blocked = None;
-                    match self.talk.note_drained() {
-                        Drained::Idle => return Step::Waits,
-                        Drained::GoesOn => return Step::GoesOn,
-                    }
+                    let drained = match self.state {
+                        State::Live => self.talk.note_drained(),
+                        State::Closing { .. } | State::Discarding { .. } => Drained::Idle,
+                    };
+                    return match drained {
+                        Drained::Idle => Step::Waits,
+                        Drained::GoesOn => Step::GoesOn,
+                    };
                 }
                 Err(error) if would_block(&error) => match self.socket.get_ref().poll_writable(context) {
                     Poll::Ready(Ok(())) => {}
@@ -310,14 +316,12 @@ impl<T: Talk + Unpin> Future for Socket<T> {
             if unread || matches!(written, Step::GoesOn) {
                 continue;
             }
-            // Now that there is room again, the log may be read on.
             let deadline = this.deadline();
-            this.talk.set_stall(deadline);
-            this.talk.poll(context);
-            let new = this.talk.has_frames() || this.talk.ending().is_some();
-            if !(new && this.state == State::Live && this.blocked.is_none()) {
+            if deadline == this.stall {
                 return Poll::Pending;
             }
+            this.stall = deadline;
+            this.talk.set_stall(deadline);
         }
     }
 }

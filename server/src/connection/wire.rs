@@ -1,8 +1,10 @@
 //! The TCP connection under a socket, as tungstenite sees it.
 
 use std::io::{self, Read, Write};
-use std::task::{Context, Poll};
+use std::pin::Pin;
+use std::task::{Context, Poll, Waker};
 
+use tokio::io::{AsyncRead, ReadBuf};
 use tokio::net::TcpStream;
 
 /// A TCP connection that never blocks and counts what leaves.
@@ -39,8 +41,15 @@ impl Wire {
 }
 
 impl Read for Wire {
+    /// Unlike `try_read`, this knows after a short read that there is no more, without asking the system again.
     fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
-        self.tcp.try_read(buffer)
+        let mut buffer = ReadBuf::new(buffer);
+        // Whoever finds nothing to read registers its own waker by `poll_readable`.
+        match Pin::new(&mut self.tcp).poll_read(&mut Context::from_waker(Waker::noop()), &mut buffer) {
+            Poll::Ready(Ok(())) => Ok(buffer.filled().len()),
+            Poll::Ready(Err(error)) => Err(error),
+            Poll::Pending => Err(io::ErrorKind::WouldBlock.into()),
+        }
     }
 }
 
