@@ -70,6 +70,8 @@ CREATE TABLE dialogs (
     head INTEGER NOT NULL DEFAULT 0,
     -- When the last message was stored, or when the dialog was made while it has none; ms since 1970.
     at INTEGER NOT NULL,
+    -- The same in seconds: the order of the latest dialogs, which is moved once a second at most.
+    active_s INTEGER NOT NULL,
     -- When an operator last wrote; an assistant keeps out for a while after that.
     operator_at INTEGER NOT NULL DEFAULT 0,
     visitor_received INTEGER NOT NULL DEFAULT 0,
@@ -82,7 +84,7 @@ CREATE TABLE dialogs (
 CREATE UNIQUE INDEX dialogs_by_visitor ON dialogs (site_id, coalesce(assistant_id, 0), key_hash)
     WHERE key_hash IS NOT NULL AND deleted = 0;
 
-CREATE INDEX dialogs_by_activity ON dialogs (site_id, at, id);
+CREATE INDEX dialogs_by_activity ON dialogs (site_id, active_s, id);
 
 CREATE INDEX dialogs_by_assistant ON dialogs (assistant_id);
 

@@ -333,7 +333,10 @@ pub(super) async fn the_list_of_dialogs_shows_the_latest_first_and_only_allowed_
     let list = |sites, before, limit| scene.store.dialogs(DialogFilter { sites, before, limit });
     let all = list(Sites::All, None, 50).await.unwrap();
     let mut ids: Vec<_> = all.iter().map(|line| line.id).collect();
-    assert!(all.windows(2).all(|pair| (pair[0].at, pair[0].id) > (pair[1].at, pair[1].id)), "the latest first");
+    assert!(
+        all.windows(2).all(|pair| (pair[0].at / 1000, pair[0].id) > (pair[1].at / 1000, pair[1].id)),
+        "the latest first"
+    );
     ids.sort_unstable();
     assert_eq!(ids, [quiet.id(), loud]);
     let line = all.iter().find(|line| line.id == loud).unwrap();

@@ -26,7 +26,7 @@ pub use site::{Assistant, CannedAnswer, Operator, Site};
 /// A future of an answer; it may outlive the call.
 pub type Answer<T> = Pin<Box<dyn Future<Output = Result<T, StoreError>> + Send + 'static>>;
 
-/// Is called from the writer's thread after each COMMIT with what it made durable, by `seq` within each dialog.
+/// Is called after each COMMIT with what it made durable, one call at a time, by `seq` within each dialog.
 ///
 /// It must not block and must not call the store.
 pub type Published = Box<dyn Fn(&[Committed]) + Send>;
@@ -141,7 +141,7 @@ pub struct Job {
     pub assistant: Option<Arc<Assistant>>,
 }
 
-/// Which dialogs to list: the latest first.
+/// Which dialogs to list: the latest first, to the second.
 #[derive(Clone, Debug)]
 pub struct DialogFilter {
     /// The sites to look at.
@@ -186,7 +186,7 @@ pub trait Store: Send + Sync + 'static {
     /// Returns the marks of both sides.
     fn marks(&self, dialog: ScopedDialog) -> Answer<Marks>;
 
-    /// Lists dialogs.
+    /// Lists dialogs, those with the latest messages first.
     fn dialogs(&self, filter: DialogFilter) -> Answer<Vec<DialogSummary>>;
 
     /// Returns the site with this token.

@@ -228,8 +228,9 @@ impl Admin {
         now: Millis,
     ) -> Result<(), OpenError> {
         self.conn.execute(
-            "INSERT INTO dialogs (id, site_id, assistant_id, at) VALUES (?1, ?2, ?3, ?4) ON CONFLICT (id) DO NOTHING",
-            params![id, site_id, assistant_id, now],
+            "INSERT INTO dialogs (id, site_id, assistant_id, at, active_s) VALUES (?1, ?2, ?3, ?4, ?5) \
+             ON CONFLICT (id) DO NOTHING",
+            params![id, site_id, assistant_id, now, now / 1000],
         )?;
         Ok(())
     }

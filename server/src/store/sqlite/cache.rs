@@ -20,6 +20,8 @@ pub(super) struct DialogRow {
     pub(super) at: Millis,
     pub(super) operator_at: Millis,
     pub(super) marks: Marks,
+    /// The second of `at` that the index of the latest dialogs has.
+    active_s: Millis,
     changed: bool,
 }
 
@@ -124,6 +126,11 @@ impl Cache {
             let Some(row) = self.dialogs.get_mut(&id) else { continue };
             row.changed = false;
             let Marks { visitor, operator } = row.marks;
+            // Moving a dialog in the index costs as much as a message: once a second is enough.
+            if row.active_s != row.at / 1000 {
+                row.active_s = row.at / 1000;
+                conn.prepare_cached("UPDATE dialogs SET active_s = ?2 WHERE id = ?1")?.execute([id, row.active_s])?;
+            }
             update.execute(params![
                 id,
                 row.head,
@@ -153,7 +160,7 @@ impl Cache {
 fn load(conn: &Connection, id: u64) -> rusqlite::Result<Option<DialogRow>> {
     conn.prepare_cached(
         "SELECT site_id, assistant_id, head, at, operator_at, visitor_received, visitor_read, operator_received, \
-         operator_read FROM dialogs WHERE id = ?1 AND deleted = 0",
+         operator_read, active_s FROM dialogs WHERE id = ?1 AND deleted = 0",
     )?
     .query_row([id], |row| {
         Ok(DialogRow {
@@ -166,6 +173,7 @@ fn load(conn: &Connection, id: u64) -> rusqlite::Result<Option<DialogRow>> {
                 visitor: Mark { received: row.get(5)?, read: row.get(6)? },
                 operator: Mark { received: row.get(7)?, read: row.get(8)? },
             },
+            active_s: row.get(9)?,
             changed: false,
         })
     })

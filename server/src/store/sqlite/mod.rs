@@ -43,6 +43,9 @@ use crate::clock;
 /// Connections that read.
 const READERS: usize = 2;
 
+/// Groups that are durable while those before them are being told.
+const GROUPS: usize = 4;
+
 /// Events in one answer, whatever was asked for.
 const MOST_EVENTS: u64 = 500;
 
@@ -78,7 +81,8 @@ impl Default for Tuning {
 }
 
 impl SqliteStore {
-    /// Opens the database of a data directory for a server, and makes it at the first time.
+    /// Opens the database of a data directory for a server, and makes it at the first time; must be called inside a
+    /// tokio runtime.
     ///
     /// # Errors
     /// [`OpenError`] says what to do.
@@ -104,14 +108,15 @@ impl SqliteStore {
         let load = Arc::new(Load::default());
         let job_added = Arc::new(Notify::new());
         let epoch = lineage.epoch;
+        let (durable, told) = tokio::sync::mpsc::channel(GROUPS);
+        tokio::spawn(writer::tell(told, published, Arc::clone(&job_added)));
         let writer = Writer {
             data: data.to_owned(),
             conn,
             lineage,
             requests: received,
             load: Arc::clone(&load),
-            published,
-            job_added: Arc::clone(&job_added),
+            durable,
             failed: failing.clone(),
             clock: tuning.clock,
         };

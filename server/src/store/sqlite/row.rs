@@ -156,6 +156,7 @@ pub(super) fn dialogs(conn: &Connection, filter: &DialogFilter) -> rusqlite::Res
     };
     let limit = filter.limit.min(MOST_DIALOGS);
     let (at, id) = filter.before.unwrap_or((u64::MAX, u64::MAX));
+    let active_s = at / 1000;
     let mut of_site = conn.prepare_cached(
         "SELECT d.id, d.site_id, s.name, d.assistant_id, d.head, d.at, d.visitor_received, d.visitor_read, \
          d.operator_received, d.operator_read, m.author_kind, substr(m.text, 1, 200), \
@@ -163,17 +164,17 @@ pub(super) fn dialogs(conn: &Connection, filter: &DialogFilter) -> rusqlite::Res
          AND u.author_kind = 0 LIMIT 100)) \
          FROM dialogs d JOIN sites s ON s.id = d.site_id \
          LEFT JOIN messages m ON m.dialog_id = d.id AND m.seq = d.head \
-         WHERE d.site_id = ?1 AND (d.at, d.id) < (?2, ?3) AND d.deleted = 0 \
-         ORDER BY d.at DESC, d.id DESC LIMIT ?4",
+         WHERE d.site_id = ?1 AND (d.active_s, d.id) < (?2, ?3) AND d.deleted = 0 \
+         ORDER BY d.active_s DESC, d.id DESC LIMIT ?4",
     )?;
     let mut dialogs = Vec::new();
     for site in sites {
-        let rows = of_site.query_map(params![site, clamp(at), clamp(id), limit], summary)?;
+        let rows = of_site.query_map(params![site, active_s, clamp(id), limit], summary)?;
         for row in rows {
             dialogs.push(row?);
         }
     }
-    dialogs.sort_by_key(|dialog| std::cmp::Reverse((dialog.at, dialog.id)));
+    dialogs.sort_by_key(|dialog| std::cmp::Reverse((dialog.at / 1000, dialog.id)));
     dialogs.truncate(limit as usize);
     Ok(dialogs)
 }

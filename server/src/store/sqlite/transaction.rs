@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use protocol::{Author, AuthorKind, Message, Stored, code};
-use rusqlite::{Connection, OptionalExtension, params};
+use rusqlite::{CachedStatement, Connection, OptionalExtension, params};
 use server_core::access::Side;
 use server_core::append::{Decision, Facts, KnownMessage, NewMessage, Row, Sameness, decide};
 use server_core::{Event, Millis, Refusal};
@@ -16,17 +16,34 @@ use crate::store::{Committed, Mark, Marks, NewDialog, Started, Taken};
 
 /// The writer's open transaction.
 pub(super) struct Transaction<'a> {
-    pub(super) conn: &'a Connection,
-    pub(super) cache: &'a mut Cache,
+    conn: &'a Connection,
+    cache: &'a mut Cache,
     /// The wall clock of the whole transaction.
-    pub(super) now: Millis,
+    now: Millis,
+    /// By far the most frequent statement.
+    insert: CachedStatement<'a>,
     /// What becomes durable with the commit.
-    pub(super) committed: &'a mut Vec<Committed>,
+    committed: Vec<Committed>,
     /// Whether a job was added.
-    pub(super) jobs: bool,
+    jobs: bool,
 }
 
-impl Transaction<'_> {
+impl<'a> Transaction<'a> {
+    /// Goes on in a transaction that has been opened.
+    pub(super) fn new(conn: &'a Connection, cache: &'a mut Cache, now: Millis) -> rusqlite::Result<Self> {
+        // A conflict of seq is no known id but a fault, and an error.
+        let insert = conn.prepare_cached(
+            "INSERT INTO messages (dialog_id, seq, id, author_kind, author_name, text, at) \
+             VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7) ON CONFLICT (id, dialog_id) DO NOTHING",
+        )?;
+        Ok(Self { conn, cache, now, insert, committed: Vec::new(), jobs: false })
+    }
+
+    /// Returns what becomes durable with the commit, and whether jobs were added.
+    pub(super) fn end(self) -> (Vec<Committed>, bool) {
+        (self.committed, self.jobs)
+    }
+
     /// Does what a request asks; nothing of it counts before the commit.
     ///
     /// # Errors
@@ -85,17 +102,12 @@ impl Transaction<'_> {
     }
 
     /// Inserts rows; returns `false`, and inserts nothing, where the id of the message is known.
-    fn insert(&self, dialog_id: u64, rows: &[Row]) -> rusqlite::Result<bool> {
-        // A conflict of seq is no known id but a fault, and an error.
-        let mut insert = self.conn.prepare_cached(
-            "INSERT INTO messages (dialog_id, seq, id, author_kind, author_name, text, at) \
-             VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7) ON CONFLICT (id, dialog_id) DO NOTHING",
-        )?;
+    fn insert(&mut self, dialog_id: u64, rows: &[Row]) -> rusqlite::Result<bool> {
         for new in rows {
             let name = Some(&new.author.name).filter(|name| !name.is_empty());
             let kind = row::author_kind_number(new.author.kind);
             let id = MessageId::new(&new.id);
-            if insert.execute(params![dialog_id, new.seq, id, kind, name, new.text, new.at])? == 0 {
+            if self.insert.execute(params![dialog_id, new.seq, id, kind, name, new.text, new.at])? == 0 {
                 return Ok(false);
             }
         }
@@ -173,8 +185,10 @@ impl Transaction<'_> {
             return Ok(Started { dialog_id: Some(id), taken: self.append(id, &new.message)? });
         }
         self.conn
-            .prepare_cached("INSERT INTO dialogs (site_id, assistant_id, key_hash, at) VALUES (?1, ?2, ?3, ?4)")?
-            .execute(params![new.site_id, new.assistant_id, new.key_hash, self.now])?;
+            .prepare_cached(
+                "INSERT INTO dialogs (site_id, assistant_id, key_hash, at, active_s) VALUES (?1, ?2, ?3, ?4, ?5)",
+            )?
+            .execute(params![new.site_id, new.assistant_id, new.key_hash, self.now, self.now / 1000])?;
         let id = u64::try_from(self.conn.last_insert_rowid()).unwrap_or_default();
         let taken = self.append(id, &new.message)?;
         if taken.is_err() {

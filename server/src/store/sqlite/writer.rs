@@ -7,7 +7,7 @@ use std::sync::mpsc::{Receiver, Sender};
 
 use rusqlite::{Connection, OptionalExtension, params};
 use server_core::Millis;
-use tokio::sync::{Notify, watch};
+use tokio::sync::{Notify, mpsc, watch};
 
 use super::cache::Cache;
 use super::fault;
@@ -79,8 +79,7 @@ pub(super) struct Writer {
     pub(super) lineage: Lineage,
     pub(super) requests: Receiver<Request>,
     pub(super) load: Arc<Load>,
-    pub(super) published: Published,
-    pub(super) job_added: Arc<Notify>,
+    pub(super) durable: mpsc::Sender<Durable>,
     pub(super) failed: watch::Sender<Option<StoreError>>,
     pub(super) clock: fn() -> Millis,
 }
@@ -97,7 +96,35 @@ struct Pruning {
 struct Work {
     cache: Cache,
     pruning: Pruning,
-    committed: Vec<Committed>,
+}
+
+/// What a transaction has done, as long as nobody has been told.
+struct Applied {
+    outcomes: Vec<Outcome>,
+    events: Vec<Committed>,
+    jobs: bool,
+}
+
+/// A group that is durable, and whoever waits for it.
+pub(super) struct Durable {
+    requests: Vec<Request>,
+    applied: Applied,
+}
+
+/// Tells everybody what has become durable, group by group: first those who listen, then those who asked.
+///
+/// It runs beside the connections, so that the writer is already busy with the next group, and so that waking a
+/// connection does not cross threads.
+pub(super) async fn tell(mut durable: mpsc::Receiver<Durable>, published: Published, job_added: Arc<Notify>) {
+    while let Some(Durable { requests, applied }) = durable.recv().await {
+        if !applied.events.is_empty() {
+            published(&applied.events);
+        }
+        if applied.jobs {
+            job_added.notify_one();
+        }
+        requests.into_iter().zip(applied.outcomes).for_each(|(request, outcome)| request.answer(outcome));
+    }
 }
 
 impl Writer {
@@ -132,8 +159,9 @@ impl Writer {
         let error = match failure {
             Some(failure) => failure,
             None => match self.commit(work, &group) {
-                Ok(outcomes) => {
-                    group.into_iter().zip(outcomes).for_each(|(request, outcome)| request.answer(outcome));
+                Ok(applied) => {
+                    // Nobody is left to be told when the runtime ends; what is durable stays so.
+                    let _gone = self.durable.blocking_send(Durable { requests: group, applied });
                     return;
                 }
                 Err(error) => error,
@@ -157,25 +185,16 @@ impl Writer {
         }
     }
 
-    /// Runs one transaction to its durable end, and publishes what it wrote.
-    fn commit(&mut self, work: &mut Work, group: &[Request]) -> Result<Vec<Outcome>, StoreError> {
+    /// Runs one transaction to its durable end.
+    fn commit(&mut self, work: &mut Work, group: &[Request]) -> Result<Applied, StoreError> {
         let now = (self.clock)();
-        work.committed.clear();
         let applied = self.apply(work, group, now).map_err(|error| fault::before_commit(&error));
         let committed = applied.and_then(|applied| {
             self.conn.execute_batch("COMMIT").map_err(|error| fault::at_commit(&error))?;
             Ok(applied)
         });
         match committed {
-            Ok((outcomes, jobs)) => {
-                if !work.committed.is_empty() {
-                    (self.published)(&work.committed);
-                }
-                if jobs {
-                    self.job_added.notify_one();
-                }
-                Ok(outcomes)
-            }
+            Ok(applied) => Ok(applied),
             Err(error) => {
                 work.cache.forget();
                 let rolled_back = self.conn.is_autocommit() || self.conn.execute_batch("ROLLBACK").is_ok();
@@ -193,17 +212,16 @@ impl Writer {
         }
     }
 
-    /// Does everything up to COMMIT; returns the outcomes and whether jobs were added.
-    fn apply(&self, work: &mut Work, group: &[Request], now: Millis) -> rusqlite::Result<(Vec<Outcome>, bool)> {
+    /// Does everything up to COMMIT.
+    fn apply(&self, work: &mut Work, group: &[Request], now: Millis) -> rusqlite::Result<Applied> {
         self.conn.prepare_cached("BEGIN IMMEDIATE")?.execute([])?;
         work.cache.begin(&self.conn)?;
-        let Work { cache, committed, .. } = &mut *work;
-        let mut transaction = Transaction { conn: &self.conn, cache, now, committed, jobs: false };
+        let mut transaction = Transaction::new(&self.conn, &mut work.cache, now)?;
         let outcomes = group.iter().map(|request| transaction.apply(request)).collect::<rusqlite::Result<_>>()?;
-        let jobs = transaction.jobs;
+        let (events, jobs) = transaction.end();
         work.cache.write(&self.conn, now)?;
         self.prune(work, now)?;
-        Ok((outcomes, jobs))
+        Ok(Applied { outcomes, events, jobs })
     }
 
     /// Forgets some of the clients that have been gone for two days.
@@ -238,8 +256,12 @@ impl Writer {
     /// Ends in order, and says so.
     fn end(self, close: Request) {
         let failure = self.failed.borrow().clone();
+        let durable = self.durable.clone();
         match failure.map_or_else(|| self.finish(), Err) {
-            Ok(()) => close.answer(Outcome::Done),
+            Ok(()) => {
+                let applied = Applied { outcomes: vec![Outcome::Done], events: Vec::new(), jobs: false };
+                let _gone = durable.blocking_send(Durable { requests: vec![close], applied });
+            }
             Err(error) => close.fail(error),
         }
     }

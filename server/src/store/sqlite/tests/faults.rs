@@ -166,10 +166,8 @@ async fn a_full_disk_refuses_writes_lets_reads_go_on_and_is_forgotten_when_there
 #[tokio::test]
 async fn a_database_that_another_process_holds_is_waited_for_and_then_said_to_be_locked() {
     let house = House::new();
-    let store = house.tuned(&Tuning {
-        prepare: |conn| conn.busy_timeout(Duration::from_millis(50)),
-        ..Tuning::default()
-    });
+    let store =
+        house.tuned(&Tuning { prepare: |conn| conn.busy_timeout(Duration::from_millis(50)), ..Tuning::default() });
     let dialog = house.dialog(&store).await;
     let other = Connection::open(house.database()).unwrap();
     other.execute_batch("BEGIN IMMEDIATE").unwrap();
