@@ -187,7 +187,8 @@ mod tests {
             let forged = format!("{PREFIX}{}", BASE64_URL_SAFE_NO_PAD.encode(forged));
             assert_eq!(tickets.redeem(&forged, 1), Err(TicketError::Invalid), "bit {bit}");
         }
-        for text in ["", "ft_", "ft_AAAA", "ft_=", &"ft_A".repeat(1000), &ticket.expose()[..60], &ticket.expose()[3..]] {
+        for text in ["", "ft_", "ft_AAAA", "ft_=", &"ft_A".repeat(1000), &ticket.expose()[..60], &ticket.expose()[3..]]
+        {
             assert_eq!(tickets.redeem(text, 1), Err(TicketError::Invalid), "{text}");
         }
         assert!(tickets.redeem(ticket.expose(), 1).is_ok(), "the untouched one is still good");

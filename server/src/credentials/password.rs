@@ -19,8 +19,7 @@ const AT_ONCE: usize = 2;
 const WAITING: usize = 64;
 
 /// A hash of nothing that anybody knows, so that an unknown operator takes as long as a wrong password.
-const NOBODY: &str =
-    "$argon2id$v=19$m=19456,t=2,p=1$c29tZSBzYWx0IG9mIDE2$R9y3cHIzKqSGwVVE3qTm5X1F5bL7tqyqRvJ1kZz9b1s";
+const NOBODY: &str = "$argon2id$v=19$m=19456,t=2,p=1$c29tZSBzYWx0IG9mIDE2$R9y3cHIzKqSGwVVE3qTm5X1F5bL7tqyqRvJ1kZz9b1s";
 
 /// Checks passwords, a few at once.
 #[derive(Debug)]

@@ -20,8 +20,17 @@ const FILE: &str = "secret";
 const LEAST_CHARS: usize = 32;
 
 /// Parts of secrets that people copy from examples and forget.
-const EXAMPLES: [&str; 9] =
-    ["changeme", "change-me", "change_me", "example", "your-secret", "your_secret", "password", "placeholder", "insecure"];
+const EXAMPLES: [&str; 9] = [
+    "changeme",
+    "change-me",
+    "change_me",
+    "example",
+    "your-secret",
+    "your_secret",
+    "password",
+    "placeholder",
+    "insecure",
+];
 
 /// The server's own secret, from which all its keys are derived.
 pub struct ServerSecret {
