@@ -8,6 +8,7 @@ use std::time::Instant;
 use wasm_bindgen_cli_support::Bindgen;
 
 use crate::failure::{Failure, Result};
+use crate::glue;
 use crate::process::{cargo, node, root, run as run_process, target};
 use crate::setup::{self, WASM};
 use crate::www;
@@ -123,8 +124,19 @@ fn module(name: &str, feature: &str, mode: Mode) -> Result<Module> {
     let folder = target().join("www").join(name);
     let _ = fs::remove_dir_all(&folder);
     fs::create_dir_all(&folder).map_err(|error| Failure::at(&folder, error))?;
-    Bindgen::new()
-        .input_path(&built)
+    bind(name, &built, &folder, mode).map_err(|error| Failure::new(format!("wasm-bindgen ({name}): {error}")))?;
+    let wasm = folder.join(format!("{name}_bg.wasm"));
+    if mode == Mode::Release {
+        optimise(&wasm)?;
+    }
+    Ok(Module { glue: read(&folder.join(format!("{name}.js")))?, wasm: read(&wasm)? })
+}
+
+/// Binds a module: writes it and the script around it.
+fn bind(name: &str, built: &Path, folder: &Path, mode: Mode) -> std::result::Result<(), String> {
+    let mut bindgen = Bindgen::new();
+    let mut output = bindgen
+        .input_path(built)
         .out_name(name)
         .web(true)
         .and_then(|bindgen| {
@@ -134,19 +146,22 @@ fn module(name: &str, feature: &str, mode: Mode) -> Result<Module> {
                 .omit_default_module_path(true)
                 .remove_name_section(mode == Mode::Release)
                 .remove_producers_section(true)
-                .generate(&folder)
+                .generate_output()
         })
-        .map_err(|error| Failure::new(format!("wasm-bindgen ({name}): {error:#}")))?;
-    if folder.join("snippets").exists() {
-        return Err(Failure::new(format!(
-            "{name}: the glue must be one file; take `inline_js` and `module =` out of client-wasm"
-        )));
+        .map_err(|error| format!("{error:#}"))?;
+    if output.snippets().values().any(|list| !list.is_empty()) || !output.local_modules().is_empty() {
+        return Err("the glue must be one file; take `inline_js` and `module =` out of client-wasm".into());
     }
-    let wasm = folder.join(format!("{name}_bg.wasm"));
-    if mode == Mode::Release {
-        optimise(&wasm)?;
+    let script = glue::simplify_start(output.js()).map_err(|failure| failure.message().to_owned())?;
+    let imports: Vec<&str> = output.wasm().imports.iter().map(|import| import.name.as_str()).collect();
+    let short = glue::shorten(&script, &imports).map_err(|failure| failure.message().to_owned())?;
+    let module = output.wasm_mut();
+    for (import, name) in module.imports.iter_mut().zip(short.names) {
+        import.name = name;
     }
-    Ok(Module { glue: read(&folder.join(format!("{name}.js")))?, wasm: read(&wasm)? })
+    let write = |path: &str, content: &[u8]| fs::write(folder.join(path), content).map_err(|error| error.to_string());
+    write(&format!("{name}_bg.wasm"), &module.emit_wasm())?;
+    write(&format!("{name}.js"), short.script.as_bytes())
 }
 
 /// Shrinks a module in place, with the `wasm-opt` of npm.

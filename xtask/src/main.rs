@@ -8,6 +8,7 @@ mod build;
 mod ci;
 mod compression;
 mod failure;
+mod glue;
 mod process;
 mod run;
 mod setup;

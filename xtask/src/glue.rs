@@ -1,0 +1,90 @@
+//! Makes the JavaScript around a module as small as what it is used for.
+
+use crate::failure::{Failure, Result};
+
+/// A module's imports, by the names that wasm-bindgen gave them, and the JavaScript that provides them.
+pub(crate) struct Glue {
+    pub(crate) script: String,
+    /// What each import is called now, in the order of the module.
+    pub(crate) names: Vec<String>,
+}
+
+/// Gives every import a name of a letter or two.
+///
+/// The long names hold a hash, which no compression makes smaller, once in the module and once in the script.
+///
+/// # Errors
+/// The script does not provide an import in the way that is known here.
+pub(crate) fn shorten(script: &str, imports: &[&str]) -> Result<Glue> {
+    let mut glue = Glue { script: script.to_owned(), names: Vec::new() };
+    for (at, import) in imports.iter().enumerate() {
+        // A module may import one function several times.
+        if let Some(known) = imports[..at].iter().position(|known| known == import) {
+            glue.names.push(glue.names[known].clone());
+            continue;
+        }
+        let short = short_name(at);
+        let (long, provided) = (format!("{import}:"), format!("{short}:"));
+        if glue.script.matches(&long).count() != 1 {
+            return Err(unknown(&format!("it provides `{import}` {} times", script.matches(&long).count())));
+        }
+        glue.script = glue.script.replace(&long, &provided);
+        glue.names.push(short);
+    }
+    Ok(glue)
+}
+
+/// Replaces the many ways to start a module by those that are used: a response, an address, or the promise of one.
+///
+/// # Errors
+/// The script does not end as that of the pinned version does.
+pub(crate) fn simplify_start(script: &str) -> Result<String> {
+    let (before, _) = script
+        .split_once("async function __wbg_load(")
+        .ok_or_else(|| unknown("it starts the module in another way"))?;
+    Ok(format!("{before}{START}"))
+}
+
+const START: &str = "\
+export default async function start({ module_or_path }) {
+    const source = await module_or_path;
+    const response = source instanceof Response ? source : await fetch(source);
+    const { instance } = await WebAssembly.instantiateStreaming(response, __wbg_get_imports());
+    __wbg_finalize_init(instance);
+}
+";
+
+fn unknown(how: &str) -> Failure {
+    Failure::new(format!("wasm-bindgen's script is not what it was ({how}): look at xtask/src/glue.rs"))
+}
+
+/// Returns `$a`, `$b`, … `$z`, `$aa`: names that wasm-bindgen does not give.
+fn short_name(number: usize) -> String {
+    let letter = char::from(b'a' + (number % 26) as u8);
+    if number < 26 { format!("${letter}") } else { format!("{}{letter}", short_name(number / 26 - 1)) }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn imports_get_short_names_in_their_order() {
+        let script = "{ __wbg_a_1: function() {}, __wbg_b_2: function() { __wbg_a_1; } }";
+        let glue = shorten(script, &["__wbg_b_2", "__wbg_a_1", "__wbg_b_2"]).unwrap();
+        assert_eq!(glue.names, ["$a", "$b", "$a"]);
+        assert_eq!(glue.script, "{ $b: function() {}, $a: function() { __wbg_a_1; } }");
+    }
+
+    #[test]
+    fn an_import_that_nobody_provides_is_an_error() {
+        assert!(shorten("{ __wbg_a_1: 1 }", &["__wbg_b_2"]).is_err());
+        assert!(simplify_start("export {}").is_err());
+    }
+
+    #[test]
+    fn names_go_on_after_z() {
+        let names: Vec<_> = [0, 25, 26, 52, 701, 702].into_iter().map(short_name).collect();
+        assert_eq!(names, ["$a", "$z", "$aa", "$ba", "$zz", "$aaa"]);
+    }
+}
