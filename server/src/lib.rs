@@ -13,6 +13,8 @@ mod admission;
 mod app;
 mod assets;
 pub mod assistants;
+#[cfg(test)]
+mod canary_tests;
 pub mod cli;
 mod clock;
 pub mod config;

@@ -71,9 +71,9 @@ fn policy(request: &HeaderMap, servers: &[String], ancestors: &str) -> String {
     )
 }
 
-/// Nothing that could end a directive and begin another.
+/// Nothing that could end a directive and begin another; a policy has no words for addresses of IPv6.
 fn is_host(host: &str) -> bool {
-    !host.is_empty() && host.bytes().all(|byte| byte.is_ascii_alphanumeric() || b".-:[]_".contains(&byte))
+    !host.is_empty() && host.bytes().all(|byte| byte.is_ascii_alphanumeric() || b".-:_".contains(&byte))
 }
 
 /// Says that the binary was built without web assets.
