@@ -1,6 +1,7 @@
 //! The link: which one is open, which is being opened, and what comes when it breaks.
 
 use crate::client::{Loading, Wanted};
+use crate::mutant::{self, Mutant};
 use crate::pulse::Pulse;
 use crate::{Client, Config, Instant, LinkId, Output, Transport, message_id};
 
@@ -362,6 +363,9 @@ impl Client {
     /// that is sent again nor overtake it.
     pub(crate) fn sender(&self, link: LinkId) -> String {
         let mut sender = self.client_id.clone();
+        if mutant::off(Mutant::OneSender) {
+            return sender;
+        }
         sender.push('-');
         message_id::push_hex(&mut sender, u64::from(link.0), 32, 0);
         sender

@@ -22,6 +22,8 @@ pub enum Mutant {
     NoRenumber,
     /// Another log goes on where the last one ended.
     NoReset,
+    /// All links of a page are one sender of ordered messages.
+    OneSender,
 }
 
 #[cfg(feature = "mutants")]

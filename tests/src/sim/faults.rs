@@ -33,6 +33,8 @@ faults! {
     HoleUp => "black hole on the way up",
     /// Frames of the server do not arrive for a while.
     HoleDown => "black hole on the way down",
+    /// A packet was sent again: everything behind it waits.
+    Jam => "connection jammed",
     /// Nothing of one machine arrives for a while.
     Outage => "machine without network",
     /// The browser says so.

@@ -10,6 +10,7 @@
 
 mod actions;
 mod agenda;
+mod blows;
 mod check;
 mod faults;
 mod http;
@@ -187,7 +188,7 @@ impl Sim {
             return;
         }
         match happening {
-            Happening::ToPage { page, input } => self.to_page(page, input),
+            Happening::ToPage { page, input } => self.tell_page(page, input),
             Happening::PageTimer { page, at } => self.page_timer(page, at),
             Happening::ConnOpens { conn } => self.conn_opens(conn),
             Happening::ConnUp { conn, text } => self.conn_up(conn, &text),
@@ -197,7 +198,7 @@ impl Sim {
             Happening::CallArrives { call, copy } => self.call_arrives(call, copy),
             Happening::ToSession { target, run, input } => {
                 if run == self.server.run {
-                    self.to_session(target, input);
+                    self.tell_session(target, input);
                 }
             }
             Happening::SessionTimer { conn, run, at } => {

@@ -36,6 +36,8 @@ pub(crate) struct Conn {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Wire {
     Whole,
+    /// The page is off it; what it had sent still arrives.
+    Ebbing,
     Cut,
 }
 
@@ -153,39 +155,50 @@ impl Sim {
     /// A page sends text up.
     pub(crate) fn send_up(&mut self, conn: u32, text: String) {
         let latency = self.latency();
+        let jam = self.jam();
         let now = self.now;
         let Some(state) = self.conns.get_mut(&conn) else { return };
         let reachable = self.machines[self.pages[state.page].machine].is_reachable();
-        if state.wire == Wire::Cut {
+        if state.wire != Wire::Whole {
             return;
         }
         if state.hole_up == Hole::Shut || !reachable {
             state.stuck_up.push(text);
             return;
         }
-        let at = (now + latency).max(state.up_free);
+        let at = (now + latency + jam).max(state.up_free);
         state.up_free = at;
         self.agenda.plan(at, Happening::ConnUp { conn, text });
+    }
+
+    /// Returns for how long a packet is late because it was lost once.
+    fn jam(&mut self) -> Millis {
+        if !self.fate(self.plan.jam) {
+            return 0;
+        }
+        self.bite(Fault::Jam);
+        self.random.pick(&[200, 600, 1_400, 3_000])
     }
 
     /// The server's machine sends something down.
     pub(crate) fn send_down(&mut self, conn: u32, down: Down) {
         let latency = self.latency();
         let slow = self.random.between(100, 1_500);
+        let jam = self.jam();
         let now = self.now;
         let Some(state) = self.conns.get_mut(&conn) else { return };
-        if state.wire == Wire::Cut {
+        if state.wire != Wire::Whole {
             return;
         }
         let latency = if state.pace == Pace::Slow { latency + slow } else { latency };
-        let at = (now + latency).max(state.down_free);
+        let at = (now + latency + jam).max(state.down_free);
         state.down_free = at;
         self.agenda.plan(at, Happening::DownArrives { conn, down });
     }
 
     pub(crate) fn down_arrives(&mut self, conn: u32, down: Down) {
         let Some(state) = self.conns.get_mut(&conn) else { return };
-        if state.wire == Wire::Cut {
+        if state.wire != Wire::Whole {
             return;
         }
         let reachable = self.machines[self.pages[state.page].machine].is_reachable();
@@ -227,16 +240,20 @@ impl Sim {
 
     /// A connection carries nothing any more; `page` and `server` say who is told.
     pub(crate) fn cut(&mut self, conn: u32, page: Told, server: Told) {
+        let latency = self.latency();
+        // What was on its way up is lost with it, or arrives still.
+        let wire = if self.random.chance(500) { Wire::Ebbing } else { Wire::Cut };
+        let now = self.now;
         let Some(state) = self.conns.get_mut(&conn) else { return };
-        state.wire = Wire::Cut;
+        state.wire = wire;
         state.stuck_up.clear();
         state.stuck_down.clear();
-        let latency = self.latency();
+        let gone_at = state.up_free.max(now + latency);
         if page == Told::Yes {
             self.page_loses(conn, latency);
         }
         if server == Told::Yes {
-            self.plan_in(latency, Happening::ConnGone { conn });
+            self.agenda.plan(gone_at, Happening::ConnGone { conn });
         }
     }
 
@@ -255,21 +272,26 @@ impl Sim {
     /// What a connection had swallowed comes after all, or never.
     pub(crate) fn heal(&mut self, conn: u32) {
         let fate = self.random.below(4);
+        let latency = self.latency();
         let Some(state) = self.conns.get_mut(&conn) else { return };
-        if state.wire == Wire::Cut {
-            return;
-        }
-        match fate {
-            0 => return self.cut(conn, Told::Yes, Told::Yes),
-            1 => return self.cut(conn, Told::No, Told::Yes),
-            _ => {}
+        match (state.wire, fate) {
+            (Wire::Cut, _) => return,
+            (Wire::Whole | Wire::Ebbing, 0) => return self.cut(conn, Told::Yes, Told::Yes),
+            (Wire::Whole | Wire::Ebbing, 1) => return self.cut(conn, Told::No, Told::Yes),
+            (Wire::Whole | Wire::Ebbing, _) => {}
         }
         state.hole_up = Hole::Open;
         state.hole_down = Hole::Open;
         let up = std::mem::take(&mut state.stuck_up);
         let down = std::mem::take(&mut state.stuck_down);
+        let at = state.up_free.max(self.now + latency);
+        state.up_free = at;
+        let ends = state.wire == Wire::Ebbing;
         for text in up {
-            self.send_up(conn, text);
+            self.agenda.plan(at, Happening::ConnUp { conn, text });
+        }
+        if ends {
+            self.agenda.plan(at, Happening::ConnGone { conn });
         }
         for item in down {
             // It was counted when it was sent first.
@@ -277,12 +299,21 @@ impl Sim {
         }
     }
 
-    /// A page lets go of a connection.
+    /// A page lets go of a connection: what it has sent still arrives, perhaps much later.
     pub(crate) fn hang_up(&mut self, conn: u32) {
-        let Some(state) = self.conns.get(&conn) else { return };
+        let latency = self.latency();
+        let now = self.now;
+        let Some(state) = self.conns.get_mut(&conn) else { return };
+        if state.wire != Wire::Whole {
+            return;
+        }
+        state.wire = Wire::Ebbing;
+        state.stuck_down.clear();
         let reachable = self.machines[self.pages[state.page].machine].is_reachable();
-        let told = if reachable && state.hole_up == Hole::Open { Told::Yes } else { Told::No };
-        self.cut(conn, Told::No, told);
+        if reachable && state.hole_up == Hole::Open {
+            let at = state.up_free.max(now + latency);
+            self.agenda.plan(at, Happening::ConnGone { conn });
+        }
     }
 
     /// A page makes a request.

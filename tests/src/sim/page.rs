@@ -126,7 +126,7 @@ impl Sim {
     }
 
     /// The network, or the browser, tells a page something.
-    pub(crate) fn to_page(&mut self, page: usize, input: Input) {
+    pub(crate) fn tell_page(&mut self, page: usize, input: Input) {
         let state = &mut self.pages[page];
         let happening = Happening::ToPage { page, input };
         match state.life {
@@ -139,20 +139,37 @@ impl Sim {
             return;
         }
         let Happening::ToPage { input, .. } = happening else { return };
-        match &input {
-            Input::Opened { link } | Input::Received { link, .. } if !state.links.contains_key(link) => return,
-            Input::Closed { link, .. } => {
-                let Some(conn) = state.links.remove(link) else { return };
-                self.cut(conn, super::network::Told::No, super::network::Told::Yes);
-            }
-            Input::Answered { request, .. } | Input::Unanswered { request } => {
-                if state.calls.remove(request).is_none() {
-                    return;
-                }
-            }
-            _ => {}
+        if self.is_for_nobody(page, &input) {
+            return;
         }
         self.input(page, input);
+    }
+
+    /// Says whether what comes belongs to a link or a request that the page has let go.
+    fn is_for_nobody(&mut self, page: usize, input: &Input) -> bool {
+        let state = &mut self.pages[page];
+        match input {
+            Input::Opened { link } | Input::Received { link, .. } => !state.links.contains_key(link),
+            Input::Closed { link, .. } => {
+                let Some(conn) = state.links.remove(link) else { return true };
+                self.cut(conn, super::network::Told::No, super::network::Told::Yes);
+                false
+            }
+            Input::Answered { request, .. } | Input::Unanswered { request } => state.calls.remove(request).is_none(),
+            Input::Restored(_)
+            | Input::SaveFailed { .. }
+            | Input::Start
+            | Input::Stop
+            | Input::Send { .. }
+            | Input::Retry { .. }
+            | Input::TryNow
+            | Input::Draft { .. }
+            | Input::Panel(_)
+            | Input::Older
+            | Input::Credential(_)
+            | Input::Page(_)
+            | Input::Timeout => false,
+        }
     }
 
     pub(crate) fn page_timer(&mut self, page: usize, at: Millis) {

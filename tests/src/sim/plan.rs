@@ -4,6 +4,8 @@ use server_core::Millis;
 
 use super::random::Random;
 
+const HOUR_MS: Millis = 3_600_000;
+
 /// What a schedule will be like. Rates are in thousandths.
 #[derive(Clone, Debug)]
 pub(crate) struct Plan {
@@ -18,6 +20,7 @@ pub(crate) struct Plan {
     pub(crate) blows: u64,
     pub(crate) latency_ms: (Millis, Millis),
     pub(crate) commit_ms: Millis,
+    pub(crate) jam: u64,
     pub(crate) request_lost: u64,
     pub(crate) answer_lost: u64,
     pub(crate) request_repeated: u64,
@@ -45,7 +48,12 @@ impl Plan {
         let latency_low = random.pick(&[1, 10, 40]);
         let latency_high = latency_low + random.pick(&[0, 20, 100, 400]);
         Self {
-            duration_ms: random.pick(&[20_000, 60_000, 60_000, 180_000, 600_000]),
+            // Few schedules last for a day and more: most happenings of those are heartbeats.
+            duration_ms: match random.below(200) {
+                0 => 31 * HOUR_MS,
+                1 | 2 => 4 * HOUR_MS,
+                _ => random.pick(&[20_000, 60_000, 60_000, 180_000, 600_000]),
+            },
             visitors: random.pick(&[1, 1, 1, 2, 3]),
             sites: random.pick(&[1, 1, 2]),
             sends: random.between(2, 14),
@@ -53,6 +61,7 @@ impl Plan {
             blows: random.pick(&[0, 2, 4, 8, 16]),
             latency_ms: (latency_low, latency_high),
             commit_ms: random.pick(&[1, 5, 50, 400]),
+            jam: rate(random, 100),
             request_lost: rate(random, 150),
             answer_lost: rate(random, 150),
             request_repeated: rate(random, 150),

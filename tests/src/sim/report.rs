@@ -88,6 +88,7 @@ impl Mutant {
             ("client-no-pulse", Self::Client(Client::NoPulse)),
             ("client-no-renumber", Self::Client(Client::NoRenumber)),
             ("client-no-reset", Self::Client(Client::NoReset)),
+            ("client-one-sender", Self::Client(Client::OneSender)),
         ]
     }
 
@@ -180,7 +181,7 @@ pub fn sweep(spread: Spread, options: Options) -> Summary {
                         break;
                     }
                     let outcome = run(seed, &options);
-                    let again = (seed % REPEATED == 0).then(|| run(seed, &options).digest);
+                    let again = seed.is_multiple_of(REPEATED).then(|| run(seed, &options).digest);
                     let differs = again.is_some_and(|digest| digest != outcome.digest);
                     mine.add(outcome);
                     if differs {

@@ -158,7 +158,7 @@ impl Sim {
         match json::frames::<ClientFrame>(text) {
             Ok(frames) => {
                 for frame in frames {
-                    self.to_session(Target::Conn(conn), Input::Frame(frame));
+                    self.tell_session(Target::Conn(conn), Input::Frame(frame));
                 }
             }
             Err(_) => self.violate(format!("a client sent what cannot be read: {text}")),
@@ -175,7 +175,7 @@ impl Sim {
         let session = Some(Session::new(config, self.server_now()));
         self.server.posts.insert(post, Post { session, dialog, call, answers: Vec::new() });
         for frame in frames {
-            self.to_session(Target::Post(post), Input::Frame(frame));
+            self.tell_session(Target::Post(post), Input::Frame(frame));
         }
         self.settle_post(post);
     }
@@ -191,7 +191,7 @@ impl Sim {
     }
 
     /// Gives one input to a session, and carries out what it asks for.
-    pub(crate) fn to_session(&mut self, target: Target, input: Input) {
+    pub(crate) fn tell_session(&mut self, target: Target, input: Input) {
         if let (Target::Conn(conn), Input::Writable) = (target, &input)
             && let Some(end) = self.conns.get_mut(&conn).and_then(|state| state.server.as_mut())
         {
@@ -246,7 +246,7 @@ impl Sim {
         let Some(end) = self.conns.get_mut(&conn).and_then(|state| state.server.as_mut()) else { return };
         if end.timer_at == Some(at) {
             end.timer_at = None;
-            self.to_session(Target::Conn(conn), Input::Timeout);
+            self.tell_session(Target::Conn(conn), Input::Timeout);
         }
     }
 
@@ -425,10 +425,10 @@ impl Sim {
     }
 
     /// Tells every session something.
-    pub(crate) fn to_all_sessions(&mut self, input: &Input) {
+    pub(crate) fn tell_all_sessions(&mut self, input: &Input) {
         let conns: Vec<u32> = self.conns.keys().copied().collect();
         for conn in conns {
-            self.to_session(Target::Conn(conn), input.clone());
+            self.tell_session(Target::Conn(conn), input.clone());
         }
     }
 }

@@ -1,0 +1,243 @@
+//! Faults that fate deals as blows.
+
+use client_core::{Input, Page as PageEvent};
+use server_core::Millis;
+use server_core::session::Input as SessionInput;
+
+use super::actions::Action;
+use super::machine::{Network, Power, Room};
+use super::network::{Pace, Told, Wire};
+use super::page::{Owner, PageLife};
+use super::server::{Disk, Doom, Life};
+use super::{Fault, Happening, Sim, trace};
+
+const HOUR_MS: Millis = 3_600_000;
+/// Messages older than this are not sent without being asked.
+const DAY_MS: Millis = protocol::limits::OUTBOX_MS;
+
+/// Faults that fate deals as blows; the others come by rate, or by themselves.
+pub(crate) const BLOWS: &[Fault] = &[
+    Fault::Cut,
+    Fault::Cut,
+    Fault::HalfOpenClient,
+    Fault::HalfOpenServer,
+    Fault::HoleUp,
+    Fault::HoleDown,
+    Fault::Outage,
+    Fault::CrashBeforeCommit,
+    Fault::CrashAfterCommit,
+    Fault::Crash,
+    Fault::Drain,
+    Fault::ServerStall,
+    Fault::BackupRestored,
+    Fault::BackupRestored,
+    Fault::DiskFull,
+    Fault::TokenExpired,
+    Fault::Reload,
+    Fault::Reload,
+    Fault::PageCrash,
+    Fault::PageCrash,
+    Fault::PageClosed,
+    Fault::Sleep,
+    Fault::Frozen,
+    Fault::ClockJump,
+    Fault::StorageFull,
+    Fault::SlowReader,
+];
+
+impl Sim {
+    fn some_page(&mut self) -> Option<usize> {
+        let pages: Vec<usize> =
+            self.open_pages().into_iter().filter(|&page| self.pages[page].life == PageLife::Open).collect();
+        (!pages.is_empty()).then(|| self.random.pick(&pages))
+    }
+
+    fn some_conn(&mut self) -> Option<u32> {
+        let held = |conn: u32| self.conns.get(&conn).is_some_and(|state| state.wire == Wire::Whole);
+        let conns: Vec<u32> =
+            self.pages.iter().flat_map(|page| page.links.values().copied()).filter(|&conn| held(conn)).collect();
+        (!conns.is_empty()).then(|| self.random.pick(&conns))
+    }
+
+    pub(crate) fn blow(&mut self, fault: Fault) {
+        let ms = self.random.pick(&[300, 2_000, 8_000, 20_000, 70_000]);
+        match fault {
+            Fault::Cut | Fault::HalfOpenClient | Fault::HalfOpenServer => {
+                let Some(conn) = self.some_conn() else { return };
+                self.bite(fault);
+                trace!(self, "conn {conn} is cut");
+                let page = if fault == Fault::HalfOpenClient { Told::No } else { Told::Yes };
+                let server = if fault == Fault::HalfOpenServer { Told::No } else { Told::Yes };
+                self.cut(conn, page, server);
+            }
+            Fault::HoleUp | Fault::HoleDown => {
+                let Some(conn) = self.some_conn() else { return };
+                self.bite(fault);
+                trace!(self, "conn {conn} becomes a hole");
+                self.shut(conn, fault == Fault::HoleUp, fault == Fault::HoleDown);
+                self.plan_in(ms, Happening::Act(Action::Heal { conn }));
+            }
+            Fault::SlowReader => {
+                let Some(conn) = self.some_conn() else { return };
+                self.bite(fault);
+                if let Some(state) = self.conns.get_mut(&conn) {
+                    state.pace = Pace::Slow;
+                }
+            }
+            Fault::Crash => {
+                self.bite(fault);
+                self.crash();
+            }
+            Fault::CrashBeforeCommit => self.server.doom = Some(Doom::Before),
+            Fault::CrashAfterCommit => self.server.doom = Some(Doom::After),
+            Fault::Drain => {
+                if self.server.life == Life::Up {
+                    self.bite(fault);
+                    self.server.life = Life::Draining;
+                    self.tell_all_sessions(&SessionInput::Drain { in_ms: 2_000, spread_ms: 800 });
+                    let run = self.server.run;
+                    self.plan_in(3_000, Happening::Act(Action::DrainEnds { run }));
+                }
+            }
+            Fault::ServerStall => {
+                self.bite(fault);
+                self.server.stall(self.now + ms.min(20_000));
+            }
+            Fault::BackupRestored => match self.backup {
+                Some(_) => self.restore_backup(),
+                None => {
+                    self.backup = Some(self.store.clone());
+                    let later = self.random.between(1, self.plan.duration_ms / 2);
+                    self.plan_in(later, Happening::Act(Action::Blow(Fault::BackupRestored)));
+                }
+            },
+            Fault::DiskFull => {
+                self.server.set_disk(Disk::Full);
+                self.plan_in(ms, Happening::Act(Action::DiskFrees));
+            }
+            Fault::TokenExpired => {
+                self.bite(fault);
+                self.server.token_generation += 1;
+                let operators: Vec<u32> = self
+                    .pages
+                    .iter()
+                    .filter(|page| matches!(page.owner, Owner::Operator { .. }))
+                    .flat_map(|page| page.links.values().copied())
+                    .collect();
+                for conn in operators {
+                    self.tell_session(super::Target::Conn(conn), SessionInput::CredentialsExpired);
+                }
+            }
+            Fault::Reload | Fault::PageCrash | Fault::PageClosed => self.end_page(fault, ms),
+            Fault::Sleep => self.sleep(),
+            Fault::Outage => self.outage(ms),
+            Fault::Frozen => {
+                if let Some((page, _)) = self.some_machine() {
+                    self.freeze(page, ms);
+                }
+            }
+            Fault::ClockJump => self.jump(),
+            Fault::StorageFull => self.fill_storage(ms),
+            Fault::OfflineEvent
+            | Fault::Jam
+            | Fault::RequestLost
+            | Fault::AnswerLost
+            | Fault::RequestRepeated
+            | Fault::RequestStale
+            | Fault::SocketBlocked
+            | Fault::WritesLost
+            | Fault::SecondTab
+            | Fault::TimerLate
+            | Fault::TimerBurst
+            | Fault::StorageAbsent
+            | Fault::HintLost
+            | Fault::HintRepeated
+            | Fault::HintLate
+            | Fault::Congestion
+            | Fault::OutboxFull => {}
+        }
+    }
+
+    fn end_page(&mut self, fault: Fault, ms: Millis) {
+        let Some(page) = self.some_page() else { return };
+        let (machine, owner, tab) = (self.pages[page].machine, self.pages[page].owner, self.pages[page].tab);
+        if !self.machines[machine].is_awake() {
+            return;
+        }
+        self.bite(fault);
+        if fault != Fault::PageCrash {
+            self.input(page, Input::Page(PageEvent::Frozen));
+        }
+        self.close_page(page);
+        if fault == Fault::PageCrash {
+            let writes = self.machines[machine].storage.volatile(self.now);
+            // Other tabs would have to die with it: what they have written is in the same file.
+            let alone = !self.open_pages().iter().any(|&other| self.pages[other].machine == machine);
+            if writes > 0 && alone {
+                self.bite(Fault::WritesLost);
+                let lost = self.random.between(1, writes as u64) as usize;
+                for name in self.machines[machine].storage.lose(lost) {
+                    trace!(self, "storage has lost {name}");
+                    if let Some(id) = name.strip_prefix("o:") {
+                        self.ledger.write_lost(id);
+                    }
+                }
+            }
+        }
+        match (fault, owner) {
+            (Fault::PageClosed, Owner::Visitor { visitor, .. }) => {
+                self.plan_in(ms, Happening::Act(Action::OpenVisitor { visitor, tab }));
+            }
+            _ => self.open_page(machine, owner, tab),
+        }
+    }
+
+    /// Returns a page that is in use, and its machine.
+    fn some_machine(&mut self) -> Option<(usize, usize)> {
+        let page = self.some_page()?;
+        let machine = self.pages[page].machine;
+        self.machines[machine].is_awake().then_some((page, machine))
+    }
+
+    fn sleep(&mut self) {
+        let Some((page, machine)) = self.some_machine() else { return };
+        self.bite(Fault::Sleep);
+        trace!(self, "machine {machine} sleeps");
+        self.machines[machine].power = Power::Asleep { since: self.now };
+        let ms = self.random.pick(&[2_000, 30_000, 300_000, 3 * HOUR_MS, 30 * HOUR_MS]);
+        if ms > DAY_MS {
+            self.ledger.day_passes(self.pages[page].owner);
+        }
+        self.plan_in(ms, Happening::Act(Action::Wake { machine }));
+    }
+
+    fn outage(&mut self, ms: Millis) {
+        let Some((_, machine)) = self.some_machine() else { return };
+        self.bite(Fault::Outage);
+        self.machines[machine].network = Network::Down;
+        self.plan_in(ms, Happening::Act(Action::OutageEnds { machine }));
+        if self.random.chance(500) {
+            self.bite(Fault::OfflineEvent);
+            self.tell_machine(machine, PageEvent::Offline);
+        }
+    }
+
+    fn jump(&mut self) {
+        let Some((page, machine)) = self.some_machine() else { return };
+        self.bite(Fault::ClockJump);
+        let jump = self.random.pick(&[-3_600_000, -60_000, 60_000, 3_600_000, 3 * 24 * 3_600_000]);
+        trace!(self, "the clock of machine {machine} jumps by {jump}");
+        self.machines[machine].skew_ms += jump;
+        if jump.unsigned_abs() > DAY_MS {
+            self.ledger.day_passes(self.pages[page].owner);
+        }
+    }
+
+    fn fill_storage(&mut self, ms: Millis) {
+        let Some((_, machine)) = self.some_machine() else { return };
+        if self.machines[machine].storage.room == Room::Some {
+            self.machines[machine].storage.room = Room::Full;
+            self.plan_in(ms, Happening::Act(Action::StorageFrees { machine }));
+        }
+    }
+}
