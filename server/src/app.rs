@@ -6,6 +6,7 @@ use std::sync::Arc;
 
 use axum::http::HeaderMap;
 use server_core::{Now, session};
+use tokio::sync::{Semaphore, SemaphorePermit};
 
 use crate::accept::{self, Connections};
 use crate::admission;
@@ -20,6 +21,8 @@ use crate::store::{Assistant, Site, Store};
 
 /// Descriptors that are neither connections nor in reserve: the database, the log, the runtime.
 const OTHER_FILES: usize = 64;
+/// Large bodies that may be in memory at once.
+const BATCHES: usize = 128;
 /// Logins from one address: at once, and then each second.
 const LOGINS: (u32, u32) = (10, 1);
 
@@ -40,6 +43,7 @@ struct Shared {
     clock: Clock,
     logins: Buckets<IpAddr>,
     posts: Buckets<(u64, Pool)>,
+    batches: Semaphore,
 }
 
 impl App {
@@ -65,6 +69,7 @@ impl App {
             clock: Clock::new(),
             logins: Buckets::new(LOGINS.0, LOGINS.1),
             posts: Buckets::new(burst(config.messages_per_s), config.messages_per_s),
+            batches: Semaphore::new(BATCHES),
         }))
     }
 
@@ -96,6 +101,14 @@ impl App {
     /// The messages that came by POST, by dialog and pool.
     pub(crate) fn posts(&self) -> &Buckets<(u64, Pool)> {
         &self.0.posts
+    }
+
+    /// Takes a place among the large bodies, until the permit is dropped.
+    ///
+    /// # Errors
+    /// As many as may be in memory at once.
+    pub(crate) fn batch(&self) -> Result<SemaphorePermit<'_>, ApiError> {
+        self.0.batches.try_acquire().map_err(|_| ApiError::Overloaded { retry_after_ms: 1_000 })
     }
 
     pub(crate) fn limits(&self) -> session::Limits {

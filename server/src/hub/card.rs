@@ -9,6 +9,8 @@ use server_core::{Ephemeral, Event, Millis};
 
 /// Letters that wait in one mailbox.
 const LETTERS: usize = 256;
+/// Bytes of their frames.
+const LETTER_BYTES: usize = 256 * 1024;
 
 /// The pools in which links are counted, each in its own.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -111,9 +113,31 @@ pub(crate) struct Card {
 #[derive(Debug, Default)]
 struct Mailbox {
     letters: VecDeque<Letter>,
+    bytes: usize,
     lost: u64,
     leave: Option<Leave>,
     reader: Option<Waker>,
+}
+
+impl Letter {
+    /// Returns the bytes of its frame.
+    fn bytes(&self) -> usize {
+        match self {
+            Self::Event(event) | Self::Activity { event, .. } => event.json.len(),
+            // Names and a few numbers.
+            Self::Ephemeral(_) => 128,
+        }
+    }
+}
+
+impl Mailbox {
+    fn lose_one(&mut self) {
+        let ephemeral = self.letters.iter().position(|letter| matches!(letter, Letter::Ephemeral(_)));
+        if let Some(lost) = self.letters.remove(ephemeral.unwrap_or(0)) {
+            self.bytes -= lost.bytes();
+            self.lost += 1;
+        }
+    }
 }
 
 /// What was in a mailbox.
@@ -156,13 +180,15 @@ impl Card {
     /// A full mailbox loses its oldest letter. The newest event always gets through: its `seq` shows the gap, and the
     /// session reads the log.
     pub(crate) fn post(&self, letter: Letter) {
+        let bytes = letter.bytes();
         let reader = {
             let mut mailbox = self.lock();
-            if mailbox.letters.len() >= LETTERS {
-                let ephemeral = mailbox.letters.iter().position(|letter| matches!(letter, Letter::Ephemeral(_)));
-                mailbox.letters.remove(ephemeral.unwrap_or(0));
-                mailbox.lost += 1;
+            while !mailbox.letters.is_empty()
+                && (mailbox.letters.len() >= LETTERS || mailbox.bytes + bytes > LETTER_BYTES)
+            {
+                mailbox.lose_one();
             }
+            mailbox.bytes += bytes;
             mailbox.letters.push_back(letter);
             mailbox.reader.take()
         };
@@ -187,6 +213,7 @@ impl Card {
     pub(crate) fn take(&self, context: &Context<'_>) -> Mail {
         let mut mailbox = self.lock();
         let letters = std::mem::take(&mut mailbox.letters);
+        mailbox.bytes = 0;
         let mail = Mail { letters, lost: std::mem::take(&mut mailbox.lost), leave: mailbox.leave.take() };
         match &mut mailbox.reader {
             Some(reader) => reader.clone_from(context.waker()),
@@ -236,8 +263,12 @@ mod tests {
     }
 
     fn event(seq: u64) -> Letter {
+        event_of(seq, "x")
+    }
+
+    fn event_of(seq: u64, text: &str) -> Letter {
         let author = protocol::Author { kind: AuthorKind::Visitor, name: String::new() };
-        let message = Message { dialog_id: 1, seq, id: format!("m{seq}"), author, text: "x".into(), at: 0 };
+        let message = Message { dialog_id: 1, seq, id: format!("m{seq}"), author, text: text.into(), at: 0 };
         Letter::Event(Arc::new(Event::message(message)))
     }
 
@@ -272,6 +303,18 @@ mod tests {
         let seqs = seqs(&letters);
         assert_eq!(seqs.len(), LETTERS);
         assert_eq!(seqs.last(), Some(&(LETTERS as u64 + 10)));
+    }
+
+    #[test]
+    fn large_events_are_bounded_by_their_bytes() {
+        let card = card();
+        for seq in 1..=50 {
+            card.post(event_of(seq, &"x".repeat(10_000)));
+        }
+        let Mail { letters, lost, .. } = card.take(&Context::from_waker(Waker::noop()));
+        assert!(letters.iter().map(Letter::bytes).sum::<usize>() <= LETTER_BYTES);
+        assert_eq!(letters.len() as u64 + lost, 50);
+        assert_eq!(seqs(&letters).last(), Some(&50));
     }
 
     #[test]

@@ -19,11 +19,12 @@ use crate::error::ApiError;
 /// Takes a batch of frames and answers with those that a socket would have sent for them, as an array.
 pub(super) async fn post<S: Side>(mut call: Call<S>, request_body: Body) -> Result<Response, ApiError> {
     let (caller, admission) = call.admit().await?;
+    let app = call.app.clone();
+    let _place = app.batch()?;
     let bytes = body::bytes(&call.headers, request_body, body::BATCH_BYTES).await?;
     let text = std::str::from_utf8(&bytes).map_err(|error| ApiError::InvalidJson(error.to_string()))?;
     let key = (admission.dialog.id(), S::POOL);
     let seed = credentials::seed().map_err(|_| ApiError::Internal)?;
-    let app = call.app.clone();
     let mut link = Link::post(app.clone(), Arc::new(caller), admission, call.client(None), seed);
     let mut answer = Answer::default();
     connection::frames(text, |frame| match frame {
