@@ -99,7 +99,10 @@ impl TestApp {
 
     async fn start_on(data: Arc<TempDir>, options: &[&str]) -> Self {
         let journal = Journal::default();
-        let mut arguments = vec!["serve", "--drain-ms", "300"];
+        let mut arguments = vec!["serve"];
+        if !options.contains(&"--drain-ms") {
+            arguments.extend(["--drain-ms", "300"]);
+        }
         arguments.extend(options);
         let config = Options::try_parse_from(arguments).unwrap_or_else(|error| panic!("{error}")).serve;
         let (stop, stopping) = oneshot::channel();

@@ -16,6 +16,8 @@ thread_local! {
 
 /// Lines of threads that belong to no server that is known.
 static STRAY: OnceLock<Journal> = OnceLock::new();
+/// Lines of all threads together.
+static ALL: OnceLock<Journal> = OnceLock::new();
 static STARTED: OnceLock<()> = OnceLock::new();
 
 impl Journal {
@@ -44,6 +46,11 @@ impl Journal {
         STRAY.get_or_init(Self::default).text()
     }
 
+    /// Returns what all servers of this process have logged.
+    pub fn everything() -> String {
+        ALL.get_or_init(Self::default).text()
+    }
+
     fn push(&self, bytes: &[u8]) {
         self.0.lock().unwrap_or_else(PoisonError::into_inner).extend_from_slice(bytes);
     }
@@ -53,6 +60,7 @@ struct Writer;
 
 impl Write for Writer {
     fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        ALL.get_or_init(Journal::default).push(bytes);
         OWN.with(|own| match &*own.borrow() {
             Some(journal) => journal.push(bytes),
             None => STRAY.get_or_init(Journal::default).push(bytes),

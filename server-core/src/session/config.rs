@@ -67,7 +67,7 @@ pub struct Limits {
     pub frames_per_s: u32,
     /// Frames that are not messages, at once.
     pub frames_burst: u32,
-    /// Refusals for speed in a row, before the link is closed.
+    /// Refusals for speed, less what was taken meanwhile, before the link is closed.
     pub refusals: u32,
     /// Unreadable frames in a row, before the link is closed.
     pub unreadable: u32,

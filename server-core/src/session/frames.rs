@@ -199,7 +199,7 @@ impl Session {
             self.count_refusal();
             return;
         }
-        self.refusals = 0;
+        self.refusals = self.refusals.saturating_sub(1);
         let checked = match &message.id {
             Some(id) => id::check(id),
             None => Ok(()),

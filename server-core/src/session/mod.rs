@@ -35,7 +35,7 @@ pub struct Session {
     channels: Channels,
     /// What the client may still send beside messages.
     frames: Bucket,
-    /// Refusals for speed in a row.
+    /// Refusals for speed, less the messages that were taken since.
     refusals: u32,
     /// Unreadable frames in a row.
     unreadable: u32,

@@ -2,15 +2,24 @@
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
 
 mod access;
+mod bad_bodies;
+mod bad_frames;
 mod credentials;
 mod delivery;
 mod dialogs;
+mod drain;
 mod events;
 mod frames;
 mod health;
 mod heartbeat;
 mod history;
+mod inbox;
+mod injection;
+mod journal;
+mod limits;
 mod messages;
 mod origins;
 mod resume;
 mod routes;
+mod slow_reader;
+mod subscriptions;
