@@ -6,6 +6,7 @@
 
 use core::cell::{Cell, RefCell};
 use core::mem::take;
+use std::rc::Rc;
 
 use client_core::{
     Authorization, Call, Client, Config, End, Event, Input, Instant, LinkId, Now, Output, Transport, View,
@@ -25,7 +26,7 @@ pub(crate) trait Face {
     /// Passes on what happened.
     fn tell(&self, event: &Event);
     /// Takes a [`Wake::Face`], and returns what it means for the client.
-    fn wake(&self, id: u32, value: &JsValue) -> Vec<Input>;
+    fn wake(&self, id: u32, value: &JsValue) -> Option<Input>;
 }
 
 /// One client in one page.
@@ -38,7 +39,7 @@ pub(crate) struct Shell<F: Face> {
     credential: RefCell<String>,
     queue: RefCell<Vec<Input>>,
     running: Cell<bool>,
-    view: RefCell<View>,
+    view: RefCell<Rc<View>>,
     sockets: RefCell<Vec<Socket>>,
     streams: RefCell<Vec<Stream>>,
     requests: RefCell<Vec<Request>>,
@@ -99,7 +100,7 @@ impl<F: Face> Shell<F> {
 
     /// Returns what is on the screen.
     #[cfg(feature = "headless")]
-    pub(crate) fn view(&self) -> View {
+    pub(crate) fn view(&self) -> Rc<View> {
         self.view.borrow().clone()
     }
 
@@ -111,8 +112,9 @@ impl<F: Face> Shell<F> {
 
     /// Takes a call of the browser.
     pub(crate) fn wake(&self, wake: Wake, id: u32, value: &JsValue) {
-        let inputs = self.read(wake, id, value);
-        self.queue.borrow_mut().extend(inputs);
+        let mut inputs = Vec::new();
+        let input = self.read(wake, id, value, &mut inputs);
+        self.queue.borrow_mut().extend(inputs.into_iter().chain(input));
         self.run();
     }
 
@@ -130,7 +132,7 @@ impl<F: Face> Shell<F> {
                 self.handle(input, &mut events);
             }
             self.set_timer();
-            let view = self.client.borrow().view();
+            let view = Rc::new(self.client.borrow().view());
             let last = self.view.replace(view.clone());
             if view != last {
                 self.face.show(&view, &last);
@@ -212,48 +214,43 @@ impl<F: Face> Shell<F> {
     }
 
     /// Reads what happened. What a dead link or request still tells finds nobody here.
-    fn read(&self, wake: Wake, id: u32, value: &JsValue) -> Vec<Input> {
+    fn read(&self, wake: Wake, id: u32, value: &JsValue, inputs: &mut Vec<Input>) -> Option<Input> {
         let link = LinkId(id);
-        match wake {
+        Some(match wake {
             Wake::Timer => {
                 self.timer.borrow_mut().due = None;
-                vec![Input::Timeout]
+                Input::Timeout
             }
             Wake::Page => {
-                let page = page::read(id, value);
-                if let Some(page) = page {
-                    let frozen = page == client_core::Page::Frozen;
-                    self.outlive.set(if frozen { Outlive::Page } else { Outlive::No });
-                }
-                page.map(Input::Page).into_iter().collect()
+                let page = page::read(id, value)?;
+                self.outlive.set(if page == client_core::Page::Frozen { Outlive::Page } else { Outlive::No });
+                Input::Page(page)
             }
-            Wake::SocketOpen => vec![Input::Opened { link }],
-            Wake::SocketText => vec![Input::Received { link, text: Socket::text_of(value) }],
+            Wake::SocketOpen => Input::Opened { link },
+            Wake::SocketText => Input::Received { link, text: Socket::text_of(value) },
             Wake::SocketClosed => {
                 self.sockets.borrow_mut().retain(|socket| socket.link != link);
-                vec![Input::Closed { link, end: Socket::end_of(value) }]
+                Input::Closed { link, end: Socket::end_of(value) }
             }
             Wake::StreamHead | Wake::StreamChunk | Wake::StreamRefused | Wake::StreamFailed => {
-                self.stream(wake, link, value)
+                return self.stream(wake, link, value, inputs);
             }
-            Wake::AnswerHead | Wake::AnswerBody | Wake::AnswerFailed => self.answer(wake, id, value),
-            Wake::Face => self.face.wake(id, value),
-        }
+            Wake::AnswerHead | Wake::AnswerBody | Wake::AnswerFailed => return self.answer(wake, id, value),
+            Wake::Face => return self.face.wake(id, value),
+        })
     }
 
-    fn stream(&self, wake: Wake, link: LinkId, value: &JsValue) -> Vec<Input> {
+    fn stream(&self, wake: Wake, link: LinkId, value: &JsValue, inputs: &mut Vec<Input>) -> Option<Input> {
         let mut streams = self.streams.borrow_mut();
-        let Some(at) = streams.iter().position(|stream| stream.link == link) else { return Vec::new() };
-        let Some(stream) = streams.get_mut(at) else { return Vec::new() };
+        let at = streams.iter().position(|stream| stream.link == link)?;
+        let stream = streams.get_mut(at)?;
         let end = if wake == Wake::StreamHead {
-            if stream.head(value, &self.waker) {
-                return vec![Input::Opened { link }];
-            }
-            return Vec::new();
+            return stream.head(value, &self.waker).then_some(Input::Opened { link });
         } else if wake == Wake::StreamChunk {
             match stream.chunk(value, &self.waker) {
                 Chunk::Events(events) => {
-                    return events.into_iter().map(|text| Input::Received { link, text }).collect();
+                    inputs.extend(events.into_iter().map(|text| Input::Received { link, text }));
+                    return None;
                 }
                 Chunk::End => End::Broken,
             }
@@ -263,20 +260,18 @@ impl<F: Face> Shell<F> {
             End::Broken
         };
         streams.swap_remove(at);
-        vec![Input::Closed { link, end }]
+        Some(Input::Closed { link, end })
     }
 
-    fn answer(&self, wake: Wake, id: u32, value: &JsValue) -> Vec<Input> {
+    fn answer(&self, wake: Wake, id: u32, value: &JsValue) -> Option<Input> {
         let mut requests = self.requests.borrow_mut();
-        let Some(at) = requests.iter().position(|request| request.id.0 == id) else { return Vec::new() };
+        let at = requests.iter().position(|request| request.id.0 == id)?;
         if wake == Wake::AnswerHead {
-            if let Some(request) = requests.get_mut(at) {
-                request.head(value, &self.waker);
-            }
-            return Vec::new();
+            requests.get_mut(at)?.head(value, &self.waker);
+            return None;
         }
         let request = requests.swap_remove(at);
-        vec![if wake == Wake::AnswerBody { request.answer(value) } else { Input::Unanswered { request: request.id } }]
+        Some(if wake == Wake::AnswerBody { request.answer(value) } else { Input::Unanswered { request: request.id } })
     }
 }
 

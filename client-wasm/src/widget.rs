@@ -165,11 +165,10 @@ impl Face for Screen {
         }
     }
 
-    fn wake(&self, id: u32, value: &JsValue) -> Vec<Input> {
+    fn wake(&self, id: u32, value: &JsValue) -> Option<Input> {
         match self.panel.wake(id, value) {
-            Done::Inputs(inputs) => inputs,
-            Done::Close if self.close() => vec![Input::Panel(Opened::Closed)],
-            Done::Close => Vec::new(),
+            Done::Input(input) => input,
+            Done::Close => self.close().then_some(Input::Panel(Opened::Closed)),
         }
     }
 }

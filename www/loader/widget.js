@@ -1,9 +1,8 @@
 // The loader: the launcher, and the queue of commands until the client is there. Everything else is fetched when the visitor
 // reaches for the launcher, or when a dialog is under way. Before that: one request, nothing stored, no cookie, no socket.
 (() => {
-  const { currentScript, documentElement } = document;
   // An optimiser may have moved the script, or run it from a string: then the tag is found by its attributes.
-  const tag = [currentScript, ...document.querySelectorAll('script[data-site-token],script[data-assistant-id]')].find(
+  const tag = [document.currentScript, ...document.querySelectorAll('script[data-site-token],script[data-assistant-id]')].find(
     (script) => script?.dataset?.siteToken || script?.dataset?.assistantId,
   );
   // Loaded twice, or run again by a single-page application: one widget.
@@ -11,7 +10,7 @@
 
   const options = tag.dataset;
   const { siteToken: site = '', assistantId: assistant = '', mode } = options;
-  const base = (options.baseUrl || new URL(tag.src, location).origin).replace(/\/+$/, '');
+  const base = new URL(options.baseUrl || tag.src, location).origin;
   const frameOnly = mode == 'iframe' || !site;
   const prefix = `rejoin:${site || 'a' + assistant}:`;
   const state = { unread: 0, state: 'idle' };
@@ -23,7 +22,7 @@
   try {
     if (options.storage != 'none') store = options.storage == 'session' ? sessionStorage : localStorage;
   } catch {
-    say('storage_blocked: this page may not keep data, so a dialog ends with it. Set data-storage="none" to say that this is meant.');
+    say('storage_blocked: dialogs end with this page.');
   }
 
   // The launcher.
@@ -41,28 +40,27 @@
     return element;
   };
   style(
-    ':host{all:initial;display:block;position:fixed;z-index:2147483000;--a:#3457d5;--o:#fff;color-scheme:light dark}' +
+    ':host{all:initial;position:fixed;z-index:2147483000;--a:#3457d5;--o:#fff;color-scheme:light dark}' +
       ':host([data-theme=light]){color-scheme:light}:host([data-theme=dark]){color-scheme:dark}' +
-      '@media print{:host{display:none}}' +
       '.launcher,iframe{position:fixed;bottom:calc(var(--y,20px) + env(safe-area-inset-bottom));right:var(--x,20px);border:0}' +
       ':host([data-position=left]) :is(.launcher,iframe){right:auto;left:var(--x,20px)}' +
       '.launcher{width:56px;height:56px;padding:16px;border-radius:50%;background:var(--a);color:var(--o);cursor:pointer;' +
-      'box-shadow:0 0 0 1px #0000000f,0 6px 24px #0003;transition:scale .15s}' +
-      '.launcher:hover{scale:1.06}.launcher:active{scale:.96}' +
+      'box-shadow:0 6px 24px #0003}' +
       '.launcher:focus-visible{outline:3px solid var(--a);outline-offset:3px}' +
       '.launcher svg{display:block;fill:none;stroke:currentColor;stroke-width:2;stroke-linecap:round;stroke-linejoin:round}' +
-      '[aria-expanded=true] svg:first-child,[aria-expanded=false] svg+svg,.launcher[hidden],b[hidden],iframe[hidden]{display:none!important}' +
-      '.launcher b{position:absolute;top:-4px;right:-4px;min-width:22px;box-sizing:border-box;padding:0 6px;border-radius:11px;' +
-      'background:#c8102e;color:#fff;font:600 12px/22px system-ui,sans-serif;box-shadow:0 0 0 2px #fff}' +
+      '[aria-expanded=true] svg:first-child,[aria-expanded=false] svg+svg,[hidden]{display:none!important}' +
+      '.launcher b{position:absolute;top:-4px;right:-4px;min-width:10px;padding:0 6px;border-radius:11px;' +
+      'background:#c8102e;color:#fff;font:600 12px/22px system-ui}' +
       'iframe{width:min(400px,100vw - 2*var(--x,20px));height:min(680px,100dvh - 108px);margin-bottom:72px;border-radius:20px;' +
-      'box-shadow:0 0 0 1px #8883,0 16px 48px #0004}' +
+      'box-shadow:0 0 0 1px #8883,0 16px 48px #0003}' +
       '@media(max-width:480px){iframe{inset:0!important;width:100%;height:100%;margin:0;border-radius:0}' +
       '[aria-expanded=true]{visibility:hidden}}' +
-      '@media(prefers-reduced-motion){*{transition:none!important}}@media(forced-colors:active){.launcher{border:1px solid}}',
+      '@media(forced-colors:active){.launcher{border:1px solid}}@media print{:host{display:none}}',
   );
-  const button = add(root, 'button', { class: 'launcher', type: 'button', 'aria-haspopup': 'dialog', 'aria-expanded': false, 'aria-label': 'Open chat' });
+  const button = add(root, 'button', { class: 'launcher', 'aria-haspopup': 'dialog', 'aria-expanded': false });
+  button.ariaLabel = 'Open chat';
   for (const d of ['M21 11.5a8.4 8.4 0 0 1-12 7.6L3 21l1.9-6A8.4 8.4 0 1 1 21 11.5z', 'M6 9l6 6 6-6'])
-    add(add(button, 'svg', { viewBox: '0 0 24 24', 'aria-hidden': true }, 1), 'path', { d }, 1);
+    add(add(button, 'svg', { viewBox: '0 0 24 24' }, 1), 'path', { d }, 1);
   const badge = add(button, 'b', { hidden: '' });
   const [x, y = x] = (options.offset || '').split(/[\s,]+/).map(parseFloat);
   if (x >= 0) host.style.setProperty('--x', x + 'px'), host.style.setProperty('--y', y + 'px');
@@ -71,7 +69,7 @@
   host.dataset.position = options.position || 'right';
   button.hidden = options.launcher == 'none' || (options.hideOnMobile && options.hideOnMobile != 'false' && phone.matches);
   // Beside the body: what replaces the body (Turbo, a view transition, a framework that hydrates) leaves the widget alone.
-  documentElement.append(host);
+  document.documentElement.append(host);
 
   // The client.
   let client, loading, opener, watcher;
@@ -80,7 +78,7 @@
       state.unread = value;
       badge.hidden = !value;
       badge.textContent = value > 99 ? '99+' : value;
-      button.setAttribute('aria-label', value ? `Open chat, ${value} unread` : 'Open chat');
+      button.ariaLabel = value ? `Open chat, ${value} unread` : 'Open chat';
     } else if (name == 'connection') state.state = value;
     else if (name == 'ready') state.version = value;
     else if (name == 'dialog' && client.frame) store?.setItem(prefix + name, value);
@@ -92,7 +90,7 @@
       if (open) {
         opener = document.activeElement;
         // The back button of a phone closes the panel.
-        if (phone.matches && window.CloseWatcher) (watcher = new CloseWatcher()).onclose = () => rejoin('close');
+        if (phone.matches && window.CloseWatcher) (watcher = new CloseWatcher()).onclose = () => run('close');
         client.frame?.focus();
       } else {
         watcher?.destroy();
@@ -111,8 +109,10 @@
     try {
       return call();
     } catch (error) {
-      say('the widget has stopped: ' + error);
-      destroy();
+      // A panic ends the widget, never the page.
+      say('stopped: ' + error);
+      client = 0;
+      host.remove();
     }
   };
   const direct = async () => {
@@ -144,29 +144,24 @@
         emit(name, value);
         if (name == 'ready') ready();
       };
-      frame.onload = () => frame.contentWindow.postMessage({ ...options }, new URL(base).origin, [port2]);
+      frame.onload = () => frame.contentWindow.postMessage({ ...options }, base, [port2]);
       frame.src = `${base}/embed?assistant_id=${assistant}&parent_origin=${encodeURIComponent(location.origin)}#loader`;
     });
   const load = () =>
     (loading ||= (frameOnly ? framed() : direct()).catch((error) => {
       if (error instanceof WebAssembly.CompileError) {
         if (mode != 'direct' && assistant) return framed();
-        say("wasm_blocked: add 'wasm-unsafe-eval' to script-src of this page's policy, or use data-assistant-id.");
+        say("wasm_blocked: add 'wasm-unsafe-eval' to script-src of this page, or embed it with data-assistant-id.");
       } else {
-        say(`offline: the chat could not be loaded from ${base}. ${error}`);
+        say(`offline: ${base} ${error}`);
         loading = null;
       }
     }));
   document.addEventListener('securitypolicyviolation', ({ blockedURI, effectiveDirective }) => {
-    if (blockedURI.includes(new URL(base).host)) say(`csp_blocked: add ${base} to ${effectiveDirective} of this page's policy.`);
+    if (blockedURI.includes(base.split('//')[1])) say(`csp_blocked: add ${base} to ${effectiveDirective} of this page.`);
   });
 
   // The page's side.
-  const destroy = () => {
-    client = 0;
-    host.remove();
-    delete window.rejoin;
-  };
   const commands = {
     on(name, listener) {
       (listeners[name] ||= new Set()).add(listener);
@@ -176,12 +171,17 @@
     get: (name) => state[name],
     show: () => (button.hidden = false),
     hide: () => (button.hidden = true),
-    theme: (theme) => (host.dataset.theme = theme),
+    theme(theme) {
+      host.dataset.theme = theme;
+      client?.command('theme', theme);
+    },
     destroy() {
       client?.command('close');
       // Not now: the widget itself may be waiting for the page's function that asks for this.
       if (client?.free) queueMicrotask(client.free);
-      destroy();
+      client = 0;
+      host.remove();
+      delete window.rejoin;
     },
   };
   const run = (name, ...values) => {
@@ -191,11 +191,10 @@
   const early = window.rejoin?.q || [];
   window.rejoin = run;
   run.here = 1;
-  for (const call of early) run(...call);
+  early.forEach((call) => run(...call));
   button.onclick = () => run('toggle');
   for (const intent of ['pointerenter', 'focus', 'touchstart']) button.addEventListener(intent, load, { once: true, passive: true });
   document.addEventListener('click', ({ target }) => target.closest?.('[data-rejoin-open]') && run('open'));
   if (options.open && options.open != 'false') run('open');
-  else if (Object.keys(store || {}).some((key) => key == prefix + 'dialog' || key.startsWith(prefix + 'o:')))
-    (window.requestIdleCallback || setTimeout)(load);
+  else if (RegExp(prefix + '(dialog|o:)').test(Object.keys(store || {}))) (window.requestIdleCallback || setTimeout)(load);
 })();

@@ -1,20 +1,19 @@
 //! Where a person writes.
 
+use std::rc::Rc;
+
 use client_core::{Notice, View};
 use protocol::limits::TEXT_CHARS;
 use wasm_bindgen::{JsCast, JsValue};
 
-use super::node::{Node, Shown, icon_button};
+use super::node::{Node, Shown};
+use super::parts::{Part, Parts};
 use super::texts::Texts;
 use crate::browser::{flag, number, set_number, set_text, text};
 
 /// The text field and its button.
 pub(crate) struct Composer {
-    pub(crate) field: Node,
-    pub(crate) send: Node,
-    frame: Node,
-    note: Node,
-    row: Node,
+    parts: Rc<Parts>,
     /// What was sent last: it is put back when the outbox does not take it.
     sent: String,
 }
@@ -23,22 +22,11 @@ pub(crate) struct Composer {
 const COUNT_FROM_CHARS: usize = TEXT_CHARS as usize - 500;
 
 impl Composer {
-    /// Makes an empty one at the end of the panel.
-    pub(crate) fn new(panel: &Node, texts: &Texts) -> Self {
-        let row = panel.child("div", "c");
-        let note = row.child("div", "z");
-        note.attribute("role", "status");
-        // The frame repeats the text out of sight and so gives the field its height.
-        let frame = row.child("div", "r");
-        let field = frame.child("textarea", "e");
-        field.attribute("rows", "1");
-        field.attribute("placeholder", texts.write);
-        field.attribute("aria-label", texts.write);
-        field.attribute("enterkeyhint", "send");
-        field.attribute("dir", "auto");
-        let send = icon_button("k", texts.send, "M5 12h14M12 5l7 7-7 7");
-        frame.append(&send);
-        Self { field, send, frame, note, row, sent: String::new() }
+    /// Makes an empty one.
+    pub(crate) fn new(parts: Rc<Parts>, texts: &Texts) -> Self {
+        let composer = Self { parts, sent: String::new() };
+        composer.set("", texts);
+        composer
     }
 
     /// Puts the restored draft in, once, and says why a message was not taken.
@@ -53,40 +41,45 @@ impl Composer {
             let sent = core::mem::take(&mut self.sent);
             self.set(&sent, texts);
         }
-        match view.notice {
-            Notice::None => self.note.put(""),
-            Notice::TooLong => self.note.put(texts.too_long),
-            Notice::OutboxFull => self.note.put(texts.outbox_full),
-        }
+        self.parts.of(Part::Note).put(match view.notice {
+            Notice::None => "",
+            Notice::TooLong => texts.too_long,
+            Notice::OutboxFull => texts.outbox_full,
+        });
     }
 
     /// Shows the field only where somebody will read what is written.
     pub(crate) fn enable(&self, shown: Shown) {
-        self.row.show(shown);
+        self.parts.of(Part::Composer).show(shown);
+    }
+
+    /// Returns where it is written.
+    pub(crate) fn field(&self) -> &Node {
+        self.parts.of(Part::Field)
     }
 
     /// Returns what is written.
     pub(crate) fn text(&self) -> String {
-        text(&self.field, "value")
+        text(self.field(), "value")
     }
 
     /// Replaces what is written.
     pub(crate) fn set(&self, words: &str, texts: &Texts) {
-        set_text(&self.field, "value", words);
+        set_text(self.field(), "value", words);
         self.changed(texts);
     }
 
     /// Takes note of another text, and returns it.
     pub(crate) fn changed(&self, texts: &Texts) -> String {
         let written = self.text();
-        self.frame.attribute("data-text", &written);
+        self.parts.of(Part::Frame).attribute("data-text", &written);
         let chars = written.chars().count();
-        set_number(&self.send, "disabled", if written.trim().is_empty() { 1.0 } else { 0.0 });
-        self.note.put(if chars > TEXT_CHARS as usize { texts.too_long } else { "" });
+        set_number(self.parts.of(Part::Send), "disabled", if written.trim().is_empty() { 1.0 } else { 0.0 });
+        self.parts.of(Part::Note).put(if chars > TEXT_CHARS as usize { texts.too_long } else { "" });
         if chars > COUNT_FROM_CHARS {
-            self.frame.attribute("data-left", &signed(TEXT_CHARS as i32 - chars as i32));
+            self.parts.of(Part::Frame).attribute("data-left", &signed(TEXT_CHARS as i32 - chars as i32));
         } else {
-            self.frame.attribute("data-left", "");
+            self.parts.of(Part::Frame).attribute("data-left", "");
         }
         written
     }

@@ -9,10 +9,12 @@ mod composer;
 mod links;
 mod log;
 mod node;
+mod parts;
 mod row;
 mod texts;
 
 use core::cell::RefCell;
+use std::rc::Rc;
 
 use client_core::{Banner, Input, View};
 use wasm_bindgen::JsValue;
@@ -23,7 +25,8 @@ use crate::wake::{Listener, Wake, Waker};
 use crate::words;
 use composer::Composer;
 use log::Log;
-use node::{Node, Shown, icon_button};
+use node::{Node, Shown};
+use parts::{Part, Parts};
 use texts::{ENGLISH, Texts};
 
 /// The style sheet, for the loader to adopt.
@@ -38,7 +41,6 @@ enum Act {
     Enter,
     Key,
     Scroll,
-    Older,
     Newer,
     TryNow,
     Click,
@@ -46,14 +48,13 @@ enum Act {
 }
 
 impl Act {
-    const ALL: [Self; 11] = [
+    const ALL: [Self; 10] = [
         Self::Close,
         Self::Send,
         Self::Write,
         Self::Enter,
         Self::Key,
         Self::Scroll,
-        Self::Older,
         Self::Newer,
         Self::TryNow,
         Self::Click,
@@ -63,112 +64,83 @@ impl Act {
 
 /// What came of it.
 pub(crate) enum Done {
-    /// The client should know.
-    Inputs(Vec<Input>),
+    /// The client should know, if there is something to know.
+    Input(Option<Input>),
     /// The person closed the panel.
     Close,
 }
 
 /// The panel and everything in it.
 pub(crate) struct Panel {
-    pub(crate) dialog: Node,
+    parts: Rc<Parts>,
     host: JsValue,
     viewport: JsValue,
     own_colour: bool,
     touch: bool,
     takes_focus: bool,
-    letter: Node,
-    name: Node,
-    who: Node,
-    banner: Node,
-    banner_words: Node,
-    try_now: Node,
     log: RefCell<Log>,
     composer: RefCell<Composer>,
     texts: &'static Texts,
     _listeners: Vec<Listener>,
 }
 
+/// What is listened to, beside the viewport.
+const LISTENERS: [(Part, &str, Act); 9] = [
+    (Part::Close, "click", Act::Close),
+    (Part::Send, "click", Act::Send),
+    (Part::Field, "input", Act::Write),
+    (Part::Field, "keydown", Act::Enter),
+    (Part::Dialog, "keydown", Act::Key),
+    (Part::List, "scroll", Act::Scroll),
+    (Part::List, "click", Act::Click),
+    (Part::Newer, "click", Act::Newer),
+    (Part::TryNow, "click", Act::TryNow),
+];
+
 impl Panel {
     /// Makes a closed panel in the shadow root of the options.
     pub(crate) fn new(options: &JsValue, window: &JsValue, waker: &Waker) -> Self {
         let texts = &ENGLISH;
-        let root: Node = get(options, "root").unchecked_into();
+        let root = get(options, "root");
         let host = get(&root, "host");
-        let dialog = root.child("div", if flag(options, "inline") { "p i" } else { "p" });
-        dialog.show(Shown::No);
-        dialog.attribute("role", "dialog");
-        dialog.attribute("aria-label", texts.chat);
-        dialog.attribute("lang", texts.locale);
-        dialog.attribute("tabindex", "-1");
-        dialog.attribute("data-state", "idle");
-
-        let head = dialog.child("div", "h");
-        let letter = head.child("div", "a");
-        letter.attribute("aria-hidden", "true");
-        let words = head.child("div", "j");
-        let name = words.child("h2", "");
-        let who = words.child("p", "");
-        let close = icon_button("x", texts.close, "M6 6l12 12M18 6L6 18");
-        if flag(options, "closable") {
-            head.append(&close);
+        let parts = Rc::new(Parts::new(root.unchecked_into(), texts));
+        if flag(options, "inline") {
+            parts.of(Part::Dialog).attribute("class", "p i");
         }
-
-        let banner = dialog.child("div", "b");
-        banner.attribute("role", "status");
-        let banner_words = banner.child("span", "");
-        let try_now = banner.child("button", "");
-        try_now.put(texts.try_now);
-        banner.show(Shown::No);
-
-        let log = Log::new(&dialog, texts);
-        let composer = Composer::new(&dialog, texts);
-        composer.set("", texts);
+        let closable = flag(options, "closable");
+        parts.of(Part::Close).show(Shown::when(closable));
         let viewport = get(window, "visualViewport");
         let mut listeners = Vec::new();
-        for (target, name, act) in [
-            (&close, "click", Act::Close),
-            (&composer.send, "click", Act::Send),
-            (&composer.field, "input", Act::Write),
-            (&composer.field, "keydown", Act::Enter),
-            (&dialog, "keydown", Act::Key),
-            (&log.list, "scroll", Act::Scroll),
-            (&log.older, "click", Act::Older),
-            (&log.newer, "click", Act::Newer),
-            (&try_now, "click", Act::TryNow),
-            (&log.list, "click", Act::Click),
-            (viewport.unchecked_ref(), "resize", Act::Resize),
-            (viewport.unchecked_ref(), "scroll", Act::Resize),
-        ] {
+        let mut listen = |target: &JsValue, name, act| {
             listeners.push(waker.listen(target, name, Wake::Face, act as u32));
+        };
+        for (part, name, act) in LISTENERS {
+            listen(parts.of(part), name, act);
         }
-        let own_colour = !text(options, "color").is_empty();
+        for name in ["resize", "scroll"] {
+            listen(&viewport, name, Act::Resize);
+        }
+        let colour = text(options, "color");
         let panel = Self {
-            dialog,
             host,
             viewport,
-            own_colour,
+            own_colour: !colour.is_empty(),
             touch: flag(options, "touch"),
-            takes_focus: flag(options, "closable"),
-            letter,
-            name,
-            who,
-            banner,
-            banner_words,
-            try_now,
-            log: RefCell::new(log),
-            composer: RefCell::new(composer),
+            takes_focus: closable,
+            log: RefCell::new(Log::new(parts.clone())),
+            composer: RefCell::new(Composer::new(parts.clone(), texts)),
+            parts,
             texts,
             _listeners: listeners,
         };
-        panel.paint(&text(options, "color"));
+        panel.paint(&colour);
         panel.head(&View::default());
         panel
     }
 
     /// Brings the panel up and the focus into it.
     pub(crate) fn open(&self) {
-        self.dialog.show(Shown::Yes);
+        self.parts.of(Part::Dialog).show(Shown::Yes);
         self.resize();
         self.log.borrow().to_end();
         if !self.takes_focus {
@@ -177,15 +149,15 @@ impl Panel {
         }
         // On a phone the keyboard would jump up over what there is to read.
         if self.touch {
-            self.dialog.focus();
+            self.parts.of(Part::Dialog).focus();
         } else {
-            self.composer.borrow().field.focus();
+            self.composer.borrow().field().focus();
         }
     }
 
     /// Takes the panel away.
     pub(crate) fn close(&self) {
-        self.dialog.show(Shown::No);
+        self.parts.of(Part::Dialog).show(Shown::No);
     }
 
     /// Puts a text into the composer.
@@ -203,7 +175,7 @@ impl Panel {
             self.banner(view.banner);
         }
         if view.link != last.link {
-            self.dialog.attribute("data-state", words::link(view.link));
+            self.parts.of(Part::Dialog).attribute("data-state", words::link(view.link));
         }
         self.log.borrow_mut().show(view, last, self.texts);
         self.composer.borrow_mut().show(view, last, self.texts);
@@ -211,59 +183,47 @@ impl Panel {
 
     /// Takes a [`Wake::Face`].
     pub(crate) fn wake(&self, id: u32, event: &JsValue) -> Done {
-        let Some(act) = Act::ALL.get(id as usize) else { return Done::Inputs(Vec::new()) };
-        Done::Inputs(match act {
-            Act::Close => return Done::Close,
-            Act::Send => self.send(),
-            Act::Write => vec![Input::Draft { text: self.composer.borrow().changed(self.texts) }],
-            Act::Enter => {
+        let mut input = None;
+        match Act::ALL.get(id as usize) {
+            Some(Act::Close) => return Done::Close,
+            Some(Act::Send) => input = self.send(),
+            Some(Act::Write) => input = Some(Input::Draft { text: self.composer.borrow().changed(self.texts) }),
+            Some(Act::Enter) => {
                 if Composer::sends(event) {
-                    self.send()
-                } else {
-                    Vec::new()
+                    input = self.send();
                 }
             }
-            Act::Key => {
+            Some(Act::Key) => {
                 if text(event, "key") == "Escape" {
                     event.unchecked_ref::<Node>().prevent_default();
                     return Done::Close;
                 }
-                Vec::new()
             }
-            Act::Scroll => {
-                self.log.borrow().scrolled();
-                Vec::new()
-            }
-            Act::Older => vec![Input::Older],
-            Act::Newer => {
-                self.log.borrow().to_end();
-                Vec::new()
-            }
-            Act::TryNow => vec![Input::TryNow],
-            Act::Click => {
-                let id = text(&get(&get(event, "target"), "dataset"), "retry");
-                if id.is_empty() { Vec::new() } else { vec![Input::Retry { id }] }
-            }
-            Act::Resize => {
-                self.resize();
-                Vec::new()
-            }
-        })
+            Some(Act::Scroll) => self.log.borrow().scrolled(),
+            Some(Act::Newer) => self.log.borrow().to_end(),
+            Some(Act::TryNow) => input = Some(Input::TryNow),
+            Some(Act::Click) => input = clicked(&get(event, "target")),
+            Some(Act::Resize) => self.resize(),
+            None => {}
+        }
+        Done::Input(input)
     }
 
-    fn send(&self) -> Vec<Input> {
+    fn send(&self) -> Option<Input> {
         let written = self.composer.borrow_mut().take(self.texts);
-        self.composer.borrow().field.focus();
-        written.map(|text| Input::Send { text }).into_iter().collect()
+        self.composer.borrow().field().focus();
+        written.map(|text| Input::Send { text })
     }
 
     fn head(&self, view: &View) {
         let site = view.site.as_ref();
         let name = site.map(|site| site.name.as_str()).filter(|name| !name.is_empty()).unwrap_or(self.texts.chat);
-        self.name.put(name);
-        self.dialog.attribute("aria-label", name);
+        self.parts.of(Part::Name).put(name);
+        self.parts.of(Part::Dialog).attribute("aria-label", name);
         let first = name.chars().next();
-        self.letter.put(first.map(|first| first.encode_utf8(&mut [0; 4]).to_owned()).unwrap_or_default().as_str());
+        self.parts
+            .of(Part::Letter)
+            .put(first.map(|first| first.encode_utf8(&mut [0; 4]).to_owned()).unwrap_or_default().as_str());
         let assistant = site.map(|site| site.assistant.as_str()).unwrap_or_default();
         if let Some(colour) = site.map(|site| site.color.as_str()).filter(|_| !self.own_colour) {
             self.paint(colour);
@@ -276,17 +236,17 @@ impl Panel {
             who.push_str(operator);
         }
         // The dot: somebody is there.
-        set_text(&self.who, "className", if who.is_empty() && assistant.is_empty() { "" } else { "on" });
+        set_text(self.parts.of(Part::Who), "className", if who.is_empty() && assistant.is_empty() { "" } else { "on" });
         if who.is_empty() {
             who.push_str(if assistant.is_empty() { self.texts.invitation } else { assistant });
         }
-        self.who.put(&who);
+        self.parts.of(Part::Who).put(&who);
     }
 
     fn banner(&self, banner: Banner) {
-        self.banner.show(Shown::when(banner != Banner::None));
-        self.try_now.show(Shown::when(banner == Banner::Offline));
-        self.banner_words.put(match banner {
+        self.parts.of(Part::Banner).show(Shown::when(banner != Banner::None));
+        self.parts.of(Part::TryNow).show(Shown::when(banner == Banner::Offline));
+        self.parts.of(Part::BannerWords).put(match banner {
             Banner::None => "",
             Banner::Reconnecting => self.texts.reconnecting,
             Banner::Offline => self.texts.offline,
@@ -309,15 +269,18 @@ impl Panel {
         for (name, of) in [("--h", "height"), ("--t", "offsetTop")] {
             let mut px = pixels(number(&self.viewport, of));
             px.push_str("px");
-            self.dialog.style(name, &px);
+            self.parts.of(Part::Dialog).style(name, &px);
         }
     }
 }
 
-impl Drop for Panel {
-    fn drop(&mut self) {
-        self.dialog.remove();
+/// Returns what a click in the list asks for: its buttons come and go.
+fn clicked(target: &JsValue) -> Option<Input> {
+    if text(target, "className") == "q" {
+        return Some(Input::Older);
     }
+    let id = text(&get(target, "dataset"), "retry");
+    if id.is_empty() { None } else { Some(Input::Retry { id }) }
 }
 
 fn pixels(px: f64) -> String {

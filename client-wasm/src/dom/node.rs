@@ -11,7 +11,7 @@ extern "C" {
     pub(crate) type Node;
 
     #[wasm_bindgen(js_namespace = document, js_name = createElementNS)]
-    fn create(namespace: &str, tag: &str) -> Node;
+    fn create_element(namespace: &str, tag: &str) -> Node;
     #[wasm_bindgen(js_namespace = document, js_name = createTextNode)]
     pub(crate) fn create_text(text: &str) -> Node;
     #[wasm_bindgen(method, js_name = setAttribute)]
@@ -31,28 +31,14 @@ extern "C" {
 const HTML: &str = "http://www.w3.org/1999/xhtml";
 const SVG: &str = "http://www.w3.org/2000/svg";
 
-/// Makes an element with a class; see `widget.css` for what the letters mean.
-pub(crate) fn element(tag: &str, class: &str) -> Node {
-    let node = create(HTML, tag);
+/// Makes an element with a class.
+pub(crate) fn create(tag: &str, class: &str) -> Node {
+    let drawn = tag == "svg" || tag == "path";
+    let node = create_element(if drawn { SVG } else { HTML }, tag);
     if !class.is_empty() {
         node.attribute("class", class);
     }
     node
-}
-
-/// Makes a button without a text; `label` is what it is called.
-pub(crate) fn icon_button(class: &str, label: &str, path: &str) -> Node {
-    let button = element("button", class);
-    button.attribute("type", "button");
-    button.attribute("aria-label", label);
-    let icon = create(SVG, "svg");
-    icon.attribute("viewBox", "0 0 24 24");
-    icon.attribute("aria-hidden", "true");
-    let line = create(SVG, "path");
-    line.attribute("d", path);
-    icon.append(&line);
-    button.append(&icon);
-    button
 }
 
 impl Node {
@@ -63,7 +49,7 @@ impl Node {
 
     /// Makes a child with a class and adds it at the end.
     pub(crate) fn child(&self, tag: &str, class: &str) -> Node {
-        let child = element(tag, class);
+        let child = create(tag, class);
         self.append(&child);
         child
     }

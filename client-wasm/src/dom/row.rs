@@ -5,7 +5,7 @@ use protocol::AuthorKind;
 
 use super::clock::{self, Calendar};
 use super::links::{Piece, pieces};
-use super::node::{Node, create_text, element};
+use super::node::{Node, create, create_text};
 use super::texts::Texts;
 use crate::browser::set_text;
 use crate::words;
@@ -15,11 +15,13 @@ pub(crate) struct Row {
     pub(crate) node: Node,
     day: Node,
     author: Node,
-    bubble: Node,
     state: Node,
-    item: Item,
-    standing: Standing,
+    key: String,
+    shown: Shown,
 }
+
+/// What can change of a message on the screen; its text cannot.
+type Shown = (u64, Delivery, Standing);
 
 /// What every row has to know.
 pub(crate) struct Surroundings<'a> {
@@ -65,38 +67,34 @@ fn together(before: &Item, item: &Item, calendar: Calendar) -> bool {
 impl Row {
     /// Makes a row for an item.
     pub(crate) fn new(item: &Item, standing: Standing, surroundings: &Surroundings<'_>) -> Self {
-        let node = element("div", "");
+        let node = create("div", "");
         let day = node.child("div", "d");
         let author = node.child("div", "n");
         let bubble = node.child("div", "t");
         bubble.attribute("dir", "auto");
         let state = node.child("div", "s");
-        let row = Self { node, day, author, bubble, state, item: item.clone(), standing };
-        fill(&row.bubble, &item.text);
-        row.show(surroundings);
+        let row = Self { node, day, author, state, key: item.key.clone(), shown: (item.at, item.delivery, standing) };
+        fill(&bubble, &item.text);
+        row.show(item, surroundings);
         row
     }
 
     /// Returns the id of the message.
     pub(crate) fn key(&self) -> &str {
-        &self.item.key
+        &self.key
     }
 
     /// Shows what has changed of an item.
     pub(crate) fn update(&mut self, item: &Item, standing: Standing, surroundings: &Surroundings<'_>) {
-        if *item == self.item && standing == self.standing {
-            return;
+        let shown = (item.at, item.delivery, standing);
+        if shown != self.shown {
+            self.shown = shown;
+            self.show(item, surroundings);
         }
-        if item.text != self.item.text {
-            fill(&self.bubble, &item.text);
-        }
-        self.item = item.clone();
-        self.standing = standing;
-        self.show(surroundings);
     }
 
-    fn show(&self, surroundings: &Surroundings<'_>) {
-        let (item, standing) = (&self.item, self.standing);
+    fn show(&self, item: &Item, surroundings: &Surroundings<'_>) {
+        let (_, _, standing) = self.shown;
         let &Surroundings { calendar, texts, .. } = surroundings;
         let own = item.from == From::Own;
         set_text(

@@ -175,7 +175,7 @@ impl Face for Listeners {
         }
     }
 
-    fn wake(&self, _id: u32, _value: &JsValue) -> Vec<Input> {
-        Vec::new()
+    fn wake(&self, _id: u32, _value: &JsValue) -> Option<Input> {
+        None
     }
 }
