@@ -148,6 +148,14 @@ impl Binary {
         Self { address, child, printed, readers }
     }
 
+    /// Returns the number of its process.
+    ///
+    /// # Panics
+    /// It has ended already.
+    pub fn id(&self) -> u32 {
+        self.child.id().expect("it runs")
+    }
+
     /// Returns what it has printed.
     pub fn printed(&self) -> &Printed {
         &self.printed
