@@ -194,6 +194,11 @@ impl Client {
         self.dialog_id
     }
 
+    /// Returns what a request has to carry as its bearer; another page of this visitor may have changed it.
+    pub fn bearer(&self) -> &protocol::Secret {
+        &self.config.credential
+    }
+
     /// Returns the last `seq` that was applied.
     pub fn cursor(&self) -> u64 {
         self.timeline.cursor()

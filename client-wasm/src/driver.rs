@@ -36,7 +36,6 @@ pub(crate) struct Shell<F: Face> {
     storage: Storage,
     face: F,
     client: RefCell<Client>,
-    credential: RefCell<String>,
     queue: RefCell<Vec<Input>>,
     running: Cell<bool>,
     view: RefCell<Rc<View>>,
@@ -68,11 +67,12 @@ impl<F: Face> Shell<F> {
         if text(&crate::browser::get(&window, "document"), "visibilityState") == "hidden" {
             queue.push(Input::Page(client_core::Page::Hidden));
         }
+        let mut listeners = page::listen(&waker, &window);
+        listeners.push(waker.listen(&window, "storage", Wake::Storage, 0));
         Self {
-            credential: RefCell::new(config.credential.expose().to_owned()),
             client: RefCell::new(Client::new(config, crate::random::seed())),
             timer: RefCell::new(Timer { due: None, handle: 0.0, callback: waker.of(Wake::Timer, 0) }),
-            _listeners: page::listen(&waker, &window),
+            _listeners: listeners,
             queue: RefCell::new(queue),
             waker,
             base,
@@ -145,8 +145,11 @@ impl<F: Face> Shell<F> {
     }
 
     fn handle(&self, input: Input, events: &mut Vec<Event>) {
-        if let Input::Credential(secret) = &input {
-            self.credential.replace(secret.expose().to_owned());
+        if let Input::Send { .. } = input
+            && let Some(key) = self.storage.read("key")
+        {
+            // Another page of this visitor may have been first, a moment ago.
+            self.client.borrow_mut().handle(now(), Input::Restored(vec![(String::from("key"), key)]));
         }
         self.client.borrow_mut().handle(now(), input);
         loop {
@@ -178,8 +181,8 @@ impl<F: Face> Shell<F> {
                 }
             }
             Output::Request { request, call: Call { path, body, auth } } => {
-                let credential = self.credential.borrow();
-                let bearer = if auth == Authorization::Bearer { credential.as_str() } else { "" };
+                let client = self.client.borrow();
+                let bearer = if auth == Authorization::Bearer { client.bearer().expose() } else { "" };
                 let origin = Origin { base: &self.base, bearer };
                 let outlive = self.outlive.get();
                 match Request::send(request, &origin, &path, body.as_deref(), outlive, &self.waker) {
@@ -198,8 +201,8 @@ impl<F: Face> Shell<F> {
                 Socket::open(link, &self.base, path, &self.waker).map(|socket| self.sockets.borrow_mut().push(socket))
             }
             Transport::Sse => {
-                let credential = self.credential.borrow();
-                let origin = Origin { base: &self.base, bearer: &credential };
+                let client = self.client.borrow();
+                let origin = Origin { base: &self.base, bearer: client.bearer().expose() };
                 Stream::open(link, &origin, path, &self.waker).map(|stream| self.streams.borrow_mut().push(stream))
             }
         };
@@ -225,6 +228,15 @@ impl<F: Face> Shell<F> {
                 let page = page::read(id, value)?;
                 self.outlive.set(if page == client_core::Page::Frozen { Outlive::Page } else { Outlive::No });
                 Input::Page(page)
+            }
+            Wake::Storage => {
+                let (name, value) = self.storage.written(value)?;
+                if name != "key" && name != "dialog" {
+                    return None;
+                }
+                // The dialog is of all pages: this one joins in.
+                inputs.push(Input::Restored(vec![(name, value)]));
+                Input::Start
             }
             Wake::SocketOpen => Input::Opened { link },
             Wake::SocketText => Input::Received { link, text: Socket::text_of(value) },

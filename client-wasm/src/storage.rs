@@ -1,6 +1,8 @@
 //! What is kept beyond the page: names and values under a prefix of their own.
 
-use crate::browser::{Store, number};
+use wasm_bindgen::JsValue;
+
+use crate::browser::{Store, get, number, text};
 
 /// The store of one client; without one, nothing is kept.
 pub(crate) struct Storage {
@@ -26,6 +28,18 @@ impl Storage {
             }
         }
         values
+    }
+
+    /// Reads one value.
+    pub(crate) fn read(&self, name: &str) -> Option<String> {
+        self.store.as_ref()?.item(&self.full(name))
+    }
+
+    /// Reads what another page has written: the event `storage`.
+    pub(crate) fn written(&self, event: &JsValue) -> Option<(String, String)> {
+        let name = text(event, "key");
+        let name = name.strip_prefix(self.prefix.as_str())?;
+        Some((name.to_owned(), get(event, "newValue").as_string()?))
     }
 
     /// Writes a value; `false` when it cannot be kept.

@@ -15,6 +15,8 @@ pub(crate) enum Wake {
     Timer,
     /// Something happened to the page; the id is an index of [`crate::page::EVENTS`].
     Page,
+    /// Another page of this visitor has written into storage.
+    Storage,
     /// A WebSocket is open; the id is its link's.
     SocketOpen,
     /// A WebSocket brought text.
@@ -40,9 +42,10 @@ pub(crate) enum Wake {
 }
 
 impl Wake {
-    const ALL: [Self; 13] = [
+    const ALL: [Self; 14] = [
         Self::Timer,
         Self::Page,
+        Self::Storage,
         Self::SocketOpen,
         Self::SocketText,
         Self::SocketClosed,
