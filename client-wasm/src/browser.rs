@@ -51,6 +51,10 @@ extern "C" {
     #[wasm_bindgen(js_namespace = crypto, js_name = getRandomValues)]
     pub(crate) fn fill_random(bytes: &mut [u8]);
 
+    #[cfg(feature = "widget")]
+    #[wasm_bindgen(js_namespace = console, js_name = error)]
+    pub(crate) fn console_error(line: &str);
+
     /// A promise, of which only `then` is wanted.
     pub(crate) type Promise;
     pub(crate) fn fetch(url: &str, init: &JsValue) -> Promise;

@@ -2,7 +2,7 @@
 //!
 //! `mount(options)` once, then `command(name, value)` on what it gives, and `free()` at the end. The options are an object of the loader's own making:
 //! - `root`: the shadow root in which the panel is made; `style(css)`: adopts a style sheet there;
-//! - `base`: the server's address without a slash at its end; `site`, or `assistant` with `parent` and `ticket`: who this is;
+//! - `origin`: the page that embeds the widget; `base`: the server's address without a slash at its end; `site`, or `assistant` with `parent` and `ticket`: who this is;
 //! - `store`: `localStorage`, `sessionStorage`, or null;
 //! - `color`, `touch`, `closable`, `inline`: how the panel looks and behaves;
 //! - `emit(name, value)`: what happened; `wake(_, wake, id, value)`: calls [`Widget::wake`] and catches
@@ -11,10 +11,10 @@
 use core::cell::Cell;
 
 use client_core::{Config, Event, Input, Panel as Opened, Side, View};
-use protocol::Secret;
+use protocol::{Secret, code};
 use wasm_bindgen::prelude::*;
 
-use crate::browser::{Function, get, text, window};
+use crate::browser::{Function, console_error, get, text, window};
 use crate::dom::{Done, Panel, STYLE};
 use crate::driver::{Face, Parts, Shell};
 use crate::storage::Storage;
@@ -54,6 +54,7 @@ pub fn mount(options: JsValue) -> Widget {
     let face = Screen {
         panel: Panel::new(&options, &window, &waker),
         emit: get(&options, "emit").unchecked_into(),
+        origin: text(&options, "origin"),
         open: Cell::new(false),
     };
     let config = Config::new(side, Secret::new(key));
@@ -103,8 +104,10 @@ impl Widget {
 impl Shell<Screen> {
     fn open_panel(&self) {
         let face = self.face();
-        if !face.open.replace(true) {
-            face.panel.open();
+        let was_open = face.open.replace(true);
+        // Asked again, it takes the focus again: a frame could not while its page had not shown it yet.
+        face.panel.open();
+        if !was_open {
             face.emit("open", &JsValue::UNDEFINED);
             self.push(Input::Start);
             self.push(Input::Panel(Opened::Open));
@@ -122,12 +125,27 @@ impl Shell<Screen> {
 struct Screen {
     panel: Panel,
     emit: Function,
+    /// The page that embeds the widget.
+    origin: String,
     open: Cell<bool>,
 }
 
 impl Screen {
     fn emit(&self, name: &str, value: &JsValue) {
         self.emit.call(&JsValue::UNDEFINED, name, value);
+    }
+
+    /// Tells the site's owner, in one line of the console, what to change.
+    fn explain(&self, reason: &str) {
+        let mut line = String::from("[rejoin] ");
+        line.push_str(reason);
+        if reason == code::FORBIDDEN_ORIGIN {
+            line.push_str(": this page may not embed the chat. On the server: rejoin site set <token> --origin ");
+            line.push_str(&self.origin);
+        } else if reason == code::UNKNOWN_SITE || reason == code::UNKNOWN_ASSISTANT {
+            line.push_str(": look at the number or the token in the script tag. On the server: rejoin site list");
+        }
+        console_error(&line);
     }
 
     /// Returns whether there was something to close.
@@ -161,7 +179,10 @@ impl Face for Screen {
             Event::Message { seq } => self.emit("message", &JsValue::from(*seq as f64)),
             Event::DialogLoaded { dialog_id } => self.emit("dialog", &JsValue::from(*dialog_id as f64)),
             Event::CredentialsNeeded => self.emit("credentials", &JsValue::UNDEFINED),
-            Event::Refused { code: _, reason } => self.emit("error", &JsValue::from_str(reason)),
+            Event::Refused { code: _, reason } => {
+                self.explain(reason);
+                self.emit("error", &JsValue::from_str(reason));
+            }
         }
     }
 

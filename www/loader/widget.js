@@ -16,13 +16,15 @@
   const state = { unread: 0, state: 'idle' };
   const listeners = {};
   const phone = matchMedia('(max-width:480px)');
-  const say = (words) => console.error('[rejoin] ' + words);
+  // One line that says what to change; what follows from it is not said as well.
+  let said;
+  const say = (words) => (said ||= !console.error('[rejoin] ' + words));
 
   let store = null;
   try {
     if (options.storage != 'none') store = options.storage == 'session' ? sessionStorage : localStorage;
   } catch {
-    say('storage_blocked: dialogs end with this page.');
+    console.error('[rejoin] storage_blocked: dialogs end with this page.');
   }
 
   // The launcher.
@@ -91,7 +93,7 @@
         opener = document.activeElement;
         // The back button of a phone closes the panel.
         if (phone.matches && window.CloseWatcher) (watcher = new CloseWatcher()).onclose = () => run('close');
-        client.frame?.focus();
+        if (client.frame) client.frame.focus(), client.command('open');
       } else {
         watcher?.destroy();
         if (inside) (opener && opener != host && opener != document.body ? opener : button).focus();
@@ -128,6 +130,7 @@
     guarded(() =>
       widget = module.mount({
         root, style, base, site, assistant, store, emit,
+        origin: location.origin,
         color: options.color,
         closable: true,
         touch: matchMedia('(pointer:coarse)').matches,

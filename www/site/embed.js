@@ -62,6 +62,7 @@ guarded(() => {
     root,
     style,
     base: location.origin,
+    origin: parentOrigin,
     site: '',
     assistant,
     parent: encodeURIComponent(parentOrigin),

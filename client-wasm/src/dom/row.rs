@@ -21,7 +21,7 @@ pub(crate) struct Row {
 }
 
 /// What can change of a message on the screen; its text cannot.
-type Shown = (u64, Delivery, Standing);
+type Shown = (u64, Delivery, Standing, bool);
 
 /// What every row has to know.
 pub(crate) struct Surroundings<'a> {
@@ -73,7 +73,7 @@ impl Row {
         let bubble = node.child("div", "t");
         bubble.attribute("dir", "auto");
         let state = node.child("div", "s");
-        let row = Self { node, day, author, state, key: item.key.clone(), shown: (item.at, item.delivery, standing) };
+        let row = Self { node, day, author, state, key: item.key.clone(), shown: shown(item, standing, surroundings) };
         fill(&bubble, &item.text);
         row.show(item, surroundings);
         row
@@ -86,7 +86,7 @@ impl Row {
 
     /// Shows what has changed of an item.
     pub(crate) fn update(&mut self, item: &Item, standing: Standing, surroundings: &Surroundings<'_>) {
-        let shown = (item.at, item.delivery, standing);
+        let shown = shown(item, standing, surroundings);
         if shown != self.shown {
             self.shown = shown;
             self.show(item, surroundings);
@@ -94,7 +94,7 @@ impl Row {
     }
 
     fn show(&self, item: &Item, surroundings: &Surroundings<'_>) {
-        let (_, _, standing) = self.shown;
+        let standing = self.shown.2;
         let &Surroundings { calendar, texts, .. } = surroundings;
         let own = item.from == From::Own;
         set_text(
@@ -119,6 +119,10 @@ impl Row {
             self.node.attribute("data-state", words::delivery(item.delivery));
         }
     }
+}
+
+fn shown(item: &Item, standing: Standing, surroundings: &Surroundings<'_>) -> Shown {
+    (item.at, item.delivery, standing, surroundings.site.is_empty())
 }
 
 fn fill(bubble: &Node, text: &str) {
