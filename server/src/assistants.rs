@@ -84,10 +84,58 @@ fn asks(question: &str, words: &[&str], keyword: &str) -> bool {
 
 #[cfg(test)]
 mod tests {
+    use protocol::{Author, AuthorKind};
+    use server_core::access::{VisitorAuth, Who, authorize};
+    use server_core::append::NewMessage;
+
     use super::*;
+    use crate::credentials::ServerSecret;
+    use crate::demo;
+    use crate::store::sqlite::{Admin, SqliteStore};
 
     fn answer(keywords: &[&str], text: &str) -> CannedAnswer {
         CannedAnswer { keywords: keywords.iter().map(|word| (*word).to_owned()).collect(), text: text.into() }
+    }
+
+    #[tokio::test]
+    async fn a_question_that_was_asked_before_a_restart_is_answered_once_after_it() {
+        let directory = tempfile::tempdir().unwrap();
+        let address = ([127, 0, 0, 1], 8787).into();
+        let secret = ServerSecret::open(directory.path()).unwrap();
+        let mut admin = Admin::open(directory.path()).unwrap();
+        demo::seed(&mut admin, &secret, address, &[], 0).unwrap();
+        let open = || Arc::new(SqliteStore::open(directory.path(), Box::new(|_| {})).unwrap());
+        let ask = NewMessage {
+            id: "a".into(),
+            n: None,
+            client: None,
+            author: Author { kind: AuthorKind::Visitor, name: String::new() },
+            text: "What does it cost?".into(),
+        };
+        let store = open();
+        let facts = store.dialog_facts(123).await.unwrap().unwrap();
+        let who = Who::Visitor {
+            site_id: facts.site_id,
+            assistant_id: Some(demo::ASSISTANT),
+            key_hash: None,
+            auth: VisitorAuth::Open,
+        };
+        let dialog = authorize(&who, Some(&facts)).unwrap();
+        store.append(dialog, ask).await.unwrap().unwrap();
+        store.close().await.unwrap();
+        for _restart in 0..2 {
+            let store = open();
+            let worker = tokio::spawn(work(Arc::clone(&store) as Arc<dyn Store>));
+            while !store.jobs(1).await.unwrap().is_empty() {
+                tokio::task::yield_now().await;
+            }
+            let log = store.read(dialog, 0, 10).await.unwrap();
+            let answers: Vec<_> = log.events.iter().filter(|event| event.json.contains("\"re-2\"")).collect();
+            assert_eq!((log.head, answers.len()), (3, 1));
+            assert!(answers[0].json.contains("free software") && answers[0].json.contains("Robin"));
+            store.close().await.unwrap();
+            worker.await.unwrap();
+        }
     }
 
     #[test]

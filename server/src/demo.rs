@@ -221,3 +221,43 @@ fn origins(address: SocketAddr, servers: &[String]) -> Vec<Pattern> {
     let own = hosts.iter().map(|host| format!("http://{host}:{port}"));
     own.chain(servers.iter().cloned()).filter_map(|origin| Pattern::parse(&origin).ok()).collect()
 }
+
+#[cfg(test)]
+mod tests {
+    use server_core::origin;
+
+    use super::*;
+
+    #[test]
+    fn the_demo_is_brought_once_and_follows_the_port_of_the_server() {
+        let directory = tempfile::tempdir().unwrap();
+        let secret = ServerSecret::open(directory.path()).unwrap();
+        let mut admin = Admin::open(directory.path()).unwrap();
+        let mut passwords = Vec::new();
+        for port in [8787, 9000] {
+            let demo = seed(&mut admin, &secret, ([127, 0, 0, 1], port).into(), &[], 1_000).unwrap();
+            passwords.push(demo.password);
+            let sites = admin.sites().unwrap();
+            assert_eq!(sites.len(), 7);
+            for site in sites {
+                let allowed = |page: &str| origin::allowed(&site.origins, page);
+                assert!(allowed(&format!("http://127.0.0.1:{port}")) && allowed(&format!("http://localhost:{port}")));
+                assert!(!allowed("http://127.0.0.1:1") && !allowed("https://evil.example"));
+            }
+        }
+        assert_eq!(passwords[0], passwords[1], "the same at each start");
+        assert_eq!(admin.assistants().unwrap().iter().map(|robin| robin.id).collect::<Vec<_>>(), [ASSISTANT]);
+        assert_eq!(admin.check().unwrap().dialogs, 4);
+        let operator = admin.operator("demo").unwrap().unwrap();
+        assert!(matches!(operator.sites, Sites::Only(sites) if sites.len() == 7), "and no site of anybody else");
+    }
+
+    #[test]
+    fn every_keyword_is_in_the_form_that_questions_are_compared_in() {
+        for (keywords, text) in ANSWERS {
+            assert!(
+                !text.is_empty() && keywords.split(',').all(|word| !word.is_empty() && *word == word.to_lowercase())
+            );
+        }
+    }
+}

@@ -147,3 +147,41 @@ impl fmt::Display for SecretError {
 }
 
 impl std::error::Error for SecretError {}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_secret_is_made_once_and_for_its_owner_only() {
+        let directory = tempfile::tempdir().unwrap();
+        let key = ServerSecret::open(directory.path()).unwrap().key("a");
+        assert_eq!(ServerSecret::open(directory.path()).unwrap().key("a"), key);
+        assert_ne!(ServerSecret::open(directory.path()).unwrap().key("b"), key);
+        let file = directory.path().join(FILE);
+        assert_eq!(fs::metadata(&file).unwrap().permissions().mode() & 0o777, 0o600);
+        let other = tempfile::tempdir().unwrap();
+        assert_ne!(ServerSecret::open(other.path()).unwrap().key("a"), key, "each server has its own");
+        fs::set_permissions(&file, fs::Permissions::from_mode(0o644)).unwrap();
+        assert!(matches!(ServerSecret::open(directory.path()), Err(SecretError::Exposed { .. })));
+        assert_eq!(fs::read_dir(directory.path()).unwrap().count(), 1, "nothing else is left behind");
+    }
+
+    #[test]
+    fn example_values_are_no_secrets() {
+        let rows = [
+            ("", false),
+            ("secret", false),
+            ("changeme", false),
+            ("your-secret-key-here-at-least-32-characters", false),
+            ("please CHANGE-ME before going to production", false),
+            ("aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa", false),
+            ("0123456789012345678901234567890", false),
+            ("wB3xN8mQ2pL7vK1cR9sT4yH6jF0gD5aZ", true),
+            ("  wB3xN8mQ2pL7vK1cR9sT4yH6jF0gD5aZ\n", true),
+        ];
+        for (text, good) in rows {
+            assert_eq!(ServerSecret::from_text(text).is_ok(), good, "{text:?}");
+        }
+    }
+}

@@ -211,7 +211,7 @@ pub trait Store: Send + Sync + 'static {
     /// written in the dialog since `keep_out_since`; the job is gone in the same transaction.
     fn answer(&self, job_id: u64, text: Option<String>, keep_out_since: Millis) -> Answer<()>;
 
-    /// Is notified after each commit that left new jobs behind.
+    /// Is notified after each commit that left new jobs behind, and when the store is closed.
     fn job_added(&self) -> Arc<Notify>;
 
     /// Proves that the store can read and write, for `/ready`.

@@ -244,7 +244,7 @@ impl Admin {
         let corrupt = |message: String| Err(OpenError::Corrupt { message });
         let pages: String = self.conn.query_row("PRAGMA integrity_check(1)", [], |row| row.get(0))?;
         if pages != "ok" {
-            return corrupt(pages);
+            return corrupt(pages.replace('\n', " "));
         }
         let mut references = self.conn.prepare("PRAGMA foreign_key_check")?;
         if references.exists([])? {

@@ -168,7 +168,7 @@ pub(super) fn connect(path: &Path) -> rusqlite::Result<Connection> {
 /// Reads the whole file and says whether it is sound.
 pub(super) fn quick_check(conn: &Connection) -> Result<(), OpenError> {
     let answer: String = conn.query_row("PRAGMA quick_check(1)", [], |row| row.get(0))?;
-    if answer == "ok" { Ok(()) } else { Err(OpenError::Corrupt { message: answer }) }
+    if answer == "ok" { Ok(()) } else { Err(OpenError::Corrupt { message: answer.replace('\n', " ") }) }
 }
 
 /// Returns the size of the database file in bytes.

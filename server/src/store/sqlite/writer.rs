@@ -96,6 +96,8 @@ struct Pruning {
 struct Work {
     cache: Cache,
     pruning: Pruning,
+    /// Why the last group was not stored, if it was not: each reason is logged once.
+    refusing: Option<StoreError>,
 }
 
 /// What a transaction has done, as long as nobody has been told.
@@ -160,6 +162,9 @@ impl Writer {
             Some(failure) => failure,
             None => match self.commit(work, &group) {
                 Ok(applied) => {
+                    if work.refusing.take().is_some() {
+                        tracing::info!("messages are stored again");
+                    }
                     // Nobody is left to be told when the runtime ends; what is durable stays so.
                     let _gone = self.durable.blocking_send(Durable { requests: group, applied });
                     return;
@@ -179,7 +184,10 @@ impl Writer {
             | StoreError::Io { .. }
             | StoreError::Closed
             | StoreError::Internal { .. } => {
-                tracing::warn!(%error, requests = group.len(), "nothing was stored");
+                if work.refusing.as_ref() != Some(&error) {
+                    tracing::warn!(%error, requests = group.len(), "nothing is stored");
+                    work.refusing = Some(error.clone());
+                }
                 group.into_iter().for_each(|request| request.fail(error.clone()));
             }
         }
