@@ -5,8 +5,8 @@ use std::time::Duration;
 use axum::body::Body;
 use axum::http::header::CONTENT_TYPE;
 use axum::http::{HeaderMap, HeaderValue};
-use bytes::Bytes;
-use http_body_util::{BodyExt, LengthLimitError, Limited};
+use bytes::{Bytes, BytesMut};
+use http_body_util::BodyExt;
 use serde::de::DeserializeOwned;
 
 use crate::error::ApiError;
@@ -15,6 +15,8 @@ use crate::error::ApiError;
 pub(super) const USUAL_BYTES: usize = 64 * 1024;
 /// Bytes of a batch of frames.
 pub(super) const BATCH_BYTES: usize = 1024 * 1024;
+/// Of a body that is too large, so much is read and thrown away: a reset would overtake the answer.
+const DISCARDED_BYTES: usize = 64 * 1024 * 1024;
 /// How long a body may take to arrive.
 const ARRIVAL: Duration = Duration::from_secs(10);
 
@@ -40,12 +42,25 @@ pub(super) async fn bytes(headers: &HeaderMap, body: Body, limit_bytes: usize) -
     if !headers.get(CONTENT_TYPE).is_some_and(is_json) {
         return Err(ApiError::UnsupportedMediaType);
     }
-    let collected = tokio::time::timeout(ARRIVAL, Limited::new(body, limit_bytes).collect()).await;
-    match collected.map_err(|_| ApiError::BodyTimeout)? {
-        Ok(collected) => Ok(collected.to_bytes()),
-        Err(error) if error.is::<LengthLimitError>() => Err(ApiError::TooBig { limit_bytes }),
-        Err(_) => Err(ApiError::BodyBroken),
+    tokio::time::timeout(ARRIVAL, collect(body, limit_bytes)).await.map_err(|_| ApiError::BodyTimeout)?
+}
+
+async fn collect(mut body: Body, limit_bytes: usize) -> Result<Bytes, ApiError> {
+    let mut collected = BytesMut::new();
+    let mut read = 0;
+    while let Some(frame) = body.frame().await {
+        let frame = frame.map_err(|_| ApiError::BodyBroken)?;
+        let Some(data) = frame.data_ref() else { continue };
+        read += data.len();
+        if read <= limit_bytes {
+            collected.extend_from_slice(data);
+        } else if read > DISCARDED_BYTES {
+            break;
+        } else {
+            collected = BytesMut::new();
+        }
     }
+    if read <= limit_bytes { Ok(collected.freeze()) } else { Err(ApiError::TooBig { limit_bytes }) }
 }
 
 fn is_json(value: &HeaderValue) -> bool {
