@@ -12,14 +12,24 @@ import { Noise } from './noise.mjs';
 import { CuttableProxy } from './proxy.mjs';
 import { Server } from './server.mjs';
 
-export { CONNECTION_TROUBLE } from './noise.mjs';
+export { CONNECTION_TROUBLE, GATE_CLOSED } from './noise.mjs';
 export { expect };
 
 export const test = base.extend({
   serve: [{}, { option: true }],
 
-  rejoin: async ({ serve }, use, testInfo) => {
-    const server = await Server.start(serve);
+  // Not called proxy: Playwright has an option of that name.
+  cable: async ({}, use) => {
+    const proxy = await CuttableProxy.start();
+    await use(proxy);
+    proxy.close();
+  },
+
+  rejoin: async ({ serve, cable }, use, testInfo) => {
+    const { args = [], env } = serve;
+    // The cable is another address of the service, so its pages may embed the demo's widgets.
+    const server = await Server.start({ args: ['--server', cable.url, ...args], env });
+    cable.lead(server.url);
     await use(server);
     await server.dispose();
     const complaints = server.complaints();
@@ -29,25 +39,20 @@ export const test = base.extend({
     expect(complaints, 'complaints of the server').toEqual([]);
   },
 
-  // Not called proxy: Playwright has an option of that name.
-  cable: async ({ rejoin }, use) => {
-    const proxy = await CuttableProxy.start(rejoin.url);
-    await use(proxy);
-    proxy.close();
-  },
-
   noise: async ({}, use) => {
     const noise = new Noise();
     await use(noise);
     expect(noise.unexpected(), 'errors in the console').toEqual([]);
   },
 
-  context: async ({ context, noise }, use) => {
+  // Pages are made after the server and go before it: nothing of its end is noise.
+  context: async ({ context, noise, rejoin: _ }, use) => {
     noise.listen(context);
     await use(context);
+    await context.close();
   },
 
-  someone: async ({ browser, noise }, use) => {
+  someone: async ({ browser, noise, rejoin: _ }, use) => {
     const contexts = [];
     await use(async (options) => {
       const context = await browser.newContext(options);

@@ -3,6 +3,8 @@
 /** What Chromium itself writes when a connection fails; tests that break connections allow it. */
 export const CONNECTION_TROUBLE =
   /net::ERR_(CONNECTION_\w+|EMPTY_RESPONSE|INCOMPLETE_CHUNKED_ENCODING|INTERNET_DISCONNECTED|NETWORK_CHANGED|SOCKET_NOT_CONNECTED|TIMED_OUT)|WebSocket connection to '[^']*' failed/;
+/** What it writes when a server that is going away closes its gate. */
+export const GATE_CLOSED = /503 \(Service Unavailable\).*\/health\?ws=1/;
 
 export class Noise {
   #heard = [];

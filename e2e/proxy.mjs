@@ -14,23 +14,23 @@ export class CuttableProxy {
   counts = { accepted: 0, cut: 0, websocketsBlocked: 0, held: 0 };
 
   #target;
-  #listener;
+  #listener = null;
   #port = 0;
   #pairs = new Set();
   #block = null;
   #hole = { up: false, down: false };
 
-  /** Made by `CuttableProxy.start`. */
-  constructor(target) {
-    const { hostname, port } = new URL(target);
-    this.#target = { host: hostname, port: Number(port) };
-  }
-
-  /** Starts one on a free port, in front of the server at `target` (`http://127.0.0.1:PORT`). */
-  static async start(target) {
-    const proxy = new CuttableProxy(target);
+  /** Starts one on a free port; nothing may be asked of it before `lead`. */
+  static async start() {
+    const proxy = new CuttableProxy();
     await proxy.#listen();
     return proxy;
+  }
+
+  /** Leads to the server at `target` (`http://127.0.0.1:PORT`) from now on. */
+  lead(target) {
+    const { hostname, port } = new URL(target);
+    this.#target = { host: hostname, port: Number(port) };
   }
 
   /** `http://127.0.0.1:PORT`, the same until it is closed. */

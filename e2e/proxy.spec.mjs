@@ -27,7 +27,8 @@ const test = base.extend({
     server.close();
   },
   cable: async ({ echo }, use) => {
-    const cable = await CuttableProxy.start(echo.url);
+    const cable = await CuttableProxy.start();
+    cable.lead(echo.url);
     await use(cable);
     cable.close();
   },
