@@ -1,0 +1,135 @@
+//! What a session asks for, carried out.
+
+use std::sync::Arc;
+
+use protocol::{Presence, ServerFrame, json};
+use server_core::session::{Input, Output, Ticket};
+use server_core::{Ephemeral, Now};
+
+use super::super::outgoing::{Frame, Pushed};
+use super::super::question::Question;
+use super::super::socket::Talk;
+use super::{Flow, Inside, Link, Place};
+
+impl Link {
+    /// Carries out everything that the session asks for.
+    pub(super) fn carry_out(&mut self, now: Now) {
+        while let Some(output) = self.session.poll_output() {
+            self.perform(now, output);
+        }
+    }
+
+    fn perform(&mut self, now: Now, output: Output) {
+        match output {
+            Output::Transmit(frame) => self.transmit(&frame),
+            Output::Deliver(event) => {
+                // What follows a queue that was thrown away would leave a hole.
+                if self.flow != Flow::Congested
+                    && let Pushed::Overflow { written } = self.outgoing.push(Frame::Event(event))
+                {
+                    self.flow = Flow::Congested;
+                    self.session.handle(now, Input::Congested { written });
+                }
+            }
+            Output::Admit { ticket, hello } => {
+                if let (Some(client), Some(card)) = (&hello.client, self.card()) {
+                    card.note_client(&client.id);
+                }
+                let (app, caller, dialog_id) = (self.app.clone(), Arc::clone(&self.caller), self.dialog_id);
+                let answer = Box::pin(async move { caller.admit(&app, dialog_id, Some(&hello)).await });
+                self.questions.push(Question::Admit { ticket, answer });
+            }
+            Output::Renew { ticket, token } => {
+                let (app, caller) = (self.app.clone(), Arc::clone(&self.caller));
+                let answer = Box::pin(async move { caller.operator(&app, Some(&token)).await });
+                self.questions.push(Question::Renew { ticket, answer });
+            }
+            Output::Resume { ticket, pending, client } => self.resume(ticket, pending, client),
+            Output::Read { ticket, after, limit } => self.questions.push(Question::ReadLater { ticket, after, limit }),
+            Output::Head => {
+                let head = self.app.hub().head(self.dialog_id);
+                self.session.handle(now, Input::Head { head });
+            }
+            Output::Append(message) => {
+                if let Some(admission) = &self.admission {
+                    let id = message.id.clone();
+                    let answer = self.app.store().append(admission.dialog, message);
+                    self.questions.push(Question::Append { id, answer });
+                }
+            }
+            Output::Mark { received, read } => {
+                if let Some(card) = self.card() {
+                    card.note_received(received);
+                }
+                if let Some(admission) = &self.admission {
+                    let answer = self.app.store().mark(admission.dialog, received, read);
+                    self.questions.push(Question::Mark { answer });
+                }
+            }
+            Output::Publish(ephemeral) => self.app.hub().tell(self.dialog_id, ephemeral, self.own_number()),
+            Output::Subscribed(channels) => match self.flow {
+                Flow::Waiting => self.early_channels = channels,
+                Flow::Open | Flow::Congested => self.bring(&channels, now),
+            },
+            Output::Close(ending) => self.end(ending),
+        }
+    }
+
+    fn transmit(&mut self, frame: &ServerFrame) {
+        // Only a pong can carry a fraction, which the small writer does not know.
+        let text = serde_json::to_string(frame).unwrap_or_else(|_| json::to_string(frame));
+        let frame = match frame {
+            ServerFrame::Ready(_) => Frame::Ready(text),
+            ServerFrame::Synced(_) if self.flow == Flow::Congested => return,
+            ServerFrame::Synced(_) => Frame::Synced(text),
+            ServerFrame::Receipt(_) | ServerFrame::Typing(_) | ServerFrame::Presence(_) | ServerFrame::Heartbeat(_) => {
+                Frame::Passing(text)
+            }
+            ServerFrame::Message(_)
+            | ServerFrame::Dialog(_)
+            | ServerFrame::Stored(_)
+            | ServerFrame::Refused(_)
+            | ServerFrame::Pong(_)
+            | ServerFrame::Drain(_)
+            | ServerFrame::Error(_)
+            | ServerFrame::Subscribed(_)
+            | ServerFrame::Unsubscribed(_)
+            | ServerFrame::Bye(_) => Frame::Answer(text),
+        };
+        self.outgoing.push(frame);
+    }
+
+    /// Subscribes to the dialog, then asks the log where it ends: what comes in between is heard.
+    fn resume(&mut self, ticket: Ticket, pending: Vec<String>, client: Option<String>) {
+        let Some(admission) = &self.admission else { return };
+        if let (None, Place::Open(open)) = (&self.presence, &self.open) {
+            let hub = self.app.hub();
+            let arrival = admission.operator.as_ref().map(|who| hub.arrive(who.id, &who.name, &who.sites));
+            let membership = hub.join(self.dialog_id, admission.site_id, open.card());
+            self.presence = Some(Box::new(Inside { _membership: membership, _arrival: arrival }));
+            tracing::info!(
+                tag = open.card().pool.tag(),
+                link = open.card().id,
+                dialog = self.dialog_id,
+                transport = open.card().transport.name(),
+                "link opened"
+            );
+        }
+        let answer = self.app.store().resume(admission.dialog, pending, client);
+        self.questions.push(Question::Resume { ticket, answer });
+    }
+
+    /// Brings the present state of channels that were subscribed to just now.
+    pub(super) fn bring(&mut self, channels: &[&'static str], now: Now) {
+        let Some(admission) = &self.admission else { return };
+        if channels.contains(&"receipts") {
+            let answer = self.app.store().marks(admission.dialog);
+            self.questions.push(Question::Marks { answer });
+        }
+        if channels.contains(&"presence") {
+            let operators = self.app.hub().operators(admission.site_id);
+            self.session.handle(now, Input::Ephemeral(Ephemeral::Presence(Presence { operators })));
+            self.carry_out(now);
+        }
+    }
+}
