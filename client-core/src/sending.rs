@@ -61,7 +61,11 @@ impl Client {
     fn next_batch(&mut self, link: LinkId) -> (Vec<ClientFrame>, Vec<String>) {
         let (mut frames, mut ids, mut bytes) = (Vec::new(), Vec::new(), 0);
         let (now, batch) = (self.now.mono, self.config.buffer.batch);
-        self.expire_old();
+        if self.expire_old() {
+            // The numbers behind have moved, and what is still in the pipe has the old ones: another link, another sender.
+            self.lost(Why::Lost);
+            return (frames, ids);
+        }
         for item in self.outbox.waiting() {
             let mut message = SendMessage { id: Some(item.id.clone()), n: Some(item.n), text: item.text.clone() };
             if mutant::off(Mutant::FreshIds) && item.state == State::Doubtful {
@@ -79,13 +83,14 @@ impl Client {
         (frames, ids)
     }
 
-    /// Takes out what is too old to be sent without being asked, before anything behind it is numbered and sent.
-    fn expire_old(&mut self) {
+    /// Takes out what is too old to be sent without being asked; returns whether there was anything.
+    pub(crate) fn expire_old(&mut self) -> bool {
         let is_old = |item: &&Pending| item.state == State::Doubtful && self.is_too_old(item.at);
         let old: Vec<String> = self.outbox.items().iter().filter(is_old).map(|item| item.id.clone()).collect();
-        for id in old {
-            self.outbox.expire(&id);
+        for id in &old {
+            self.outbox.expire(id);
         }
+        !old.is_empty()
     }
 
     /// Sends frames up: on the socket, or as a POST beside an SSE link.
@@ -137,6 +142,10 @@ impl Client {
     pub(crate) fn on_refused(&mut self, refused: &Refused) {
         if !refused.retry && refused.code != code::ORDER {
             self.outbox.refuse(&refused.id);
+            if self.outbox.on_their_way() > 0 {
+                // These have numbers that count the refused one: another link, another sender.
+                self.lost(Why::Lost);
+            }
             return;
         }
         let before = self.outbox.on_their_way();

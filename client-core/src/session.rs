@@ -99,6 +99,7 @@ impl Client {
             }
         }
         self.outbox.put_back(None);
+        self.expire_old();
         if !mutant::off(Mutant::NoRenumber) {
             self.outbox.renumber(ready.last_n);
         }

@@ -1,0 +1,63 @@
+//! What the simulator has found, each walked through by hand.
+#![expect(clippy::wildcard_enum_match_arm, reason = "each test looks at one kind of output")]
+
+mod bench;
+
+use bench::{Bench, loaded, message, ready};
+use client_core::{Delivery, Input, Output, Transport};
+use serde_json::json;
+
+const DAY_MS: u64 = 24 * 3_600_000;
+
+fn saved(outputs: &[Output]) -> Vec<&str> {
+    outputs
+        .iter()
+        .filter_map(|output| match output {
+            Output::Save { name, .. } => Some(name.as_str()),
+            _ => None,
+        })
+        .collect()
+}
+
+#[test]
+fn nothing_is_kept_beside_a_key_that_could_not_be_kept() {
+    let mut bench = Bench::visitor();
+    bench.input(Input::Start);
+    let first = bench.send("one");
+    bench.input(Input::SaveFailed { name: "key".into() });
+    assert!(bench.outputs.contains(&Output::Remove { name: format!("o:{first}") }));
+    bench.taken();
+    bench.send("two");
+    assert_eq!(saved(&bench.outputs), Vec::<&str>::new(), "another tab would take it into its own dialog");
+    let unsaved = bench.texts().iter().filter(|(_, delivery)| *delivery == Delivery::Unsaved).count();
+    assert_eq!(unsaved, 2, "{:?}", bench.texts());
+}
+
+#[test]
+fn a_message_of_yesterday_that_is_sent_again_by_hand_is_sent() {
+    let mut bench = Bench::visitor();
+    let millis = bench.now().wall - 2 * DAY_MS;
+    let id = format!("{:08x}-{:04x}-7000-8000-000000000000", millis >> 16, millis & 0xffff);
+    let kept = [("key".into(), "vk_0".into()), ("dialog".into(), "7".into()), (format!("o:{id}"), "old".into())];
+    bench.input(Input::Restored(kept.into()));
+    bench.input(Input::Start);
+    bench.answer("/api/site/dialogs?", 200, &loaded(&[message(1, "welcome", "system")]));
+    let link = bench.link(Transport::WebSocket);
+    bench.input(Input::Opened { link });
+    bench.frames(link, &ready(1, 2));
+    assert!(bench.sent(link, "message").is_empty());
+    bench.input(Input::Retry { id: id.clone() });
+    assert_eq!(bench.sent(link, "message")[0]["id"], json!(id));
+}
+
+#[test]
+fn numbers_do_not_move_on_a_link_that_has_used_them() {
+    let mut bench = Bench::visitor();
+    let link = bench.online();
+    bench.frames(link, &json!({"type": "pong", "timestamp": 1}));
+    let refused = bench.send("refused");
+    bench.send("behind it");
+    let frame = json!({"type": "refused", "id": refused, "code": "id_conflict", "message": "", "retry": false});
+    bench.frames(link, &frame);
+    assert!(bench.outputs.contains(&Output::Drop { link }), "what is in the pipe has the old numbers");
+}
