@@ -4,7 +4,6 @@ use client_core::{Delivery, Input, Page as PageEvent, Panel};
 use protocol::Secret;
 use server_core::Millis;
 
-use super::blows::BLOWS;
 use super::machine::{Machine, Network, Room, Sockets};
 use super::network::Pace;
 use super::page::{Owner, PageLife};
@@ -25,6 +24,11 @@ pub(crate) enum Action {
     },
     /// Somebody sends a few messages.
     Talk,
+    /// The process that was replaced is gone, and with it these connections.
+    Retire {
+        run: u32,
+        conns: Vec<u32>,
+    },
     /// Somebody sends one more.
     Say {
         page: usize,
@@ -100,12 +104,12 @@ impl Sim {
         }
         for _ in 0..self.plan.blows {
             let at = self.some_moment();
-            let blow = self.random.pick(BLOWS);
+            let blow = self.random.pick(self.plan.theme);
             self.agenda.plan(at, Happening::Act(Action::Blow(blow)));
         }
-        // Half of the schedules have a backup to go back to.
-        if self.random.chance(500) {
-            let at = self.random.below(duration);
+        // Some schedules have a backup to go back to.
+        if self.random.chance(200) {
+            let at = self.some_moment();
             self.agenda.plan(at, Happening::Act(Action::Blow(Fault::BackupRestored)));
         }
     }
@@ -171,6 +175,14 @@ impl Sim {
                     self.plan_in(before, Happening::Act(Action::Talk));
                 }
                 self.blow(fault);
+            }
+            Action::Retire { run, conns } => {
+                for conn in conns {
+                    if run == self.server.run && self.weather == Weather::Bad {
+                        self.send_down(conn, super::Down::Reset);
+                        self.server_loses(conn);
+                    }
+                }
             }
             Action::Credential { page } => {
                 if let Owner::Operator { .. } = self.pages[page].owner {

@@ -16,8 +16,7 @@ const HOUR_MS: Millis = 3_600_000;
 const DAY_MS: Millis = protocol::limits::OUTBOX_MS;
 
 /// Faults that fate deals as blows; the others come by rate, or by themselves.
-pub(crate) const BLOWS: &[Fault] = &[
-    Fault::Cut,
+const ALL: &[Fault] = &[
     Fault::Cut,
     Fault::HalfOpenClient,
     Fault::HalfOpenServer,
@@ -28,14 +27,12 @@ pub(crate) const BLOWS: &[Fault] = &[
     Fault::CrashAfterCommit,
     Fault::Crash,
     Fault::Drain,
+    Fault::Handover,
     Fault::ServerStall,
-    Fault::BackupRestored,
     Fault::BackupRestored,
     Fault::DiskFull,
     Fault::TokenExpired,
     Fault::Reload,
-    Fault::Reload,
-    Fault::PageCrash,
     Fault::PageCrash,
     Fault::PageClosed,
     Fault::Sleep,
@@ -44,6 +41,49 @@ pub(crate) const BLOWS: &[Fault] = &[
     Fault::StorageFull,
     Fault::SlowReader,
 ];
+
+/// What troubles connections.
+const NETWORK: &[Fault] = &[
+    Fault::Cut,
+    Fault::HalfOpenClient,
+    Fault::HalfOpenServer,
+    Fault::HoleUp,
+    Fault::HoleDown,
+    Fault::Outage,
+    Fault::SlowReader,
+    Fault::Handover,
+];
+
+/// What troubles the server.
+const SERVER: &[Fault] = &[
+    Fault::CrashBeforeCommit,
+    Fault::CrashAfterCommit,
+    Fault::Crash,
+    Fault::Drain,
+    Fault::Handover,
+    Fault::ServerStall,
+    Fault::BackupRestored,
+    Fault::DiskFull,
+    Fault::TokenExpired,
+];
+
+/// What troubles pages and machines.
+const PAGES: &[Fault] = &[
+    Fault::Reload,
+    Fault::PageCrash,
+    Fault::PageClosed,
+    Fault::Sleep,
+    Fault::Frozen,
+    Fault::ClockJump,
+    Fault::StorageFull,
+    Fault::Cut,
+];
+
+/// Links that follow one another.
+const LINKS: &[Fault] = &[Fault::Handover, Fault::Handover, Fault::HoleUp, Fault::Cut];
+
+/// What a schedule is about: all faults at once hide one another.
+pub(crate) const THEMES: &[&[Fault]] = &[ALL, ALL, ALL, NETWORK, SERVER, PAGES, LINKS];
 
 impl Sim {
     fn some_page(&mut self) -> Option<usize> {
@@ -99,6 +139,7 @@ impl Sim {
                     self.plan_in(3_000, Happening::Act(Action::DrainEnds { run }));
                 }
             }
+            Fault::Handover => self.hand_over(),
             Fault::ServerStall => {
                 self.bite(fault);
                 self.server.stall(self.now + ms.min(20_000));
@@ -155,6 +196,21 @@ impl Sim {
             | Fault::HintLate
             | Fault::Congestion
             | Fault::OutboxFull => {}
+        }
+    }
+
+    /// The next process takes whoever comes; those that are here are asked to come to it, and are cut off later.
+    fn hand_over(&mut self) {
+        if self.server.life != Life::Up {
+            return;
+        }
+        self.bite(Fault::Handover);
+        self.tell_all_sessions(&SessionInput::Drain { in_ms: 4_000, spread_ms: 800 });
+        let run = self.server.run;
+        let conns = self.conns.iter().filter(|(_, conn)| conn.server.is_some()).map(|(number, _)| *number).collect();
+        self.plan_in(5_000, Happening::Act(Action::Retire { run, conns }));
+        for after_ms in [300, 800, 1_500, 2_500] {
+            self.plan_in(after_ms, Happening::Act(Action::Talk));
         }
     }
 

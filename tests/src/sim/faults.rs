@@ -57,6 +57,8 @@ faults! {
     Crash => "server crash",
     /// The server was asked to end, and ended in good order.
     Drain => "server drained",
+    /// A new process took over: the old one's connections were asked to come to it.
+    Handover => "server replaced by the next one",
     /// The server's process stood still.
     ServerStall => "server stopped for a while",
     /// An older log came back.

@@ -2,6 +2,8 @@
 
 use server_core::Millis;
 
+use super::Fault;
+use super::blows::THEMES;
 use super::random::Random;
 
 const HOUR_MS: Millis = 3_600_000;
@@ -16,8 +18,9 @@ pub(crate) struct Plan {
     pub(crate) sends: u64,
     /// Messages at once, at most.
     pub(crate) burst: u64,
-    /// Faults by action.
+    /// Faults by action, and which ones.
     pub(crate) blows: u64,
+    pub(crate) theme: &'static [Fault],
     pub(crate) latency_ms: (Millis, Millis),
     pub(crate) commit_ms: Millis,
     pub(crate) jam: u64,
@@ -59,6 +62,7 @@ impl Plan {
             sends: random.between(2, 14),
             burst: random.pick(&[1, 1, 3, 8, 25]),
             blows: random.pick(&[0, 2, 4, 8, 16]),
+            theme: random.pick(THEMES),
             latency_ms: (latency_low, latency_high),
             commit_ms: random.pick(&[1, 5, 50, 400]),
             jam: rate(random, 100),
