@@ -11,6 +11,13 @@ use super::page::{Owner, PageLife};
 use super::store::Store;
 use super::{RETURN_MS, Sim, trace};
 
+/// A conversation of so many messages is looked at more and more rarely.
+const LONG: u64 = 24;
+
+/// Own messages that are stored, and whose events are still on their way to the page: what is sent in 15 s at most, for
+/// then the server gives up a connection that takes nothing.
+const SETTLED: usize = 512;
+
 /// What people have written, and what became of it.
 #[derive(Debug, Default)]
 pub(crate) struct Ledger {
@@ -202,6 +209,14 @@ impl Sim {
         }
     }
 
+    /// Looks at what a page shows; at a long conversation not every time.
+    pub(crate) fn glance(&mut self, page: usize) {
+        let shown = self.pages[page].client.as_ref().map_or(0, client_core::Client::cursor);
+        if shown < LONG || self.steps.is_multiple_of(shown / LONG * 4) {
+            self.check_view(page);
+        }
+    }
+
     /// Looks at what a page shows.
     pub(crate) fn check_view(&mut self, page: usize) {
         let Some(client) = &self.pages[page].client else { return };
@@ -210,7 +225,7 @@ impl Sim {
         if let Some(wrong) = self.wrong_in(page, dialog, &view.items) {
             self.violate(format!("page {page} shows {wrong}"));
         }
-        if view.items.iter().filter(|item| item.seq == 0).count() > self.plan.outbox + 64 {
+        if view.items.iter().filter(|item| item.seq == 0).count() > self.plan.outbox + SETTLED {
             self.violate(format!("page {page} holds more than its outbox takes"));
         }
     }

@@ -207,7 +207,7 @@ impl Sim {
         }
         self.set_timer(page);
         if shows {
-            self.check_view(page);
+            self.glance(page);
         }
         self.note_return(page);
     }

@@ -351,9 +351,10 @@ impl Sim {
             }
             Output::Mark { received, read } => {
                 let dialog = self.dialog_of(target)?;
-                let (received, read) = self.store.mark(dialog, received, read)?;
-                let receipt = Receipt { who: dialog.side().author_kind(), received, read };
-                self.publish_ephemeral(target, dialog.id(), &Ephemeral::Receipt(receipt));
+                if let Some((received, read)) = self.store.mark(dialog, received, read) {
+                    let receipt = Receipt { who: dialog.side().author_kind(), received, read };
+                    self.publish_ephemeral(target, dialog.id(), &Ephemeral::Receipt(receipt));
+                }
             }
             Output::Publish(ephemeral) => {
                 let dialog = self.dialog_of(target)?;

@@ -155,13 +155,17 @@ impl Store {
         }
     }
 
-    /// Moves a side's marks; returns where they are.
+    /// Moves a side's marks; returns where they are, if they have moved.
     pub(crate) fn mark(&mut self, dialog: ScopedDialog, received: u64, read: u64) -> Option<(u64, u64)> {
         let dialog_state = self.dialogs.get_mut(&dialog.id())?;
         let head = dialog_state.head();
         let marks = dialog_state.marks.entry(dialog.side()).or_default();
-        *marks = (marks.0.max(received.min(head)), marks.1.max(read.min(head)));
-        Some(*marks)
+        let moved = (marks.0.max(received.min(head)), marks.1.max(read.min(head)));
+        if moved == *marks {
+            return None;
+        }
+        *marks = moved;
+        Some(moved)
     }
 }
 
