@@ -40,8 +40,12 @@ pub const OPEN_DIALOGS: std::ops::RangeInclusive<u64> = 100..=199;
 pub const OPEN_WIDGET_DIALOG: u64 = 223;
 
 /// Operators: who may see every site, and who may see one.
-pub const OPERATORS: [(&str, Option<u64>); 4] =
-    [("all@desk.example", None), ("alpha@desk.example", Some(1)), ("beta@desk.example", Some(2)), ("gamma@desk.example", Some(3))];
+pub const OPERATORS: [(&str, Option<u64>); 4] = [
+    ("all@desk.example", None),
+    ("alpha@desk.example", Some(1)),
+    ("beta@desk.example", Some(2)),
+    ("gamma@desk.example", Some(3)),
+];
 
 /// A server in this process.
 #[derive(Debug)]
@@ -92,7 +96,7 @@ impl TestApp {
 
     /// Starts a server with options of `rejoin serve`.
     pub async fn start_with(options: &[&str]) -> Self {
-        let data = tempfile::Builder::new().prefix("rejoin-test-").tempdir().expect("a directory can be made");
+        let data = directory();
         make_world(data.path());
         Self::start_on(Arc::new(data), options).await
     }
@@ -197,6 +201,12 @@ impl TestApp {
         let operator = self.admin().operator(email).expect("the database answers").expect("the operator exists");
         let token = self.credentials.operators.issue(operator.id, now() - 60_000, 1_000).expect("it can be signed");
         token.expose().to_owned()
+    }
+
+    /// Returns the ticket that the embed page of an assistant would carry on a page of this origin.
+    pub fn ticket(&self, assistant_id: u64, parent_origin: &str) -> String {
+        let ticket = self.credentials.frames.issue(assistant_id, parent_origin, now()).expect("it can be signed");
+        ticket.expose().to_owned()
     }
 
     /// Returns a good token of the operator who may see every site.
@@ -333,6 +343,17 @@ fn serve(
     result
 }
 
+/// Returns an empty directory, in memory where there is room: what a disk costs is no part of most tests.
+fn directory() -> TempDir {
+    const ROOM_BYTES: u64 = 1 << 30;
+    let mut builder = tempfile::Builder::new();
+    builder.prefix("rejoin-test-");
+    let memory = Path::new("/dev/shm");
+    let room = rustix::fs::statvfs(memory).map_or(0, |stat| stat.f_bavail.saturating_mul(stat.f_frsize));
+    let made = if room > ROOM_BYTES { builder.tempdir_in(memory) } else { builder.tempdir() };
+    made.expect("a directory can be made")
+}
+
 /// Makes sites, assistants, operators and dialogs in a new database.
 pub fn make_world(data: &Path) {
     let mut admin = Admin::open(data).expect("a database can be made");
@@ -346,7 +367,14 @@ pub fn make_world(data: &Path) {
         origins: origins.iter().map(|origin| Pattern::parse(origin).expect("it is an origin")).collect(),
     };
     let sites = [
-        site(1, ALPHA, "Alpha", "Welcome to Alpha!", VisitorAuth::Key, &["https://alpha.example", "https://*.alpha.example"]),
+        site(
+            1,
+            ALPHA,
+            "Alpha",
+            "Welcome to Alpha!",
+            VisitorAuth::Key,
+            &["https://alpha.example", "https://*.alpha.example"],
+        ),
         site(2, BETA, "Beta", "Welcome to Beta!", VisitorAuth::Key, &["https://beta.example"]),
         site(3, GAMMA, "Gamma", "Welcome to Gamma!", VisitorAuth::Key, &["https://gamma.example:8443"]),
         site(4, OPEN, "Open", "", VisitorAuth::Open, &["https://open.example"]),
@@ -356,8 +384,13 @@ pub fn make_world(data: &Path) {
     }
     for (id, token) in ASSISTANTS {
         let site_id = sites.iter().find(|site| site.token == token).and_then(|site| site.id).unwrap_or_default();
-        let assistant =
-            NewAssistant { id: Some(id), site_id, name: format!("Robin {id}"), fallback: String::new(), answers: Vec::new() };
+        let assistant = NewAssistant {
+            id: Some(id),
+            site_id,
+            name: format!("Robin {id}"),
+            fallback: String::new(),
+            answers: Vec::new(),
+        };
         admin.put_assistant(&assistant).expect("an assistant can be made");
     }
     for (email, site) in OPERATORS {

@@ -141,9 +141,8 @@ impl Binary {
             tokio::spawn(read(stdout, printed.clone(), Some(listening))),
             tokio::spawn(read(stderr, printed.clone(), None)),
         ];
-        let address = timeout(PATIENCE, async {
-            listens.wait_for(Option::is_some).await.ok().and_then(|address| *address)
-        });
+        let address =
+            timeout(PATIENCE, async { listens.wait_for(Option::is_some).await.ok().and_then(|address| *address) });
         let Ok(Some(address)) = address.await else { panic!("the server does not listen:\n{}", printed.text()) };
         Self { address, child, printed, readers }
     }

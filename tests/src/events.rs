@@ -88,9 +88,7 @@ impl Events {
             return;
         }
         let value: Value = serde_json::from_str(&data).unwrap_or_else(|_| panic!("not JSON: {data}"));
-        match value {
-            Value::Array(frames) => self.waiting.extend(frames.into_iter().map(|frame| (id, frame))),
-            frame => self.waiting.push_back((id, frame)),
-        }
+        let frames = if let Value::Array(frames) = value { frames } else { vec![value] };
+        self.waiting.extend(frames.into_iter().map(|frame| (id, frame)));
     }
 }

@@ -285,9 +285,7 @@ impl Driver {
             }
             Output::Request { request, call } => {
                 let mut ask = match &call.body {
-                    Some(body) => {
-                        Ask::new(self.server, "POST", &call.path).body("application/json", body.clone())
-                    }
+                    Some(body) => Ask::new(self.server, "POST", &call.path).body("application/json", body.clone()),
                     None => Ask::new(self.server, "GET", &call.path),
                 };
                 if call.auth == Authorization::Bearer {

@@ -235,7 +235,8 @@ impl Socket {
     /// Ends the socket in order.
     pub async fn close(mut self) {
         let _gone = self.stream.close(None).await;
-        let _end = timeout(PATIENCE, async { while self.stream.next().await.is_some_and(|next| next.is_ok()) {} }).await;
+        let _end =
+            timeout(PATIENCE, async { while self.stream.next().await.is_some_and(|next| next.is_ok()) {} }).await;
     }
 
     async fn receive(&mut self) -> Down {
@@ -250,10 +251,7 @@ impl Socket {
             match self.stream.next().await {
                 Some(Ok(Message::Text(text))) => {
                     let value = serde_json::from_str(&text).unwrap_or_else(|_| panic!("not JSON: {text}"));
-                    match value {
-                        Value::Array(frames) => self.waiting.extend(frames),
-                        frame => self.waiting.push_back(frame),
-                    }
+                    self.waiting.extend(if let Value::Array(frames) = value { frames } else { vec![value] });
                 }
                 Some(Ok(Message::Close(close))) => {
                     let close = close.map_or(Close { code: 1005, text: String::new() }, |close| Close {

@@ -381,7 +381,8 @@ async fn typing_presence_and_receipts_come_back_after_a_cut() {
         page.until("typing", |shown| shown.view.typing == "all").await;
         let seq = page.shown().cursor;
         operator.send(&serde_json::json!({"type": "read", "seq": seq})).await;
-        page.until("read", |shown| shown.view.items.iter().any(|item| item.delivery == client_core::Delivery::Read)).await;
+        page.until("read", |shown| shown.view.items.iter().any(|item| item.delivery == client_core::Delivery::Read))
+            .await;
         operator.close().await;
         page.until("absent", |shown| shown.view.operators.is_empty()).await;
         if round == 0 {

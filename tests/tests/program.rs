@@ -1,4 +1,5 @@
 //! The program itself: its commands, its signals, and what it says when it cannot start.
+#![expect(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
 
 use std::fs;
 use std::path::Path;
@@ -104,7 +105,10 @@ async fn a_data_directory_of_another_server_is_left_alone() {
     // As soon as it is gone, even by force, the next one may start.
     server.kill().await;
     let server = Binary::serve(&data, &[]).await;
-    assert_eq!(texts(&read_log(server.address, 100, &token(&data, "all@desk.example").await).await), ["before", "after"]);
+    assert_eq!(
+        texts(&read_log(server.address, 100, &token(&data, "all@desk.example").await).await),
+        ["before", "after"]
+    );
 }
 
 #[tokio::test]
@@ -207,7 +211,11 @@ async fn on_sigterm_clients_are_told_and_the_program_ends_with_zero() {
         let (status, printed) = server.ended().await;
         assert_eq!(status.code(), Some(0), "{printed}");
         let checked = run(&data, &["check"]).await;
-        assert!(checked.status.success() && self::printed(&checked).contains("1 messages"), "{}", self::printed(&checked));
+        assert!(
+            checked.status.success() && self::printed(&checked).contains("1 messages"),
+            "{}",
+            self::printed(&checked)
+        );
     }
 }
 
@@ -294,12 +302,16 @@ async fn a_site_and_an_operator_made_by_commands_can_talk() {
     let directory = tempfile::tempdir().unwrap();
     let data = directory.path().join("new");
     let server = Binary::serve(&data, &[]).await;
-    let made = run(&data, &["site", "add", "--name", "My shop", "--origin", "https://shop.example", "--welcome", "Hi!"]).await;
+    let made =
+        run(&data, &["site", "add", "--name", "My shop", "--origin", "https://shop.example", "--welcome", "Hi!"]).await;
     assert!(made.status.success(), "{}", printed(&made));
     let said = printed(&made);
     let site = said.lines().find_map(|line| line.strip_prefix("site token: ")).unwrap().to_owned();
     assert!(said.contains(&format!("data-site-token=\"{site}\"")) && said.contains("https://shop.example"), "{said}");
-    let mut command = binary::command(&data, &["operator", "add", "ann@shop.example", "--name", "Ann", "--site", &site, "--password-stdin"]);
+    let mut command = binary::command(
+        &data,
+        &["operator", "add", "ann@shop.example", "--name", "Ann", "--site", &site, "--password-stdin"],
+    );
     let secret = directory.path().join("password");
     fs::write(&secret, "a long enough password\n").unwrap();
     command.stdin(fs::File::open(&secret).unwrap());
@@ -313,7 +325,8 @@ async fn a_site_and_an_operator_made_by_commands_can_talk() {
     assert_eq!(answer["name"], "Ann");
     let operator = answer["token"].as_str().unwrap();
     let key = new_key();
-    let start = Ask::new(server.address, "POST", &format!("/api/site/dialogs?site_token={site}")).origin("https://shop.example");
+    let start = Ask::new(server.address, "POST", &format!("/api/site/dialogs?site_token={site}"))
+        .origin("https://shop.example");
     let body = json!({"message": {"id": new_id(), "text": "Hello"}});
     let started = start.bearer(&key).json(&body).send().await.expect(201);
     let dialog = started["dialog_id"].as_u64().unwrap();
@@ -367,8 +380,11 @@ async fn the_demo_is_as_clients_in_the_field_know_it() {
     let answer = widget.frame_where("answer", |frame| frame["author"]["kind"] == "assistant").await;
     assert!(answer["text"].as_str().unwrap().contains("free"), "{answer}");
     // Pages of its own port may embed it, and others may not.
-    for (origin, expected) in [(format!("http://{}", server.address), None), ("https://evil.example".into(), Some(4003))] {
-        let mut socket = Socket::open_with(server.address, &site_socket(100, "st_demo_one"), &[("origin", &origin)]).await;
+    for (origin, expected) in
+        [(format!("http://{}", server.address), None), ("https://evil.example".into(), Some(4003))]
+    {
+        let mut socket =
+            Socket::open_with(server.address, &site_socket(100, "st_demo_one"), &[("origin", &origin)]).await;
         let code = match socket.next().await {
             tests::socket::Down::Frame(_) => None,
             tests::socket::Down::Closed(close) => Some(close.code),
@@ -441,7 +457,11 @@ async fn with_a_full_disk_messages_are_refused_by_name_and_everything_can_be_rea
     command.args(["--mount", "--map-root-user", "sh", "-c", &script, "sh"]).arg(binary::program());
     command.args(["serve", "--port", "0", "--messages-per-s", "10000", "--data"]).arg(&data);
     command.stdout(std::process::Stdio::piped()).stderr(std::process::Stdio::piped()).kill_on_drop(true);
-    let probe = tokio::process::Command::new("unshare").args(["--mount", "--map-root-user", "mount", "-t", "tmpfs", "tmpfs"]).arg(&data).output().await;
+    let probe = tokio::process::Command::new("unshare")
+        .args(["--mount", "--map-root-user", "mount", "-t", "tmpfs", "tmpfs"])
+        .arg(&data)
+        .output()
+        .await;
     if !probe.is_ok_and(|output| output.status.success()) {
         eprintln!("not tried: this machine lets nobody mount a small file system");
         return;
@@ -500,7 +520,8 @@ async fn nothing_secret_stands_in_what_the_program_prints_while_it_runs() {
     let mut desk = Socket::open(server.address, &format!("/ws/dialogs/{dialog}?token={operator}")).await;
     desk.frame("synced").await;
     desk.say_as(&new_id(), text).await;
-    let mut page = Socket::open(server.address, &format!("/ws/site/dialogs/{dialog}?site_token=st_alpha&hello=1")).await;
+    let mut page =
+        Socket::open(server.address, &format!("/ws/site/dialogs/{dialog}?site_token=st_alpha&hello=1")).await;
     page.send(&json!({"type": "hello", "v": 1, "key": key, "after": 0})).await;
     page.frame("synced").await;
     let login = json!({"email": "all@desk.example", "password": "canary-password-0c4f"});

@@ -69,7 +69,9 @@ async fn every_message_that_is_not_allowed_is_422_with_its_code() {
 async fn a_body_of_another_type_is_415() {
     let app = TestApp::start().await;
     let good = br#"{"text":"hello"}"#.to_vec();
-    for kind in ["text/plain", "application/x-www-form-urlencoded", "multipart/form-data; boundary=x", "application/jsonp", ""] {
+    for kind in
+        ["text/plain", "application/x-www-form-urlencoded", "multipart/form-data; boundary=x", "application/jsonp", ""]
+    {
         let answer = post(&app, &messages(), kind, good.clone()).send().await;
         assert_eq!(answer.error(), (415, "unsupported_media_type".into()), "{kind}");
     }
@@ -83,7 +85,8 @@ async fn a_body_of_another_type_is_415() {
 #[tokio::test]
 async fn fields_that_nobody_knows_are_left_alone() {
     let app = TestApp::start().await;
-    let body = json!({"text": "hello", "author": {"kind": "operator"}, "seq": 99, "at": 1, "dialog_id": 101, "admin": true});
+    let body =
+        json!({"text": "hello", "author": {"kind": "operator"}, "seq": 99, "at": 1, "dialog_id": 101, "admin": true});
     assert_eq!(app.post(&messages(), &body).send().await.expect(201)["seq"], 1);
     let log = app.log(100).await;
     assert_eq!((&log[0]["author"]["kind"], &log[0]["dialog_id"]), (&json!("visitor"), &json!(100)));
@@ -94,7 +97,13 @@ async fn fields_that_nobody_knows_are_left_alone() {
 async fn batches_that_are_none_are_answered_in_frames() {
     let app = TestApp::start().await;
     let path = format!("/api/site/dialogs/100/frames?site_token={OPEN}");
-    for (body, code) in [("invalid json", "invalid_json"), ("", "empty_frame"), ("null", "invalid_frame"), ("{}", "invalid_frame"), ("[7]", "invalid_frame")] {
+    for (body, code) in [
+        ("invalid json", "invalid_json"),
+        ("", "empty_frame"),
+        ("null", "invalid_frame"),
+        ("{}", "invalid_frame"),
+        ("[7]", "invalid_frame"),
+    ] {
         let answer = post(&app, &path, "application/json", body).send().await.expect(200);
         assert_eq!((answer.as_array().map(Vec::len), &answer[0]["code"]), (Some(1), &json!(code)), "{body}");
     }

@@ -109,9 +109,15 @@ async fn texts_that_are_not_allowed_are_refused_by_name_and_the_link_lives_on() 
     // At the limit, everything is stored as it is.
     let longest = "\u{1f642}".repeat(10_000);
     let longest_id = "i".repeat(64);
-    for (id, text) in [("lone-emoji", "\u{1f642}"), ("family", "\u{1f468}\u{200d}\u{1f469}\u{200d}\u{1f467}"), (longest_id.as_str(), longest.as_str()), ("u:u_u.u-1", " spaces stay ")] {
+    for (id, text) in [
+        ("lone-emoji", "\u{1f642}"),
+        ("family", "\u{1f468}\u{200d}\u{1f469}\u{200d}\u{1f467}"),
+        (longest_id.as_str(), longest.as_str()),
+        ("u:u_u.u-1", " spaces stay "),
+    ] {
         socket.send(&json!({"type": "message", "id": id, "text": text})).await;
-        let echo = socket.frame_where("echo or refusal", |frame| ["message", "refused"].contains(&frame["type"].as_str().unwrap()));
+        let echo = socket
+            .frame_where("echo or refusal", |frame| ["message", "refused"].contains(&frame["type"].as_str().unwrap()));
         assert_eq!(echo.await["text"], text, "{id}");
     }
     let log = app.texts(100).await;
@@ -210,7 +216,12 @@ async fn a_connection_that_sends_no_http_is_let_go_and_the_others_carry_on() {
     use tokio::io::{AsyncReadExt, AsyncWriteExt};
     let app = TestApp::start().await;
     let mut neighbour = Neighbour::of(&app).await;
-    for bytes in [&b"\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03"[..], b"GET\r\n\r\n", b"\0\0\0\0\r\n\r\n", b"GET / HTTP/9.9\r\n\r\n"] {
+    for bytes in [
+        &b"\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03"[..],
+        b"GET\r\n\r\n",
+        b"\0\0\0\0\r\n\r\n",
+        b"GET / HTTP/9.9\r\n\r\n",
+    ] {
         let mut stream = tokio::net::TcpStream::connect(app.address).await.unwrap();
         stream.write_all(bytes).await.unwrap();
         stream.shutdown().await.unwrap();

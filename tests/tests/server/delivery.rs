@@ -36,7 +36,10 @@ async fn a_message_of_each_side_over_each_way_reaches_the_sockets_of_all_sides()
         assert_eq!(ask.send().await.expect(201)["seq"], seq);
         for socket in &mut everybody {
             let message = socket.frame("message").await;
-            assert_eq!((&message["seq"], &message["text"], &message["author"]["kind"]), (&json!(seq), &json!(text), &json!(kind)));
+            assert_eq!(
+                (&message["seq"], &message["text"], &message["author"]["kind"]),
+                (&json!(seq), &json!(text), &json!(kind))
+            );
             assert_eq!(message["dialog_id"], dialog);
         }
     }
@@ -46,7 +49,10 @@ async fn a_message_of_each_side_over_each_way_reaches_the_sockets_of_all_sides()
         everybody[sender].say(&text).await;
         for socket in &mut everybody {
             let message = socket.frame("message").await;
-            assert_eq!((&message["seq"], &message["text"], &message["author"]["kind"]), (&json!(seq), &json!(text), &json!(kind)));
+            assert_eq!(
+                (&message["seq"], &message["text"], &message["author"]["kind"]),
+                (&json!(seq), &json!(text), &json!(kind))
+            );
         }
     }
 }
@@ -164,7 +170,10 @@ async fn what_a_socket_hears_belongs_to_its_dialog_while_others_talk() {
         let messages: Vec<_> = heard.iter().filter(|frame| frame["type"] == "message").collect();
         assert_eq!(messages.len(), 20);
         for (number, message) in messages.iter().enumerate() {
-            assert_eq!((&message["dialog_id"], &message["text"]), (&json!(dialog), &json!(format!("{dialog}: {number}"))));
+            assert_eq!(
+                (&message["dialog_id"], &message["text"]),
+                (&json!(dialog), &json!(format!("{dialog}: {number}")))
+            );
         }
         assert!(heard.iter().all(|frame| frame.get("dialog_id").is_none_or(|id| *id == dialog)), "{heard:#?}");
     }

@@ -64,7 +64,8 @@ async fn two_hundred_first_messages_at_once_make_one_dialog_with_one_welcome() {
     assert_eq!(dialogs.len(), 1, "{dialogs:?}");
     let log = app.log(*dialogs.first().unwrap()).await;
     assert_eq!(log.len(), 201);
-    let welcomes: Vec<_> = log.iter().filter(|message| message["id"] == "welcome").map(|message| &message["seq"]).collect();
+    let welcomes: Vec<_> =
+        log.iter().filter(|message| message["id"] == "welcome").map(|message| &message["seq"]).collect();
     assert_eq!(welcomes, [&json!(1)]);
     let mut texts = tests::app::texts(&log[1..]);
     texts.sort();
@@ -129,7 +130,12 @@ async fn one_key_has_a_dialog_on_each_site_and_in_each_frame() {
     let app = TestApp::start().await;
     let key = new_key();
     let mut ids = std::collections::BTreeSet::new();
-    for path in [start(ALPHA), start(BETA), "/api/widget/dialogs?assistant_id=1".into(), "/api/widget/dialogs?assistant_id=2".into()] {
+    for path in [
+        start(ALPHA),
+        start(BETA),
+        "/api/widget/dialogs?assistant_id=1".into(),
+        "/api/widget/dialogs?assistant_id=2".into(),
+    ] {
         let answer = app.post(&path, &first("Hello")).bearer(&key).send().await.expect(201);
         ids.insert(answer["dialog_id"].as_u64().unwrap());
     }

@@ -32,7 +32,8 @@ async fn a_batch_is_answered_frame_by_frame_in_its_order() {
 #[tokio::test]
 async fn a_bad_frame_does_not_spoil_its_batch() {
     let app = TestApp::start().await;
-    let batch = json!([{"type": "dance"}, 7, {"type": "message", "id": "a", "text": "good"}, null, {"type": "message"}]);
+    let batch =
+        json!([{"type": "dance"}, 7, {"type": "message", "id": "a", "text": "good"}, null, {"type": "message"}]);
     let answer = app.post(&path(100), &batch).send().await.expect(200);
     let codes: Vec<_> = answer.as_array().unwrap().iter().filter_map(|frame| frame["code"].as_str()).collect();
     assert_eq!(codes, ["unknown_type", "invalid_frame", "invalid_frame", "invalid_frame"]);
@@ -90,7 +91,9 @@ async fn a_thousand_records_in_batches_over_a_socket_arrive_without_loss() {
     let mut operator = app.operator_socket(100).await;
     let mut visitor = app.open_socket(100).await;
     for batch in 0..10 {
-        let frames = (0..100).map(|place| json!({"type": "message", "id": format!("r-{batch}-{place}"), "text": format!("{batch}:{place}")}));
+        let frames = (0..100).map(
+            |place| json!({"type": "message", "id": format!("r-{batch}-{place}"), "text": format!("{batch}:{place}")}),
+        );
         visitor.send(&frames.collect()).await;
     }
     for number in 0..1000 {

@@ -47,11 +47,8 @@ async fn health_and_readiness_say_ok() {
 async fn every_socket_is_counted_in_its_own_pool_and_in_no_other() {
     let app = TestApp::start().await;
     let token = app.operator();
-    let paths = [
-        format!("/ws/dialogs/100?token={token}"),
-        widget_socket(OPEN_WIDGET_DIALOG, 4),
-        site_socket(100, OPEN),
-    ];
+    let paths =
+        [format!("/ws/dialogs/100?token={token}"), widget_socket(OPEN_WIDGET_DIALOG, 4), site_socket(100, OPEN)];
     for (pool, path) in paths.iter().enumerate() {
         let mut expected = [0; 3];
         expected[pool] = 1;
@@ -106,7 +103,9 @@ async fn a_stream_of_events_is_counted_in_the_pool_of_its_path() {
 #[tokio::test]
 async fn a_refused_socket_is_counted_nowhere() {
     let app = TestApp::start().await;
-    for path in ["/ws/dialogs/100", "/ws/site/dialogs/100?site_token=st_nobody", "/ws/widget/dialogs/100?assistant_id=99"] {
+    for path in
+        ["/ws/dialogs/100", "/ws/site/dialogs/100?site_token=st_nobody", "/ws/widget/dialogs/100?assistant_id=99"]
+    {
         let mut socket = Socket::open(app.address, path).await;
         socket.closed().await;
         until(&app, [0; 3], [0; 3]).await;
@@ -137,7 +136,8 @@ async fn the_debug_pages_say_who_is_connected_and_whether_everything_has_arrived
         assert!(std::time::Instant::now() < end, "{after}");
     }
     let status = app.get("/api/debug/websocket/status").bearer(&app.operator()).send().await.expect(200);
-    let links: Vec<_> = status["links"].as_array().unwrap().iter().map(|link| (&link["pool"], &link["transport"])).collect();
+    let links: Vec<_> =
+        status["links"].as_array().unwrap().iter().map(|link| (&link["pool"], &link["transport"])).collect();
     assert_eq!(links, [(&json!("site"), &json!("websocket")), (&json!("admin"), &json!("websocket"))]);
     // Another site's operator sees none of it.
     let other = app.token("alpha@desk.example");

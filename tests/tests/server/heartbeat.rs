@@ -60,7 +60,12 @@ async fn a_timestamp_that_is_no_time_is_an_error_and_the_link_lives_on() {
 #[tokio::test]
 async fn pings_are_answered_before_hello_on_every_side() {
     let app = TestApp::start().await;
-    for path in ["/ws/dialogs/100?hello=1", "/ws/widget/dialogs/1?assistant_id=1", "/ws/site/dialogs/1?site_token=st_alpha", "/ws/inbox?hello=1"] {
+    for path in [
+        "/ws/dialogs/100?hello=1",
+        "/ws/widget/dialogs/1?assistant_id=1",
+        "/ws/site/dialogs/1?site_token=st_alpha",
+        "/ws/inbox?hello=1",
+    ] {
         let mut socket = tests::socket::Socket::open(app.address, path).await;
         assert_eq!(socket.settle("early").await, Vec::<Value>::new(), "{path}");
     }

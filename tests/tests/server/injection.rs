@@ -50,7 +50,8 @@ async fn whatever_is_written_is_stored_and_returned_as_the_text_it_is() {
     let app = TestApp::start().await;
     let mut operator = app.operator_socket(100).await;
     let mut visitor = app.open_socket(100).await;
-    let mut events = tests::events::Events::open(app.get(&format!("/api/site/dialogs/100/events?site_token={OPEN}"))).await.unwrap();
+    let mut events =
+        tests::events::Events::open(app.get(&format!("/api/site/dialogs/100/events?site_token={OPEN}"))).await.unwrap();
     let mut expected = Vec::new();
     for (number, text) in CORPUS.into_iter().enumerate() {
         assert_eq!(visitor.say_as(&format!("s-{number}"), text).await["type"], "stored", "{text:?}");
@@ -102,7 +103,11 @@ async fn every_field_with_a_format_refuses_what_has_another() {
             app.get(&format!("/api/site/dialogs/100/messages?site_token={OPEN}&before={encoded}")),
             app.get(&format!("/api/dialogs?token={encoded}")),
             app.get(&format!("/api/dialogs?before={encoded}")).bearer(&app.operator()),
-            app.post(&format!("/api/site/dialogs?site_token={ALPHA}&client={encoded}"), &json!({"client": text, "message": {"id": text, "text": "x"}})).bearer(&key),
+            app.post(
+                &format!("/api/site/dialogs?site_token={ALPHA}&client={encoded}"),
+                &json!({"client": text, "message": {"id": text, "text": "x"}}),
+            )
+            .bearer(&key),
             app.post("/api/login", &json!({"email": text, "password": text})).header("x-forwarded-for", "1.2.3.4"),
         ];
         for ask in asks {

@@ -73,21 +73,28 @@ async fn no_text_no_key_no_token_and_no_name_is_ever_logged() {
 
     let site = format!("/api/site/dialogs/{}", visitor.dialog_id);
     let asks = [
-        app.post(&format!("{site}/messages?site_token={ALPHA}"), &json!({"text": format!("{TEXT} posted")})).bearer(&visitor.key),
+        app.post(&format!("{site}/messages?site_token={ALPHA}"), &json!({"text": format!("{TEXT} posted")}))
+            .bearer(&visitor.key),
         app.post(&format!("{site}/messages?site_token={ALPHA}"), &json!({"id": id, "text": TEXT})).bearer(&visitor.key),
-        app.post(&format!("{site}/frames?site_token={ALPHA}"), &json!([{"type": "message", "text": TEXT}])).bearer(&visitor.key),
+        app.post(&format!("{site}/frames?site_token={ALPHA}"), &json!([{"type": "message", "text": TEXT}]))
+            .bearer(&visitor.key),
         app.post(&format!("{site}/messages?site_token={ALPHA}"), &json!({"text": TEXT})).bearer(forged),
         app.get(&format!("{site}/messages?site_token={ALPHA}&after={TEXT}")).bearer(&visitor.key),
-        app.get(&format!("{site}/messages?site_token={ALPHA}")).bearer(&visitor.key).origin(&format!("https://{TEXT}.example/{password}")),
+        app.get(&format!("{site}/messages?site_token={ALPHA}"))
+            .bearer(&visitor.key)
+            .origin(&format!("https://{TEXT}.example/{password}")),
         app.post("/api/login", &json!({"email": format!("{TEXT}@desk.example"), "password": password})),
         app.get(&format!("/api/dialogs?token={token}")),
         app.get("/api/dialogs").bearer(&token),
-        tests::http::Ask::new(app.address, "POST", &format!("{site}/messages?site_token={ALPHA}")).body("application/json", TEXT).bearer(&visitor.key),
+        tests::http::Ask::new(app.address, "POST", &format!("{site}/messages?site_token={ALPHA}"))
+            .body("application/json", TEXT)
+            .bearer(&visitor.key),
     ];
     for ask in asks {
         ask.send().await;
     }
-    let mut events = Events::open(app.get(&format!("{site}/events?site_token={ALPHA}&after=0")).bearer(&visitor.key)).await.unwrap();
+    let mut events =
+        Events::open(app.get(&format!("{site}/events?site_token={ALPHA}&after=0")).bearer(&visitor.key)).await.unwrap();
     events.frame("synced").await;
     drop((events, socket));
     let app = app.restart().await;
@@ -109,7 +116,11 @@ async fn a_log_line_stays_one_line_whatever_a_client_sends() {
     app.get(path).send().await;
     app.get("/%0a2026-11-20T00:00:00Z%20ERROR%20forged").send().await;
     for line in app.journal.text().lines() {
-        assert_eq!(line.split_whitespace().nth(1).map(|level| ["INFO", "WARN", "DEBUG"].contains(&level)), Some(true), "{line}");
+        assert_eq!(
+            line.split_whitespace().nth(1).map(|level| ["INFO", "WARN", "DEBUG"].contains(&level)),
+            Some(true),
+            "{line}"
+        );
         assert!(!line.contains('\u{1b}'));
     }
 }

@@ -48,7 +48,11 @@ async fn all_three_sides_post_as_who_they_are() {
     let authors: Vec<_> = log.iter().map(|message| (&message["author"]["kind"], &message["text"])).collect();
     assert_eq!(
         authors,
-        [(&json!("visitor"), &json!("frame")), (&json!("visitor"), &json!("page")), (&json!("operator"), &json!("desk"))]
+        [
+            (&json!("visitor"), &json!("frame")),
+            (&json!("visitor"), &json!("page")),
+            (&json!("operator"), &json!("desk"))
+        ]
     );
     assert_eq!(log[2]["author"]["name"], "all");
 }
@@ -87,12 +91,18 @@ async fn a_message_repeated_over_any_way_in_keeps_its_place() {
     assert_eq!(posted.send().await.expect(200)["seq"], 3);
     let batch = json!([{"type": "message", "id": id, "text": "once"}]);
     let frames = app.post(&format!("{site}/frames?{query}"), &batch).bearer(&visitor.key).send().await.expect(200);
-    assert_eq!((&frames[0]["type"], &frames[0]["seq"], &frames[0]["duplicate"]), (&json!("stored"), &json!(3), &json!(true)));
+    assert_eq!(
+        (&frames[0]["type"], &frames[0]["seq"], &frames[0]["duplicate"]),
+        (&json!("stored"), &json!(3), &json!(true))
+    );
     let start = json!({"message": {"id": id, "text": "once"}});
     let started = app.post(&format!("/api/site/dialogs?{query}"), &start).bearer(&visitor.key).send().await.expect(200);
     assert_eq!((&started["dialog_id"], &started["stored"]["seq"]), (&json!(visitor.dialog_id), &json!(3)));
     let conflict = socket.say_as(&id, "twice").await;
-    assert_eq!((&conflict["type"], &conflict["code"], &conflict["retry"]), (&json!("refused"), &json!("id_conflict"), &json!(false)));
+    assert_eq!(
+        (&conflict["type"], &conflict["code"], &conflict["retry"]),
+        (&json!("refused"), &json!("id_conflict"), &json!(false))
+    );
     assert_eq!(app.texts(visitor.dialog_id).await, ["Welcome to Alpha!", "first", "once"]);
 }
 
@@ -110,7 +120,8 @@ async fn a_hundred_at_once_get_places_without_a_hole_and_the_answers_are_true() 
     }
     told.sort();
     let log = app.log(100).await;
-    let logged = log.iter().map(|message| (message["seq"].as_u64().unwrap(), message["id"].as_str().unwrap().to_owned()));
+    let logged =
+        log.iter().map(|message| (message["seq"].as_u64().unwrap(), message["id"].as_str().unwrap().to_owned()));
     assert_eq!(logged.collect::<Vec<_>>(), told);
     assert_eq!(told.iter().map(|(seq, _)| *seq).collect::<Vec<_>>(), (1..=100).collect::<Vec<_>>());
 }

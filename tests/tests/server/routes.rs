@@ -73,8 +73,18 @@ async fn every_path_of_the_table_is_served_and_refuses_the_wrong_method() {
 async fn an_unknown_address_is_not_found() {
     let app = TestApp::start().await;
     let paths = [
-        "/api", "/api/", "/api/nothing", "/api/site", "/api/dialogs/", "/api/dialogs/1/2/messages", "/ws/", "/ws/nothing",
-        "/ws/dialogs", "/ws/site/dialogs", "/health/nothing", "/api/site/dialogs/1/messages/",
+        "/api",
+        "/api/",
+        "/api/nothing",
+        "/api/site",
+        "/api/dialogs/",
+        "/api/dialogs/1/2/messages",
+        "/ws/",
+        "/ws/nothing",
+        "/ws/dialogs",
+        "/ws/site/dialogs",
+        "/health/nothing",
+        "/api/site/dialogs/1/messages/",
     ];
     for path in paths {
         if path == "/api" {
@@ -90,7 +100,12 @@ async fn an_unknown_address_is_not_found() {
 #[tokio::test]
 async fn a_socket_s_address_without_an_upgrade_says_so() {
     let app = TestApp::start().await;
-    for path in ["/ws/dialogs/100", "/ws/widget/dialogs/100?assistant_id=1", "/ws/site/dialogs/100?site_token=st_open", "/ws/inbox"] {
+    for path in [
+        "/ws/dialogs/100",
+        "/ws/widget/dialogs/100?assistant_id=1",
+        "/ws/site/dialogs/100?site_token=st_open",
+        "/ws/inbox",
+    ] {
         assert_eq!(app.get(path).send().await.error(), (426, "invalid_parameter".into()), "{path}");
     }
 }
@@ -104,7 +119,13 @@ async fn wrong_parameters_are_named_as_such() {
         assert_eq!(answer.error(), (400, "invalid_parameter".into()), "{wrong}");
     }
     let token = app.operator();
-    for path in ["/api/debug/websocket/sync", "/api/debug/websocket/sync?dialog_id=x", "/api/debug/websocket/sync?dialog_id=1&dialog_id=2", "/api/dialogs?before=x", "/api/dialogs?limit=x"] {
+    for path in [
+        "/api/debug/websocket/sync",
+        "/api/debug/websocket/sync?dialog_id=x",
+        "/api/debug/websocket/sync?dialog_id=1&dialog_id=2",
+        "/api/dialogs?before=x",
+        "/api/dialogs?limit=x",
+    ] {
         let answer = app.get(path).bearer(&token).send().await;
         assert_eq!(answer.error(), (400, "invalid_parameter".into()), "{path}");
     }
@@ -130,7 +151,10 @@ async fn a_page_of_another_origin_may_call_the_api_after_a_preflight() {
 async fn the_settings_of_a_site_are_told_before_any_dialog_exists() {
     let app = TestApp::start().await;
     let site = app.get(&format!("/api/site/config?site_token={ALPHA}")).send().await.expect(200);
-    assert_eq!((&site["name"], &site["welcome"], &site["color"]), (&"Alpha".into(), &"Welcome to Alpha!".into(), &"#123456".into()));
+    assert_eq!(
+        (&site["name"], &site["welcome"], &site["color"]),
+        (&"Alpha".into(), &"Welcome to Alpha!".into(), &"#123456".into())
+    );
     assert_eq!(site["open"], false);
     let widget = app.get("/api/widget/config?assistant_id=1").send().await.expect(200);
     assert_eq!((&widget["name"], &widget["assistant"]), (&"Alpha".into(), &"Robin 1".into()));

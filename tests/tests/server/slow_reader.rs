@@ -14,7 +14,11 @@ async fn write_much(app: &TestApp, dialog: u64, messages: u64) {
             .collect();
         let path = format!("/api/dialogs/{dialog}/frames");
         let answer = app.post(&path, &Value::Array(frames)).bearer(&token).send().await.expect(200);
-        assert!(answer.as_array().unwrap().iter().all(|frame| frame["type"] == "stored"), "{:.300}", answer.to_string());
+        assert!(
+            answer.as_array().unwrap().iter().all(|frame| frame["type"] == "stored"),
+            "{:.300}",
+            answer.to_string()
+        );
     }
 }
 

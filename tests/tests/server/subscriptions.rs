@@ -14,7 +14,10 @@ async fn subscriptions_are_confirmed_and_unknown_channels_named() {
     let app = TestApp::start().await;
     let mut socket = app.open_socket(100).await;
     let confirmed = subscribe(&mut socket, &["typing", "presence", "receipts"]).await;
-    assert_eq!(confirmed, json!({"type": "subscribed", "channels": ["typing", "presence", "receipts"], "status": "ok"}));
+    assert_eq!(
+        confirmed,
+        json!({"type": "subscribed", "channels": ["typing", "presence", "receipts"], "status": "ok"})
+    );
     socket.send(&json!({"type": "unsubscribe", "channels": ["typing"]})).await;
     let ended = socket.frame("unsubscribed").await;
     assert_eq!(ended, json!({"type": "unsubscribed", "channels": ["typing"], "status": "ok"}));
@@ -92,7 +95,10 @@ async fn receipts_say_how_far_a_side_has_come_and_never_go_back() {
     subscribe(&mut visitor, &["receipts"]).await;
     let receipt = async |socket: &mut Socket, received: u64, read: u64| {
         let wanted = |frame: &Value| {
-            frame["type"] == "receipt" && frame["who"] == "operator" && frame["received"] == received && frame["read"] == read
+            frame["type"] == "receipt"
+                && frame["who"] == "operator"
+                && frame["received"] == received
+                && frame["read"] == read
         };
         socket.frame_where("receipt", wanted).await;
     };
