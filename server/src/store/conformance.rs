@@ -412,8 +412,8 @@ pub(super) async fn a_message_of_nobodys_dialog_does_not_spoil_its_neighbours(sc
     let bad = NewDialog { site_id: 4711, assistant_id: None, key_hash: [5; 32], message: message("a", "a") };
     let good: Vec<_> = (0..20)
         .map(|number| {
-            let bad = scene.store.start_dialog(bad.clone());
-            (scene.store.append(dialog, message(&format!("m{number}"), "text")), bad)
+            let good = scene.store.append(dialog, message(&format!("m{number}"), "text"));
+            (good, scene.store.start_dialog(bad.clone()))
         })
         .collect();
     for (number, (good, bad)) in good.into_iter().enumerate() {
