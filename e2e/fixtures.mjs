@@ -2,12 +2,14 @@
 //
 //   rejoin    the real server, on a free port with a fresh data folder (e2e/server.mjs)
 //   cable     a proxy before it that breaks on command: use `cable.url` (e2e/proxy.mjs)
+//   host      somebody else's website, at another origin (e2e/host.mjs)
 //   page      as always; an error in any console fails the test unless `noise.allow` expects it
 //   someone   makes a page in a browser context of its own: another visitor, or the operator
 //   noise     what the browser complained about
 //
 // `test.use({ serve: { args: ['--option'], env: { NAME: 'value' } } })` starts the server differently.
 import { test as base, expect } from '@playwright/test';
+import { Host } from './host.mjs';
 import { Noise } from './noise.mjs';
 import { CuttableProxy } from './proxy.mjs';
 import { Server } from './server.mjs';
@@ -37,6 +39,12 @@ export const test = base.extend({
       await testInfo.attach('server.log', { body: server.log(), contentType: 'text/plain' });
     }
     expect(complaints, 'complaints of the server').toEqual([]);
+  },
+
+  host: async ({}, use) => {
+    const host = await Host.start();
+    await use(host);
+    host.close();
   },
 
   noise: async ({}, use) => {

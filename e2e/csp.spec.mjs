@@ -1,0 +1,50 @@
+// Pages with strict content security policies.
+import { test, expect } from './fixtures.mjs';
+import { addSite, snippet } from './host.mjs';
+import { Visitor } from './visitor.mjs';
+
+/** The strictest policy that the chat needs, for a page on another origin. */
+function policy(rejoin, changes = {}) {
+  const socket = rejoin.url.replace('http', 'ws');
+  const directives = {
+    'default-src': "'none'",
+    'script-src': `${rejoin.url} 'wasm-unsafe-eval'`,
+    'connect-src': `${rejoin.url} ${socket}`,
+    'style-src': "'none'",
+    'img-src': 'data:',
+    'base-uri': "'none'",
+    'form-action': "'none'",
+    'require-trusted-types-for': "'script'",
+    'trusted-types': "'none'",
+    ...changes,
+  };
+  return { 'content-security-policy': Object.entries(directives).map((words) => words.join(' ')).join('; ') };
+}
+
+test('the chat works under a policy that forbids styles, markup from strings and eval', async ({ page, host, rejoin }) => {
+  const token = await addSite(rejoin, { origins: [host.url] });
+  const visitor = await Visitor.visit(page, host.page('/', snippet(rejoin, token), policy(rejoin)));
+  await visitor.send('Strict, see https://example.com/');
+  await visitor.expectDelivery('Strict, see https://example.com/', 'sent');
+  await expect(visitor.log.getByRole('link')).toHaveAttribute('href', 'https://example.com/');
+  // Its style sheet is in force.
+  const box = await visitor.dialog.boundingBox();
+  expect(box.width).toBe(400);
+  await expect(visitor.dialog).toHaveCSS('position', 'fixed');
+});
+
+for (const { missing, changes, line } of [
+  { missing: 'WebAssembly', changes: (rejoin) => ({ 'script-src': rejoin.url }), line: /wasm_blocked.*'wasm-unsafe-eval'/ },
+  { missing: 'our connections', changes: () => ({ 'connect-src': "'self'" }), line: /csp_blocked.*connect-src/ },
+]) {
+  test(`a policy that forbids ${missing} is named in one line, with what to change`, async ({ page, host, rejoin, noise }) => {
+    noise.allow(/./);
+    const token = await addSite(rejoin, { origins: [host.url] });
+    await page.goto(host.page('/', snippet(rejoin, token), policy(rejoin, changes(rejoin))));
+    await page.getByRole('button', { name: 'Open chat' }).click();
+    const ours = () => noise.heard().filter((text) => text.startsWith('[rejoin]'));
+    await expect.poll(() => ours().join('\n')).toMatch(line);
+    await page.waitForLoadState('networkidle');
+    expect(ours()).toHaveLength(1);
+  });
+}

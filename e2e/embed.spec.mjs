@@ -1,0 +1,120 @@
+// The chat on other origins, directly and in iframes; and who may not have it.
+import { test, expect } from './fixtures.mjs';
+import { addSite, snippet } from './host.mjs';
+import { Operator, expectLog } from './operator.mjs';
+import { Visitor } from './visitor.mjs';
+
+/** The inside of the chat's iframe. */
+async function frameOf(page) {
+  let frame;
+  await expect.poll(() => (frame = page.frame({ url: /\/embed\?/ }))).toBeTruthy();
+  return new Visitor(frame);
+}
+
+test('a shop on another origin has the chat in its page', async ({ page, host, rejoin, someone }) => {
+  const token = await addSite(rejoin, { origins: [host.url] });
+  const visitor = await Visitor.visit(page, host.page('/', snippet(rejoin, token)));
+  await expect(visitor.dialog).toHaveAccessibleName('Soap & Co');
+  expect(await visitor.texts()).toEqual(['Welcome to the soap shop.']);
+  await visitor.send('From another origin');
+  await visitor.expectDelivery('From another origin', 'sent');
+  await visitor.expectLink('online');
+  await page.reload();
+  await visitor.open();
+  await visitor.expectMessages(['From another origin']);
+});
+
+test('the script makes an iframe in which the assistant answers', async ({ page, rejoin, someone }) => {
+  await page.goto(`${rejoin.url}/demo/iframe`);
+  const launcher = page.getByRole('button', { name: 'Open chat' });
+  await launcher.click();
+  const visitor = await frameOf(page);
+  await expect(visitor.bubbles.first()).toContainText('I am Robin, an automatic assistant');
+  await expect(visitor.field).toBeFocused();
+  await visitor.send('How do I embed it?');
+  await expect.poll(async () => (await visitor.texts()).at(-1)).toContain('One line before </body>');
+  await expect(visitor.log.getByText('Robin', { exact: true }).first()).toBeVisible();
+
+  // A person takes over.
+  const operator = await Operator.logIn(await someone(), rejoin);
+  await operator.open(await visitor.dialogId());
+  await operator.send('A person here.');
+  await expect.poll(async () => (await visitor.texts()).at(-1)).toBe('A person here.');
+  await visitor.field.press('Escape');
+  await expect(page.locator('iframe')).toBeHidden();
+  await expect(launcher).toBeFocused();
+  await operator.send('Still there?');
+  await expect(page.getByRole('button', { name: 'Open chat, 1 unread' })).toBeVisible();
+  await launcher.click();
+  await expect.poll(async () => (await visitor.texts()).at(-1)).toBe('Still there?');
+  await expect(page.getByRole('button', { name: 'Open chat', exact: true })).toBeAttached();
+  await expectLog(rejoin, await visitor.dialogId(), (await visitor.texts()).slice(1));
+});
+
+test('a plain iframe holds the whole chat, open from the start', async ({ page, rejoin }) => {
+  await page.goto(`${rejoin.url}/demo/plain-iframe`);
+  const visitor = await frameOf(page);
+  await expect(visitor.bubbles.first()).toBeVisible();
+  await visitor.send('What happens when I am offline?');
+  await expect.poll(async () => (await visitor.texts()).at(-1)).toContain('waits in your browser');
+  await page.reload();
+  const again = await frameOf(page);
+  await expect.poll(async () => (await again.texts()).length).toBe(3);
+});
+
+test('a page whose origin is not on the list is told so in one line, and keeps quiet', async ({
+  page,
+  host,
+  rejoin,
+  noise,
+}) => {
+  const token = await addSite(rejoin, { origins: ['https://soap.example'] });
+  noise.allow(/./);
+  const requests = [];
+  page.on('request', (request) => requests.push(new URL(request.url()).pathname));
+  page.on('websocket', (socket) => requests.push(new URL(socket.url()).pathname));
+  await page.goto(host.page('/', snippet(rejoin, token)));
+  await page.getByRole('button', { name: 'Open chat' }).click();
+  const visitor = new Visitor(page);
+  await expect(visitor.dialog).toContainText('This chat is not available here.');
+  const ours = () => noise.heard().filter((line) => line.startsWith('[rejoin]'));
+  await expect.poll(ours).toHaveLength(1);
+  expect(ours()[0]).toContain('forbidden_origin');
+  expect(ours()[0]).toContain(host.url);
+  // No storm: ten seconds later nothing more was asked than at first.
+  const before = requests.length;
+  const start = Date.now();
+  await expect.poll(() => Date.now() - start, { timeout: 15_000 }).toBeGreaterThan(10_000);
+  expect(requests.slice(before)).toEqual([]);
+  expect(ours()).toHaveLength(1);
+});
+
+test('a site token that does not exist is told in one line', async ({ page, host, rejoin, noise }) => {
+  noise.allow(/./);
+  await page.goto(host.page('/', snippet(rejoin, 'st_nobody')));
+  await page.getByRole('button', { name: 'Open chat' }).click();
+  await expect(new Visitor(page).dialog).toContainText('This chat is not available here.');
+  const ours = () => noise.heard().filter((line) => line.startsWith('[rejoin]'));
+  await expect.poll(ours).toHaveLength(1);
+  expect(ours()[0]).toContain('unknown_site');
+});
+
+test('an iframe for a parent that is not on the list says so on a page', async ({ page, rejoin, noise }) => {
+  noise.allow(/status of 40[34].*\/embed/);
+  const forbidden = await page.goto(`${rejoin.url}/embed?assistant_id=3&parent_origin=https%3A%2F%2Fevil.example`);
+  expect(forbidden.status()).toBe(403);
+  await expect(page.getByRole('heading')).toHaveText('Not allowed here');
+  const unknown = await page.goto(`${rejoin.url}/embed?assistant_id=999`);
+  expect(unknown.status()).toBe(404);
+  await expect(page.getByRole('heading')).toHaveText('No such assistant');
+});
+
+test('a page that lies about its origin gets no chat into its iframe', async ({ page, host, rejoin, noise }) => {
+  noise.allow(/frame-ancestors/, /ERR_BLOCKED_BY_RESPONSE/);
+  const source = `${rejoin.url}/embed?assistant_id=3&parent_origin=${encodeURIComponent(rejoin.url)}`;
+  await page.goto(host.page('/', `<iframe src="${source}" title="Chat"></iframe>`));
+  await expect.poll(() => noise.heard().join('\n')).toContain('frame-ancestors');
+  await expect(page.frameLocator('iframe').getByRole('dialog')).toHaveCount(0);
+  const health = await (await fetch(`${rejoin.url}/health/websocket`)).json();
+  expect(health.active_widget_connections).toBe(0);
+});
