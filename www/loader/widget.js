@@ -54,7 +54,7 @@
       '.launcher b{position:absolute;top:-4px;right:-4px;min-width:10px;padding:0 6px;border-radius:11px;' +
       'background:#c8102e;color:#fff;font:600 12px/22px system-ui}' +
       'iframe{width:min(400px,100vw - 2*var(--x,20px));height:min(680px,100dvh - 108px);margin-bottom:72px;border-radius:20px;' +
-      'box-shadow:0 0 0 1px #8883,0 16px 48px #0003}' +
+      'box-shadow:0 6px 24px #0003}' +
       '@media(max-width:480px){iframe{inset:0!important;width:100%;height:100%;margin:0;border-radius:0}' +
       '[aria-expanded=true]{visibility:hidden}}' +
       '@media(forced-colors:active){.launcher{border:1px solid}}@media print{:host{display:none}}',
@@ -64,8 +64,8 @@
   for (const d of ['M21 11.5a8.4 8.4 0 0 1-12 7.6L3 21l1.9-6A8.4 8.4 0 1 1 21 11.5z', 'M6 9l6 6 6-6'])
     add(add(button, 'svg', { viewBox: '0 0 24 24' }, 1), 'path', { d }, 1);
   const badge = add(button, 'b', { hidden: '' });
-  const [x, y = x] = (options.offset || '').split(/[\s,]+/).map(parseFloat);
-  if (x >= 0) host.style.setProperty('--x', x + 'px'), host.style.setProperty('--y', y + 'px');
+  const [x, y = x] = (options.offset || '').split(/\D+/);
+  if (x) host.style.setProperty('--x', x + 'px'), host.style.setProperty('--y', y + 'px');
   if (options.color) host.style.setProperty('--a', options.color);
   host.dataset.theme = options.theme || 'auto';
   host.dataset.position = options.position || 'right';
@@ -99,13 +99,8 @@
         if (inside) (opener && opener != host && opener != document.body ? opener : button).focus();
       }
     }
-    for (const listener of listeners[name] || []) {
-      try {
-        listener(value);
-      } catch (error) {
-        reportError(error);
-      }
-    }
+    // What the page's own function throws is the page's, and does not end what we are in the middle of.
+    for (const listener of listeners[name] || []) queueMicrotask(() => listener(value));
   };
   const guarded = (call) => {
     try {
@@ -147,7 +142,10 @@
         emit(name, value);
         if (name == 'ready') ready();
       };
-      frame.onload = () => frame.contentWindow.postMessage({ ...options }, base, [port2]);
+      frame.onload = () => {
+        frame.contentWindow.postMessage({ ...options }, base, [port2]);
+        setTimeout(() => state.version || say(`forbidden_origin: ${base} does not know this page or assistant.`), 5e3);
+      };
       frame.src = `${base}/embed?assistant_id=${assistant}&parent_origin=${encodeURIComponent(location.origin)}#loader`;
     });
   const load = () =>

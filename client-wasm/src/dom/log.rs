@@ -109,7 +109,8 @@ impl Log {
         number(self.list(), "scrollHeight")
     }
 
-    fn at_end(&self) -> bool {
+    /// Returns whether the newest message is in sight.
+    pub(crate) fn at_end(&self) -> bool {
         self.height() - number(self.list(), "scrollTop") - number(self.list(), "clientHeight") < NEAR_PX
     }
 }

@@ -187,7 +187,14 @@ impl Panel {
         match Act::ALL.get(id as usize) {
             Some(Act::Close) => return Done::Close,
             Some(Act::Send) => input = self.send(),
-            Some(Act::Write) => input = Some(Input::Draft { text: self.composer.borrow().changed(self.texts) }),
+            Some(Act::Write) => {
+                // The field grows, and takes its room from the list.
+                let end = self.log.borrow().at_end();
+                input = Some(Input::Draft { text: self.composer.borrow().changed(self.texts) });
+                if end {
+                    self.log.borrow().to_end();
+                }
+            }
             Some(Act::Enter) => {
                 if Composer::sends(event) {
                     input = self.send();
