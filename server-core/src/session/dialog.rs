@@ -21,7 +21,7 @@ pub(super) struct Inside {
     pub(super) cursor: u64,
     /// Questions to the log that are open.
     pub(super) reads: Vec<Read>,
-    pub(super) flow: Flow,
+    kind: Kind,
 }
 
 /// A question to the log.
@@ -49,7 +49,13 @@ pub(super) enum Flow {
     Open,
     /// Its queue was thrown away.
     Congested,
-    /// It never does: the answer to a POST carries only answers.
+}
+
+/// Whether events are delivered at all.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Kind {
+    Live,
+    /// The answer to a POST carries only answers.
     Post,
 }
 
@@ -63,11 +69,11 @@ pub(super) struct Log {
 
 impl Inside {
     pub(super) const fn post(member: Member) -> Self {
-        Self { member, base: 0, cursor: u64::MAX, reads: Vec::new(), flow: Flow::Post }
+        Self { member, base: 0, cursor: u64::MAX, reads: Vec::new(), kind: Kind::Post }
     }
 
     pub(super) fn is_post(&self) -> bool {
-        self.flow == Flow::Post
+        self.kind == Kind::Post
     }
 
     fn catches_up(&self) -> bool {
@@ -138,7 +144,7 @@ impl Session {
             now: now.wall,
         }));
         self.hint = self.hint.max(log.head);
-        self.state = State::Inside(Inside { member, base, cursor: base, reads: Vec::new(), flow: Flow::Open });
+        self.state = State::Inside(Inside { member, base, cursor: base, reads: Vec::new(), kind: Kind::Live });
         self.catch_up(Purpose::Resume);
         self.take_waiting(now, waiting);
     }
@@ -148,7 +154,7 @@ impl Session {
         let hint = self.hint;
         let ticket = self.ticket();
         let State::Inside(inside) = &mut self.state else { return };
-        if inside.flow != Flow::Open || inside.catches_up() {
+        if self.flow != Flow::Open || inside.is_post() || inside.catches_up() {
             return;
         }
         if hint > inside.cursor {
@@ -211,7 +217,7 @@ impl Session {
                 }
                 self.hint = self.hint.max(event.seq);
                 let next = event.seq == inside.cursor + 1 || mutant::off(Mutant::NoGapCheck);
-                if next && inside.flow == Flow::Open && !inside.catches_up() {
+                if next && self.flow == Flow::Open && !inside.catches_up() {
                     inside.cursor = event.seq;
                     self.outputs.push_back(Output::Deliver(event));
                 } else {
@@ -223,7 +229,7 @@ impl Session {
 
     pub(super) fn on_head(&mut self, now: Now, head: u64) {
         let State::Inside(inside) = &self.state else { return };
-        if inside.flow == Flow::Open {
+        if self.flow == Flow::Open {
             let head = head.max(inside.cursor);
             self.hint = self.hint.max(head);
             self.transmit(ServerFrame::Heartbeat(Heartbeat { timestamp: now.wall, head }));
@@ -240,27 +246,26 @@ impl Session {
     }
 
     pub(super) fn on_ephemeral(&mut self, ephemeral: Ephemeral) {
-        let State::Inside(inside) = &self.state else { return };
-        if inside.flow == Flow::Open && self.channels.has(ephemeral.channel()) {
+        if matches!(self.state, State::Inside(_)) && self.flow == Flow::Open && self.channels.has(ephemeral.channel()) {
             self.transmit(ephemeral.into_frame());
         }
     }
 
     pub(super) fn on_congested(&mut self, written: u64) {
+        if self.flow == Flow::Congested {
+            return;
+        }
+        self.flow = Flow::Congested;
         let State::Inside(inside) = &mut self.state else { return };
-        if inside.flow == Flow::Open {
-            inside.flow = Flow::Congested;
-            inside.reads.clear();
-            if !mutant::off(Mutant::NoCatchUp) {
-                inside.cursor = inside.cursor.min(written.max(inside.base));
-            }
+        inside.reads.clear();
+        if !mutant::off(Mutant::NoCatchUp) {
+            inside.cursor = inside.cursor.min(written.max(inside.base));
         }
     }
 
     pub(super) fn on_writable(&mut self) {
-        let State::Inside(inside) = &mut self.state else { return };
-        if inside.flow == Flow::Congested {
-            inside.flow = Flow::Open;
+        if self.flow == Flow::Congested {
+            self.flow = Flow::Open;
             self.catch_up(Purpose::Resume);
         }
     }

@@ -234,7 +234,7 @@ impl Session {
         let open_reads = self.config.limits.open_reads;
         let State::Inside(inside) = &mut self.state else { return };
         // What was not written comes anyway as soon as the connection takes it.
-        if inside.flow == Flow::Congested {
+        if self.flow == Flow::Congested {
             return;
         }
         if inside.reads.len() >= open_reads {

@@ -39,6 +39,7 @@ pub struct Session {
     refusals: u32,
     /// Unreadable frames in a row.
     unreadable: u32,
+    flow: Flow,
     /// The highest `seq` that anybody has told of: the hub, the head, a page.
     hint: u64,
     received: u64,
@@ -88,6 +89,7 @@ impl Session {
             frames: Bucket::new(limits.frames_burst, limits.frames_per_s, now.mono),
             refusals: 0,
             unreadable: 0,
+            flow: Flow::Open,
             hint: 0,
             received: 0,
             read: 0,
@@ -223,14 +225,11 @@ impl Session {
             }
             Some(timers::Due::Silence) => self.close(close::SILENT, "silent", None),
             Some(timers::Due::Drained { spread_ms }) => self.close_drained(spread_ms),
-            Some(timers::Due::Heartbeat) => match &self.state {
-                State::Inside(Inside { flow: Flow::Open, .. }) => self.outputs.push_back(Output::Head),
-                State::Inside(_)
-                | State::Outside
-                | State::Admitting { .. }
-                | State::Resuming { .. }
-                | State::Closed => {}
-            },
+            Some(timers::Due::Heartbeat) => {
+                if matches!(self.state, State::Inside(_)) && self.flow == Flow::Open {
+                    self.outputs.push_back(Output::Head);
+                }
+            }
         }
     }
 }

@@ -186,6 +186,18 @@ fn after_congestion_the_log_brings_what_was_not_written() {
 }
 
 #[test]
+fn a_second_hello_on_a_congested_connection_delivers_when_it_is_writable() {
+    let mut bench = Bench::bare(3);
+    bench.drain();
+    assert_eq!(bench.append(), ["event 4"]);
+    assert!(bench.input(Input::Congested { written: 0 }).is_empty());
+    assert_eq!(bench.hello(Some(2), Some(1)), ["ready delta head 4 next 3 n 3"]);
+    assert!(bench.append().is_empty());
+    assert_eq!(bench.input(Input::Writable), ["event 3", "event 4", "event 5", "synced 5"]);
+    assert_eq!(bench.append(), ["event 6"]);
+}
+
+#[test]
 fn a_sync_brings_a_stretch_again_and_its_end() {
     let mut bench = Bench::bare(5);
     bench.drain();
