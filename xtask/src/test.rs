@@ -69,6 +69,7 @@ fn rust(tally: &mut Tally) {
 
 fn simulator(tally: &mut Tally) {
     let _ = tally.check("simulator", || run_process(sim::simulator().args(["--seeds", SEEDS])));
+    let _ = tally.check("simulator's mutants", || run_process(&mut sim::mutants()));
 }
 
 fn e2e(tally: &mut Tally, built: Passed) {
