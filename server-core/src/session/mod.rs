@@ -225,11 +225,14 @@ impl Session {
             }
             Some(timers::Due::Silence) => self.close(close::SILENT, "silent", None),
             Some(timers::Due::Drained { spread_ms }) => self.close_drained(spread_ms),
-            Some(timers::Due::Heartbeat) => {
-                if matches!(self.state, State::Inside(_)) && self.flow == Flow::Open {
-                    self.outputs.push_back(Output::Head);
-                }
-            }
+            Some(timers::Due::Heartbeat) => self.beat(),
+        }
+    }
+
+    /// Asks where the log ends: the answer is the heartbeat.
+    fn beat(&mut self) {
+        if matches!(self.state, State::Inside(_)) && self.flow == Flow::Open {
+            self.outputs.push_back(Output::Head);
         }
     }
 }
