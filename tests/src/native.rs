@@ -83,7 +83,6 @@ impl Native {
         let seed = server::credentials::seed().expect("the system has randomness");
         let driver = Driver {
             server,
-            credential: config.credential.clone(),
             client: Client::new(config, seed),
             page: seed,
             storage: storage.clone(),
@@ -175,7 +174,6 @@ impl Shown {
 struct Driver {
     server: SocketAddr,
     client: Client,
-    credential: Secret,
     page: u64,
     storage: Storage,
     inputs: mpsc::UnboundedSender<Input>,
@@ -207,9 +205,6 @@ impl Driver {
         mut changes: broadcast::Receiver<(u64, String, String)>,
     ) {
         let kept: Vec<_> = self.storage.values().into_iter().collect();
-        if let Some((_, key)) = kept.iter().find(|(name, _)| name == "key") {
-            self.credential = Secret::new(key.clone());
-        }
         self.handle(Input::Restored(kept));
         loop {
             let due = self.client.poll_timeout().map(|(at, _)| self.started + Duration::from_millis(at.as_millis()));
@@ -217,25 +212,25 @@ impl Driver {
             let input = tokio::select! {
                 input = received.recv() => input,
                 change = changes.recv() => match change {
-                    Ok((page, name, value)) if page != self.page => {
-                        if name == "key" {
-                            self.credential = Secret::new(value.clone());
-                        }
-                        Some(Input::Restored(vec![(name, value)]))
+                    // What is of all pages; a page that learns of a dialog joins in.
+                    Ok((page, name, value)) if page != self.page && (name == "key" || name == "dialog") => {
+                        self.handle(Input::Restored(vec![(name, value)]));
+                        Some(Input::Start)
                     }
                     Ok(_) | Err(_) => continue,
                 },
                 () = sleep_until(due.into()) => Some(Input::Timeout),
             };
             let Some(input) = input else { return };
+            if let (Input::Send { .. }, Some(key)) = (&input, self.storage.values().remove("key")) {
+                // Another page of this visitor may have been first, a moment ago.
+                self.handle(Input::Restored(vec![("key".into(), key)]));
+            }
             self.handle(input);
         }
     }
 
     fn handle(&mut self, input: Input) {
-        if let Input::Credential(secret) = &input {
-            self.credential = secret.clone();
-        }
         let mono = u64::try_from(self.started.elapsed().as_millis()).unwrap_or(u64::MAX);
         let wall = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default().as_millis();
         let wall = u64::try_from(wall).unwrap_or(u64::MAX);
@@ -266,7 +261,7 @@ impl Driver {
                 let task = match transport {
                     Transport::WebSocket => tokio::spawn(web_socket(server, path, link, inputs, texts)),
                     Transport::Sse => {
-                        let ask = Ask::new(server, "GET", &path).bearer(self.credential.expose());
+                        let ask = Ask::new(server, "GET", &path).bearer(self.client.bearer().expose());
                         tokio::spawn(stream(ask, link, inputs))
                     }
                 };
@@ -289,7 +284,7 @@ impl Driver {
                     None => Ask::new(self.server, "GET", &call.path),
                 };
                 if call.auth == Authorization::Bearer {
-                    ask = ask.bearer(self.credential.expose());
+                    ask = ask.bearer(self.client.bearer().expose());
                 }
                 let inputs = self.inputs.clone();
                 let asking = async move {

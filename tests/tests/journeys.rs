@@ -128,6 +128,30 @@ async fn two_tabs_of_one_visitor_send_at_once_and_show_the_same() {
 }
 
 #[tokio::test]
+async fn two_tabs_that_speak_at_the_same_moment_for_the_first_time_have_one_dialog() {
+    let app = TestApp::start().await;
+    for round in 0..5 {
+        let storage = Storage::empty();
+        // Each page made a key of its own when it came up.
+        let mut first = Native::open(app.address, site(), &new_key(), &storage);
+        let mut second = Native::open(app.address, site(), &new_key(), &storage);
+        first.say(&format!("first {round}"));
+        second.say(&format!("second {round}"));
+        for page in [&mut first, &mut second] {
+            page.until_text(&format!("first {round}")).await;
+            page.until_text(&format!("second {round}")).await;
+        }
+        let (first, second) = (first.shown(), second.shown());
+        assert_eq!(first.dialog_id, second.dialog_id);
+        assert_eq!(first.texts(), second.texts());
+        let log = app.texts(first.dialog_id.unwrap()).await;
+        assert_eq!((log.len(), &first.texts()), (3, &log));
+    }
+    let list = app.get("/api/dialogs").bearer(&app.token("alpha@desk.example")).send().await.expect(200);
+    assert_eq!(list["dialogs"].as_array().map(Vec::len), Some(5));
+}
+
+#[tokio::test]
 async fn after_every_cut_the_link_is_back_within_five_seconds_and_nothing_is_lost_or_doubled() {
     let app = TestApp::start().await;
     let cable = Cable::lay(app.address).await;
