@@ -20,6 +20,18 @@ export class Operator {
     return operator;
   }
 
+  /** Makes an operator for all sites, and logs in at the form with the password that the command line printed. */
+  static async hire(page, rejoin, { email, name }) {
+    const printed = await rejoin.command('operator', 'add', email, '--name', name, '--data', rejoin.data);
+    const operator = new Operator(page);
+    await page.goto(`${rejoin.url}/console`);
+    await page.getByLabel('E-mail address').fill(email);
+    await page.getByLabel('Password').fill(/^password: (\S+)$/m.exec(printed)[1]);
+    await page.getByRole('button', { name: 'Log in' }).click();
+    await expect(page.getByRole('heading', { name: 'Inbox' })).toBeVisible();
+    return operator;
+  }
+
   /** Opens a dialog from the list, and waits until its link is there. */
   async open(dialogId) {
     await this.lines.filter({ hasText: `Visitor ${dialogId}` }).click();
