@@ -1,4 +1,7 @@
 //! The simulator, in small: `cargo xtask sim` runs it at large.
+//!
+//! A seed stands for its schedule only as long as the simulator draws the same; what it has found is therefore walked
+//! through by hand in `client-core/tests/found_by_the_simulator.rs`.
 
 use tests::sim::{Options, Spread, Summary, run, sweep};
 
@@ -27,19 +30,6 @@ fn the_same_seed_gives_the_same_trace() {
         assert!(one.trace.len() > 10, "seed {seed} has {} lines", one.trace.len());
         assert_eq!(one.trace, other.trace, "seed {seed}");
         assert_eq!(one.digest, run(seed, &Options::default()).digest, "seed {seed}, with and without lines");
-    }
-}
-
-/// Seeds that have failed once, with what was wrong then.
-const REGRESSIONS: &[(u64, &str)] = &[
-    (614, "kept messages whose key could not be kept were taken into the dialog of another tab"),
-    (70, "a message that was sent again by hand after a day expired again at once"),
-];
-
-#[test]
-fn seeds_that_have_failed_once_do_not_fail_again() {
-    for (seed, reason) in REGRESSIONS {
-        assert_eq!(run(*seed, &Options::default()).violation, None, "seed {seed}, once: {reason}");
     }
 }
 
