@@ -173,6 +173,21 @@ fn the_rules_name_the_bounds_of_the_code() {
 }
 
 #[test]
+fn every_address_of_the_server_stands_on_the_page() {
+    const ROUTES: &str = include_str!("../../server/src/routes/mod.rs");
+    let paths = ROUTES.lines().filter_map(|line| line.trim().strip_prefix("at(\"")?.split_once('"'));
+    let paths: Vec<&str> = paths.map(|(path, _)| path).collect();
+    assert!(paths.len() > 20, "the test reads the table of addresses: {paths:?}");
+    for path in paths {
+        // Widgets and operators have the same addresses as sites, as the page says in one sentence.
+        let site = path.replacen("/api/widget/", "/api/site/", 1).replacen("/api/dialogs/", "/api/site/dialogs/", 1);
+        let stands = |path: &str| PAGE.split([' ', '`', '?', '&', ',', '\n']).any(|word| word == path);
+        assert!(stands(path) || stands(&site), "{path}");
+    }
+    assert!(PAGE.contains("The same under `/api/widget/"));
+}
+
+#[test]
 fn the_tests_of_this_page_read_every_code() {
     let codes: Vec<String> = constants(CODES, "&str").into_values().collect();
     assert_eq!(codes.len(), CODES.matches("pub const ").count(), "the test reads every code");
