@@ -104,11 +104,14 @@ impl Widget {
 impl Shell<Screen> {
     fn open_panel(&self) {
         let face = self.face();
-        let was_open = face.open.replace(true);
+        let first = !face.open.replace(true);
+        if first {
+            // While the focus is still where it was: the page gives it back there.
+            face.emit("open", &JsValue::UNDEFINED);
+        }
         // Asked again, it takes the focus again: a frame could not while its page had not shown it yet.
         face.panel.open();
-        if !was_open {
-            face.emit("open", &JsValue::UNDEFINED);
+        if first {
             self.push(Input::Start);
             self.push(Input::Panel(Opened::Open));
         }
