@@ -1,9 +1,6 @@
 //! What the simulator has found, each walked through by hand.
-#![expect(clippy::wildcard_enum_match_arm, reason = "each test looks at one kind of output")]
 
-mod bench;
-
-use bench::{Bench, loaded, message, ready};
+use crate::bench::{Bench, loaded, message, ready};
 use client_core::{Delivery, Input, Output, Transport};
 use serde_json::json;
 

@@ -1,10 +1,6 @@
 //! What has gone wrong once, or nearly: races of links, answers and clocks.
-#![expect(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
-#![expect(clippy::wildcard_enum_match_arm, reason = "each test looks at one kind of output")]
 
-mod bench;
-
-use bench::{Bench, loaded, message, ready};
+use crate::bench::{Bench, loaded, message, ready};
 use client_core::{Delivery, End, Event, Input, LinkId, LinkState, Older, Output, Page, Panel, Side, Transport};
 use serde_json::{Value, json};
 

@@ -1,34 +1,33 @@
 //! A client whose clock, server and network are written by hand.
-#![allow(dead_code, unreachable_pub, reason = "each test file uses a part of it")]
 
 use client_core::{Call, Client, Config, Delivery, Input, Instant, LinkId, Now, Output, RequestId, Side, Transport};
 use protocol::Secret;
 use serde_json::{Value, json};
 
 /// A client, its clock, and what it asked for.
-pub struct Bench {
-    pub client: Client,
-    pub ms: u64,
-    pub outputs: Vec<Output>,
+pub(crate) struct Bench {
+    pub(crate) client: Client,
+    pub(crate) ms: u64,
+    pub(crate) outputs: Vec<Output>,
 }
 
 impl Bench {
-    pub fn new(side: Side) -> Self {
+    pub(crate) fn new(side: Side) -> Self {
         let client = Client::new(Config::new(side, Secret::new("vk_0123456789abcdefghijkl")), 42);
         let mut bench = Self { client, ms: 1_000, outputs: Vec::new() };
         bench.input(Input::Restored(Vec::new()));
         bench
     }
 
-    pub fn visitor() -> Self {
+    pub(crate) fn visitor() -> Self {
         Self::new(Side::Site { site_token: "st_demo".into() })
     }
 
-    pub fn now(&self) -> Now {
+    pub(crate) fn now(&self) -> Now {
         Now { mono: Instant::from_millis(self.ms), wall: 1_763_640_000_000 + self.ms }
     }
 
-    pub fn input(&mut self, input: Input) {
+    pub(crate) fn input(&mut self, input: Input) {
         self.client.handle(self.now(), input);
         while let Some(output) = self.client.poll_output() {
             self.outputs.push(output);
@@ -36,7 +35,7 @@ impl Bench {
     }
 
     /// Lets time pass, with every timer at its moment.
-    pub fn pass(&mut self, ms: u64) {
+    pub(crate) fn pass(&mut self, ms: u64) {
         let end = self.ms + ms;
         while let Some((at, _)) = self.client.poll_timeout().filter(|(at, _)| at.as_millis() <= end) {
             self.ms = self.ms.max(at.as_millis());
@@ -45,12 +44,12 @@ impl Bench {
         self.ms = end;
     }
 
-    pub fn taken(&mut self) -> Vec<Output> {
+    pub(crate) fn taken(&mut self) -> Vec<Output> {
         std::mem::take(&mut self.outputs)
     }
 
     /// Takes the newest request whose path holds this.
-    pub fn request(&mut self, part: &str) -> (RequestId, Call) {
+    pub(crate) fn request(&mut self, part: &str) -> (RequestId, Call) {
         let found = self.outputs.iter().rev().find_map(|output| match output {
             Output::Request { request, call } if call.path.contains(part) => Some((*request, call.clone())),
             _ => None,
@@ -58,13 +57,13 @@ impl Bench {
         found.unwrap_or_else(|| panic!("no request for {part} among {:#?}", self.outputs))
     }
 
-    pub fn answer(&mut self, part: &str, status: u16, body: &Value) {
+    pub(crate) fn answer(&mut self, part: &str, status: u16, body: &Value) {
         let (request, _) = self.request(part);
         self.input(Input::Answered { request, status, body: body.to_string() });
     }
 
     /// Takes the newest link of a kind.
-    pub fn link(&self, kind: Transport) -> LinkId {
+    pub(crate) fn link(&self, kind: Transport) -> LinkId {
         let found = self.outputs.iter().rev().find_map(|output| match output {
             Output::Open { link, transport, .. } if *transport == kind => Some(*link),
             _ => None,
@@ -72,16 +71,16 @@ impl Bench {
         found.unwrap_or_else(|| panic!("no {kind:?} among {:#?}", self.outputs))
     }
 
-    pub fn opens(&self) -> usize {
+    pub(crate) fn opens(&self) -> usize {
         self.outputs.iter().filter(|output| matches!(output, Output::Open { .. })).count()
     }
 
-    pub fn frames(&mut self, link: LinkId, frames: &Value) {
+    pub(crate) fn frames(&mut self, link: LinkId, frames: &Value) {
         self.input(Input::Received { link, text: frames.to_string() });
     }
 
     /// Everything that was transmitted over a link, as one list of frames.
-    pub fn transmitted(&self, over: LinkId) -> Vec<Value> {
+    pub(crate) fn transmitted(&self, over: LinkId) -> Vec<Value> {
         let texts = self.outputs.iter().filter_map(|output| match output {
             Output::Transmit { link, text } if *link == over => Some(serde_json::from_str(text).unwrap()),
             _ => None,
@@ -89,17 +88,17 @@ impl Bench {
         texts.flat_map(|value: Value| value.as_array().cloned().unwrap_or_else(|| vec![value])).collect()
     }
 
-    pub fn sent(&self, over: LinkId, kind: &str) -> Vec<Value> {
+    pub(crate) fn sent(&self, over: LinkId, kind: &str) -> Vec<Value> {
         self.transmitted(over).into_iter().filter(|frame| frame["type"] == kind).collect()
     }
 
-    pub fn send(&mut self, text: &str) -> String {
+    pub(crate) fn send(&mut self, text: &str) -> String {
         self.input(Input::Send { text: text.into() });
         self.client.view().items.last().unwrap().key.clone()
     }
 
     /// Brings a visitor online with a dialog of one message.
-    pub fn online(&mut self) -> LinkId {
+    pub(crate) fn online(&mut self) -> LinkId {
         self.input(Input::Start);
         let id = self.send("hello");
         self.answer("/api/site/dialogs?", 200, &loaded(&[message(1, "welcome", "system"), message(2, &id, "visitor")]));
@@ -110,20 +109,20 @@ impl Bench {
         link
     }
 
-    pub fn texts(&self) -> Vec<(String, Delivery)> {
+    pub(crate) fn texts(&self) -> Vec<(String, Delivery)> {
         self.client.view().items.into_iter().map(|item| (item.text, item.delivery)).collect()
     }
 }
 
-pub fn message(seq: u64, id: &str, kind: &str) -> Value {
+pub(crate) fn message(seq: u64, id: &str, kind: &str) -> Value {
     json!({"type": "message", "dialog_id": 7, "seq": seq, "id": id, "author": {"kind": kind}, "text": format!("text of {id}"), "at": 5})
 }
 
-pub fn loaded(messages: &[Value]) -> Value {
+pub(crate) fn loaded(messages: &[Value]) -> Value {
     json!({"dialog_id": 7, "page": {"epoch": 1, "head": messages.len(), "messages": messages}})
 }
 
-pub fn ready(head: u64, next: u64) -> Value {
+pub(crate) fn ready(head: u64, next: u64) -> Value {
     json!({"type": "ready", "v": 1, "dialog_id": 7, "epoch": 1, "head": head, "mode": "delta", "next": next, "last_n": 0,
         "heartbeat_ms": 20000, "spread_ms": 250, "now": 1})
 }

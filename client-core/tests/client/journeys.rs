@@ -1,10 +1,6 @@
 //! A client from its first input on, with every answer of the server written by hand.
-#![expect(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
-#![expect(clippy::wildcard_enum_match_arm, reason = "each test looks at one kind of output")]
 
-mod bench;
-
-use bench::{Bench, loaded, message, ready};
+use crate::bench::{Bench, loaded, message, ready};
 use client_core::{Banner, Delivery, End, Event, Input, Instant, LinkState, Now, Output, Page, Panel, Side, Transport};
 use protocol::Secret;
 use serde_json::json;

@@ -1,0 +1,8 @@
+//! A client, driven by hand from its first input on.
+#![expect(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
+#![expect(clippy::wildcard_enum_match_arm, reason = "each test looks at one kind of output")]
+
+mod bench;
+mod found_by_the_simulator;
+mod journeys;
+mod review;
