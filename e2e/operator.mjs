@@ -20,9 +20,10 @@ export class Operator {
     return operator;
   }
 
-  /** Makes an operator for all sites, and logs in at the form with the password that the command line printed. */
-  static async hire(page, rejoin, { email, name }) {
-    const printed = await rejoin.command('operator', 'add', email, '--name', name, '--data', rejoin.data);
+  /** Makes an operator, for these sites or for all, and logs in at the form with the password that the command line printed. */
+  static async hire(page, rejoin, { email, name, sites = [] }) {
+    const only = sites.flatMap((token) => ['--site', token]);
+    const printed = await rejoin.command('operator', 'add', email, '--name', name, ...only, '--data', rejoin.data);
     const operator = new Operator(page);
     await page.goto(`${rejoin.url}/console`);
     await page.getByLabel('E-mail address').fill(email);

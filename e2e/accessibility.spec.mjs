@@ -1,0 +1,178 @@
+// With the keyboard alone, for screen readers, on phones, in the dark.
+import AxeBuilder from '@axe-core/playwright';
+import { test, expect, CONNECTION_TROUBLE } from './fixtures.mjs';
+import { Operator } from './operator.mjs';
+import { Visitor } from './visitor.mjs';
+
+const RULES = ['wcag2a', 'wcag2aa', 'wcag21a', 'wcag21aa', 'wcag22aa', 'best-practice'];
+
+/** Expects that axe finds nothing to complain about. */
+async function expectAccessible(page, what) {
+  // What is still moving has colours in between.
+  await page.emulateMedia({ reducedMotion: 'reduce' });
+  const { violations } = await new AxeBuilder({ page }).withTags(RULES).analyze();
+  const found = violations.map(({ id, nodes }) => `${id}: ${nodes.map(({ target, failureSummary }) => `${target.join(' ')} ${failureSummary}`).join('\n')}`);
+  expect(found, what).toEqual([]);
+}
+
+test('the keyboard alone opens, writes, breaks a line, sends, closes, and gets the focus back', async ({ page, rejoin }) => {
+  await page.goto(`${rejoin.url}/demo/one`);
+  const visitor = new Visitor(page);
+  const isOnLauncher = () => visitor.launcher.evaluate((button) => button.getRootNode().activeElement === button);
+  for (let presses = 0; !(await isOnLauncher()); presses += 1) {
+    expect(presses, 'presses of Tab to the launcher').toBeLessThan(60);
+    await page.keyboard.press('Tab');
+  }
+  await page.keyboard.press('Enter');
+  await expect(visitor.field).toBeFocused();
+  await expect(visitor.launcher).toHaveAttribute('aria-expanded', 'true');
+  await page.keyboard.type('First line');
+  await page.keyboard.press('Shift+Enter');
+  await page.keyboard.type('second line');
+  await page.keyboard.press('Enter');
+  await visitor.expectMessages(['First line\nsecond line']);
+  await expect(visitor.field).toHaveValue('');
+  await expect(visitor.field).toBeFocused();
+
+  await page.keyboard.type('With the button');
+  await page.keyboard.press('Tab');
+  await expect(visitor.dialog.getByRole('button', { name: 'Send' })).toBeFocused();
+  await page.keyboard.press('Space');
+  await visitor.expectMessages(['First line\nsecond line', 'With the button']);
+
+  await page.keyboard.press('Escape');
+  await expect(visitor.dialog).toBeHidden();
+  await expect(visitor.launcher).toBeFocused();
+  await expect(visitor.launcher).toHaveAttribute('aria-expanded', 'false');
+});
+
+test('the focus goes back to the page’s own button that opened the chat', async ({ page, rejoin }) => {
+  await page.goto(`${rejoin.url}/demo/one`);
+  const visitor = new Visitor(page);
+  const button = page.locator('[data-rejoin-open]').first();
+  await button.focus();
+  await page.keyboard.press('Enter');
+  await expect(visitor.field).toBeFocused();
+  await page.keyboard.press('Escape');
+  await expect(button).toBeFocused();
+});
+
+test('Enter that ends a word of an input method does not send it', async ({ page, rejoin }) => {
+  const visitor = await Visitor.visit(page, `${rejoin.url}/demo/one`);
+  const devtools = await page.context().newCDPSession(page);
+  await visitor.field.focus();
+  await devtools.send('Input.imeSetComposition', { text: 'にほん', selectionStart: 3, selectionEnd: 3 });
+  await visitor.field.dispatchEvent('keydown', { key: 'Enter', isComposing: true, bubbles: true });
+  await visitor.field.dispatchEvent('keydown', { key: 'Enter', keyCode: 229, bubbles: true });
+  await devtools.send('Input.insertText', { text: '日本' });
+  await expect(visitor.field).toHaveValue('日本');
+  expect((await visitor.texts()).length).toBe(1);
+  await page.keyboard.press('Enter');
+  await visitor.expectMessages(['日本']);
+});
+
+test('new messages are read out, and the states of the dialog have names', async ({ page, rejoin, someone }) => {
+  const visitor = await Visitor.visit(page, `${rejoin.url}/demo/one`);
+  await expect(visitor.dialog).toHaveAccessibleName('Morrow Stoneware');
+  await expect(visitor.log).toHaveAttribute('aria-live', 'polite');
+  await expect(visitor.log).toHaveAccessibleName('Messages');
+  await expect(visitor.field).toHaveAccessibleName('Write a message…');
+  await visitor.send('Hello');
+  const operator = await Operator.logIn(await someone(), rejoin);
+  await operator.open(await visitor.dialogId());
+  await operator.send('Hello!');
+  await expect(visitor.log).toContainText('Dana DemoHello!');
+  await expect(visitor.log).toHaveAttribute('aria-live', 'polite');
+});
+
+for (const colorScheme of ['light', 'dark']) {
+  test.describe(`in ${colorScheme} colours`, () => {
+    test.use({ colorScheme });
+
+    test('axe finds nothing in the widget: closed, open, in a talk, offline', async ({ page, context, rejoin, someone, noise }) => {
+      test.slow();
+      noise.allow(CONNECTION_TROUBLE);
+      await page.goto(`${rejoin.url}/demo/one`);
+      const visitor = new Visitor(page);
+      await expect(visitor.launcher).toBeVisible();
+      await expectAccessible(page, 'closed');
+      await visitor.open();
+      await expectAccessible(page, 'open');
+      await visitor.send('Hello, see https://example.com/');
+      const operator = await Operator.logIn(await someone({ colorScheme }), rejoin);
+      await operator.open(await visitor.dialogId());
+      await operator.send('Hello! Have a look at https://example.com/answer');
+      await expect.poll(() => visitor.texts().then((texts) => texts.length)).toBe(3);
+      await expectAccessible(page, 'in a talk');
+      await expectAccessible(operator.page, 'the console in a talk');
+      await context.setOffline(true);
+      await visitor.send('Is anybody there?');
+      await expect(visitor.dialog.getByRole('button', { name: 'Try now' })).toBeVisible({ timeout: 15_000 });
+      await visitor.expectDelivery('Is anybody there?', 'unconfirmed', { timeout: 10_000 });
+      await expectAccessible(page, 'offline');
+    });
+
+    test('axe finds nothing on our own pages', async ({ page, rejoin }) => {
+      test.slow();
+      for (const path of ['/', '/demo/two', '/demo/three', '/demo/iframe', '/demo/plain-iframe', '/console']) {
+        await page.goto(rejoin.url + path);
+        await page.waitForLoadState('networkidle');
+        await expectAccessible(page, path);
+      }
+    });
+  });
+}
+
+test.describe('on a phone', () => {
+  test.use({ viewport: { width: 390, height: 844 }, hasTouch: true, isMobile: true });
+
+  test('the panel fills the screen, its targets fit a finger, and the page does not zoom', async ({ page, rejoin }) => {
+    await page.goto(`${rejoin.url}/demo/one`);
+    const visitor = new Visitor(page);
+    await visitor.launcher.tap();
+    await expect(visitor.bubbles.first()).toBeVisible();
+    await expect.poll(() => visitor.dialog.boundingBox()).toEqual({ x: 0, y: 0, width: 390, height: 844 });
+    // A smaller font makes iOS zoom in.
+    expect(await visitor.field.evaluate((field) => parseFloat(getComputedStyle(field).fontSize))).toBeGreaterThanOrEqual(16);
+    await visitor.field.fill('From a phone');
+    const send = visitor.dialog.getByRole('button', { name: 'Send' });
+    const close = visitor.dialog.getByRole('button', { name: 'Close' });
+    for (const button of [send, close]) expect(await reach(button)).toBeGreaterThanOrEqual(44);
+    await send.tap();
+    await visitor.expectDelivery('From a phone', 'sent');
+    await close.tap();
+    await expect(visitor.dialog).toBeHidden();
+    await expect(visitor.launcher).toBeVisible();
+    expect(await page.evaluate(() => document.documentElement.scrollWidth)).toBe(390);
+  });
+
+  test('axe finds nothing on a phone', async ({ page, rejoin, someone }) => {
+    const visitor = await Visitor.visit(page, `${rejoin.url}/demo/one`);
+    await visitor.send('From a phone');
+    await visitor.expectDelivery('From a phone', 'sent');
+    await expectAccessible(page, 'the widget');
+    const operator = await Operator.logIn(await someone({ viewport: { width: 390, height: 844 } }), rejoin);
+    await expect(operator.lines.first()).toBeVisible();
+    await expectAccessible(operator.page, 'the list of the console');
+    await operator.open(await visitor.dialogId());
+    await expectAccessible(operator.page, 'a dialog of the console');
+  });
+});
+
+/** How large the area is that reacts to a finger around the middle of a button, in px. */
+function reach(button) {
+  return button.evaluate((element) => {
+    const { left, top, width, height } = element.getBoundingClientRect();
+    const [x, y] = [left + width / 2, top + height / 2];
+    const hits = (dx, dy) => element.contains(element.getRootNode().elementFromPoint(x + dx, y + dy));
+    let px = 0;
+    while (px < 100 && [[px, 0], [-px, 0], [0, px], [0, -px]].every(([dx, dy]) => hits(dx, dy))) px += 1;
+    return 2 * px;
+  });
+}
+
+test('reduced motion stops what moves', async ({ page, rejoin }) => {
+  await page.emulateMedia({ reducedMotion: 'reduce' });
+  const visitor = await Visitor.visit(page, `${rejoin.url}/demo/one`);
+  await expect(visitor.dialog).toHaveCSS('animation-name', 'none');
+});
