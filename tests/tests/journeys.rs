@@ -360,7 +360,7 @@ async fn an_operator_whose_token_expires_is_asked_for_another_and_goes_on() {
     let app = TestApp::start().await;
     let visitor = app.visitor(ALPHA, "Hello").await;
     let desk = Side::Operator { dialog_id: visitor.dialog_id };
-    let token = app.token_for("alpha@desk.example", 2_000);
+    let token = app.token_for("alpha@desk.example", 4_000);
     let mut operator = Native::open(app.address, desk, &token, &Storage::empty());
     operator.tell(Input::Start);
     operator.until_online().await;

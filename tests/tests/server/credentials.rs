@@ -134,8 +134,8 @@ async fn a_token_that_expires_ends_the_open_socket_unless_a_fresh_one_came() {
         socket.frame("synced").await;
         socket
     };
-    let mut renewed = open(2_000).await;
-    let mut expiring = open(2_000).await;
+    let mut renewed = open(4_000).await;
+    let mut expiring = open(4_000).await;
     renewed.send(&json!({"type": "auth", "token": app.operator()})).await;
     assert_eq!(expiring.closed().await.code, 4300);
     renewed.settle("still here").await;

@@ -124,7 +124,7 @@ async fn a_drained_stream_is_told_and_says_goodbye() {
 #[tokio::test]
 async fn a_stream_whose_token_expires_says_goodbye() {
     let app = TestApp::start().await;
-    let token = app.token_for("all@desk.example", 2_000);
+    let token = app.token_for("all@desk.example", 4_000);
     let mut events = Events::open(app.get("/api/dialogs/100/events").bearer(&token)).await.unwrap();
     let bye = events.frame("bye").await;
     assert_eq!((&bye["code"], &bye["reason"]), (&json!(4300), &json!("expired")));
