@@ -55,6 +55,7 @@ fn announce(address: SocketAddr, demo: Option<&demo::Demo>) {
     };
     let url = format!("http://{host}:{}", address.port());
     if demo.is_some() {
+        println!("the demo, start here             {url}/");
         println!("three shops with the widget      {url}/demo/one  /demo/two  /demo/three");
         println!("the same in a plain iframe       {url}/demo/plain-iframe");
     }

@@ -3,6 +3,7 @@
 mod admin;
 mod backup;
 mod cache;
+mod checkpoint;
 mod fault;
 mod lineage;
 mod message_id;
@@ -30,6 +31,7 @@ pub use admin::{Admin, Census, NewAssistant, NewOperator, NewSite};
 pub use backup::{BackupError, restore};
 pub use open::{OpenError, make_directory};
 
+use self::checkpoint::Checkpoints;
 use self::lineage::Lineage;
 use self::reader::Readers;
 use self::request::{AnswerTo, Request};
@@ -108,6 +110,7 @@ impl SqliteStore {
         let epoch = lineage.epoch;
         let (durable, told) = tokio::sync::mpsc::channel(GROUPS);
         tokio::spawn(writer::tell(told, published, Arc::clone(&job_added)));
+        let checkpoints = Checkpoints::start(data, &mut conn)?;
         let writer = Writer {
             data: data.to_owned(),
             conn,
@@ -115,6 +118,7 @@ impl SqliteStore {
             requests: received,
             load: Arc::clone(&load),
             durable,
+            checkpoints,
             failed: failing.clone(),
             clock: tuning.clock,
         };

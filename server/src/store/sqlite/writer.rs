@@ -10,6 +10,7 @@ use server_core::Millis;
 use tokio::sync::{Notify, mpsc, watch};
 
 use super::cache::Cache;
+use super::checkpoint::Checkpoints;
 use super::fault;
 use super::lineage::Lineage;
 use super::request::{Outcome, Request};
@@ -80,6 +81,7 @@ pub(super) struct Writer {
     pub(super) requests: Receiver<Request>,
     pub(super) load: Arc<Load>,
     pub(super) durable: mpsc::Sender<Durable>,
+    pub(super) checkpoints: Checkpoints,
     pub(super) failed: watch::Sender<Option<StoreError>>,
     pub(super) clock: fn() -> Millis,
 }
@@ -143,6 +145,7 @@ impl Writer {
             let late = closing.map_or_else(Vec::new, |closing| group.split_off(closing + 1));
             let close = closing.and_then(|_| group.pop());
             self.serve(&mut work, std::mem::take(&mut group));
+            self.checkpoints.turn(&self.conn);
             if let Some(close) = close {
                 late.into_iter().for_each(|request| request.fail(StoreError::Closed));
                 return self.end(close);
@@ -275,7 +278,8 @@ impl Writer {
     }
 
     /// Carries the log over into the database and notes that the end was in order.
-    fn finish(self) -> Result<(), StoreError> {
+    fn finish(mut self) -> Result<(), StoreError> {
+        self.checkpoints.stop();
         let ended = self.lineage.end(&self.data, &self.conn);
         ended.map_err(|error| StoreError::Internal { message: error.to_string() })?;
         // Fails while another process reads; then the next start does it.

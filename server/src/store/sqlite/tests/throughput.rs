@@ -98,7 +98,7 @@ async fn measure(senders_per_dialog: usize) {
     println!(
         "{DIALOGS} dialogs, {senders_per_dialog} senders each, one message of {TEXT_BYTES} B at a time: {:.0} durable \
          rows/s; CPU {:.1} µs a row, of which the writer {:.1}; answered after p50 {:.1} ms, p99 {:.1} ms, most {:.1} \
-         ms; {rows} rows in {} MB",
+         ms; {rows} rows in {} MB, log {} MB",
         rows as f64 / seconds,
         per_row(after.0 - before.0),
         per_row(after.1 - before.1),
@@ -106,6 +106,7 @@ async fn measure(senders_per_dialog: usize) {
         percentile(990),
         percentile(1_000),
         open::size(directory.path()) >> 20,
+        std::fs::metadata(directory.path().join("rejoin.db-wal")).unwrap().len() >> 20,
     );
     store.close().await.unwrap();
 }
