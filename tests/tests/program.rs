@@ -498,14 +498,14 @@ async fn with_a_full_disk_messages_are_refused_by_name_and_everything_can_be_rea
         .arg(&data)
         .output()
         .await;
-    if grown.is_ok_and(|output| output.status.success()) {
-        let end = std::time::Instant::now() + tests::PATIENCE;
-        while socket.say_as(&format!("full-{stored}"), &text).await["type"] != "stored" {
-            assert!(std::time::Instant::now() < end, "there is room again");
-            tokio::time::sleep(Duration::from_millis(50)).await;
-        }
-        assert_eq!(Ask::new(server.address, "GET", "/ready").send().await.status, 200);
+    let grown = grown.unwrap();
+    assert!(grown.status.success(), "{}", printed(&grown));
+    let end = std::time::Instant::now() + tests::PATIENCE;
+    while socket.say_as(&format!("full-{stored}"), &text).await["type"] != "stored" {
+        assert!(std::time::Instant::now() < end, "there is room again");
+        tokio::time::sleep(Duration::from_millis(50)).await;
     }
+    assert_eq!(Ask::new(server.address, "GET", "/ready").send().await.status, 200);
 }
 
 #[tokio::test]

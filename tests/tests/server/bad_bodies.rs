@@ -154,3 +154,21 @@ async fn a_body_that_ends_too_early_is_no_message() {
     assert_eq!(app.post(&messages(), &json!({"text": "whole"})).send().await.status, 201);
     assert_eq!(app.texts(100).await, ["whole"]);
 }
+
+#[tokio::test]
+#[ignore = "takes 10 s: the time limit of a body as it stands"]
+async fn a_body_that_does_not_arrive_is_408() {
+    use tokio::io::{AsyncReadExt, AsyncWriteExt};
+    let app = TestApp::start().await;
+    let mut stream = tokio::net::TcpStream::connect(app.address).await.unwrap();
+    let head = format!(
+        "POST {} HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\nContent-Length: 1000\r\n\r\n{{\"text\":\"half",
+        messages()
+    );
+    stream.write_all(head.as_bytes()).await.unwrap();
+    let mut answer = vec![0; 4_096];
+    let read = tokio::time::timeout(tests::PATIENCE, stream.read(&mut answer)).await.unwrap().unwrap();
+    let answer = String::from_utf8_lossy(&answer[..read]);
+    assert!(answer.starts_with("HTTP/1.1 408") && answer.contains("\"code\":\"timeout\""), "{answer}");
+    assert_eq!(app.texts(100).await, Vec::<String>::new());
+}
