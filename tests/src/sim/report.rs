@@ -76,11 +76,12 @@ impl Mutant {
             // The server delivers without holes, and the client applies without holes: a hole needs both to fail.
             ("no-gap-check", Self::Both(Server::NoGapCheck, Client::NoGapCheck)),
             ("no-gap-check-and-no-sync", Self::Both(Server::NoGapCheck, Client::NoSync)),
+            // What a full queue threw away is brought by the server, or asked for by the client.
+            ("no-catch-up-and-no-sync", Self::Both(Server::NoCatchUp, Client::NoSync)),
             ("no-cursor", Self::Server(Server::NoCursor)),
             ("no-epoch", Self::Server(Server::NoEpoch)),
             ("off-by-one", Self::Server(Server::OffByOne)),
             ("many-welcomes", Self::Server(Server::ManyWelcomes)),
-            ("no-catch-up", Self::Server(Server::NoCatchUp)),
             ("client-no-cursor", Self::Client(Client::NoCursor)),
             ("client-fresh-ids", Self::Client(Client::FreshIds)),
             ("client-sent-is-stored", Self::Client(Client::SentIsStored)),
