@@ -51,6 +51,24 @@ test('the script makes an iframe in which the assistant answers', async ({ page,
   await expectLog(rejoin, await visitor.dialogId(), (await visitor.texts()).slice(1));
 });
 
+test('an iframe on another origin has its own storage, and goes on after a reload', async ({ page, host, rejoin }) => {
+  const token = await addSite(rejoin, { origins: [host.url] });
+  const printed = await rejoin.command(
+    ...['assistant', 'add', '--name', 'Savon', '--site', token, '--fallback', 'Ask me about soap.'],
+    ...['--answer', 'soap=We have olive and laurel.', '--data', rejoin.data],
+  );
+  const [, assistant] = /^assistant id: (\d+)$/m.exec(printed);
+  const address = host.page('/', `<script async src="${rejoin.url}/widget.js" data-assistant-id="${assistant}"></script>`);
+  await page.goto(address);
+  await page.getByRole('button', { name: 'Open chat' }).click();
+  const visitor = await frameOf(page);
+  await visitor.send('Which soap is there?');
+  await visitor.expectMessages(['Which soap is there?', 'We have olive and laurel.']);
+  await page.reload();
+  await page.getByRole('button', { name: /^Open chat/ }).click();
+  await (await frameOf(page)).expectMessages(['Which soap is there?', 'We have olive and laurel.']);
+});
+
 test('a plain iframe holds the whole chat, open from the start', async ({ page, rejoin }) => {
   await page.goto(`${rejoin.url}/demo/plain-iframe`);
   const visitor = await frameOf(page);
