@@ -5,10 +5,12 @@
 //! half the code of a visitor for each type. The server reads with serde_json instead; tests hold the two together on
 //! the golden files and by damaging them.
 
+mod depth;
 mod read;
 mod value;
 mod write;
 
+pub use depth::is_too_deep;
 pub use read::{FromJson, Unreadable, frames, from_str};
 pub use value::{Fault, Need, Object, Value};
 pub use write::{ToJson, Writer, to_string};
