@@ -187,7 +187,6 @@ impl Sim {
             Action::Credential { page } => {
                 if let Owner::Operator { .. } = self.pages[page].owner {
                     let token = format!("op-{}", self.server.token_generation);
-                    self.pages[page].credential.clone_from(&token);
                     self.tell_page(page, Input::Credential(Secret::new(token)));
                 }
             }

@@ -93,7 +93,7 @@ impl Sim {
 
     /// A page opens a connection.
     pub(crate) fn connect(&mut self, page: usize, link: LinkId, transport: Transport, path: &str) {
-        let bearer = (transport == Transport::Sse).then(|| self.pages[page].credential.clone());
+        let bearer = self.pages[page].bearer().filter(|_| transport == Transport::Sse);
         let Some(route) = Route::parse(path) else {
             self.violate(format!("no such path: {path}"));
             return;
@@ -318,7 +318,8 @@ impl Sim {
 
     /// A page makes a request.
     pub(crate) fn request(&mut self, page: usize, request: RequestId, call: client_core::Call) {
-        let bearer = (call.auth == client_core::Authorization::Bearer).then(|| self.pages[page].credential.clone());
+        let carries = call.auth == client_core::Authorization::Bearer;
+        let bearer = self.pages[page].bearer().filter(|_| carries);
         self.next_call += 1;
         let number = self.next_call;
         trace!(

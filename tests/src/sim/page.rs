@@ -10,6 +10,9 @@ use super::check::Kept;
 use super::machine::Room;
 use super::{Fault, Happening, Sim, Weather, trace};
 
+/// After so long the other tabs hear what one has written to storage.
+const STORAGE_EVENT_MS: Millis = 20;
+
 /// A page: the real client and its driver.
 #[derive(Debug)]
 pub(crate) struct Page {
@@ -18,8 +21,6 @@ pub(crate) struct Page {
     /// The tab that it is in: reloads stay in it.
     pub(crate) tab: u64,
     pub(crate) client: Option<Client>,
-    pub(crate) credential: String,
-    key: Key,
     pub(crate) life: PageLife,
     pub(crate) links: BTreeMap<LinkId, u32>,
     pub(crate) calls: BTreeMap<RequestId, u32>,
@@ -36,13 +37,6 @@ pub(crate) enum Owner {
     Operator { dialog: u64 },
 }
 
-/// Whether the visitor's key is in storage.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Key {
-    Own,
-    Saved,
-}
-
 /// Whether a page runs.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum PageLife {
@@ -56,6 +50,11 @@ impl Page {
     pub(crate) fn is_open(&self) -> bool {
         self.life != PageLife::Closed
     }
+
+    /// Returns the credential that goes into the headers.
+    pub(crate) fn bearer(&self) -> Option<String> {
+        self.client.as_ref().map(|client| client.bearer().expose().to_owned())
+    }
 }
 
 impl Sim {
@@ -65,7 +64,6 @@ impl Sim {
         let readable = storage.room != Room::Absent;
         let kept = storage.values.get("key").cloned().filter(|_| readable);
         let restored = if readable { storage.restored() } else { Vec::new() };
-        let key = if kept.is_some() { Key::Saved } else { Key::Own };
         let (credential, side) = match owner {
             Owner::Visitor { visitor, site } => {
                 let fresh = format!("vk_{visitor}-{:016x}", self.random.next());
@@ -81,7 +79,7 @@ impl Sim {
                 (format!("op-{}", self.server.token_generation), Side::Operator { dialog_id: dialog })
             }
         };
-        let mut config = Config::new(side, Secret::new(credential.clone()));
+        let mut config = Config::new(side, Secret::new(credential));
         config.buffer.max_messages = self.plan.outbox;
         let client = Client::new(config, self.random.next());
         self.pages.push(Page {
@@ -89,8 +87,6 @@ impl Sim {
             owner,
             tab,
             client: Some(client),
-            credential,
-            key,
             life: PageLife::Open,
             links: BTreeMap::new(),
             calls: BTreeMap::new(),
@@ -321,9 +317,6 @@ impl Sim {
         let machine = self.pages[page].machine;
         let kept = self.machines[machine].storage.save(self.now, &name, value.clone()).is_ok();
         trace!(self, "page {page} saves {name} = {value}{}", if kept { "" } else { ": no room" });
-        if name == "key" {
-            self.pages[page].key = Key::Saved;
-        }
         if let Some(id) = name.strip_prefix("o:") {
             self.ledger.accepted(id, &value, if kept { Kept::Yes } else { Kept::No });
         }
@@ -333,31 +326,16 @@ impl Sim {
             return Some(Input::SaveFailed { name });
         }
         if name == "key" || name == "dialog" {
-            // The other tabs hear of it.
-            let others: Vec<usize> = (0..self.pages.len())
-                .filter(|&other| other != page && self.pages[other].machine == machine && self.pages[other].is_open())
-                .collect();
-            for other in others {
-                let input = Input::Restored(vec![(name.clone(), value.clone())]);
-                self.plan_in(1, Happening::ToPage { page: other, input });
-                self.plan_in(2, Happening::ToPage { page: other, input: Input::Start });
-                if name == "key" && self.pages[other].key == Key::Own {
-                    self.pages[other].key = Key::Saved;
-                    self.pages[other].credential.clone_from(&value);
-                    self.take_key(other);
+            // The other tabs hear of it, a little later.
+            for other in self.open_pages() {
+                if other != page && self.pages[other].machine == machine {
+                    let input = Input::Restored(vec![(name.clone(), value.clone())]);
+                    self.plan_in(STORAGE_EVENT_MS, Happening::ToPage { page: other, input });
+                    self.plan_in(STORAGE_EVENT_MS, Happening::ToPage { page: other, input: Input::Start });
                 }
             }
         }
         None
-    }
-
-    /// A tab takes over the key that another tab has put into storage; storage is shared, so this is at once.
-    fn take_key(&mut self, page: usize) {
-        let storage = &self.machines[self.pages[page].machine].storage;
-        let values = storage.restored().into_iter().filter(|(name, _)| name == "key").collect();
-        if self.pages[page].client.is_some() {
-            self.input(page, Input::Restored(values));
-        }
     }
 
     /// Notes when a page is online for the first time after the last fault.
@@ -384,6 +362,12 @@ impl Sim {
         let text = format!("{who}.{}.{number} {tail}.", state.tab);
         let before = self.ledger.written();
         self.ledger.said(&text, state.owner, state.tab, page);
+        let storage = &self.machines[self.pages[page].machine].storage;
+        if let Some(key) = storage.values.get("key").filter(|_| storage.room != Room::Absent) {
+            // Another page of this visitor may have been first, a moment ago.
+            let key = Input::Restored(vec![("key".into(), key.clone())]);
+            self.input(page, key);
+        }
         self.input(page, Input::Send { text: text.clone() });
         if self.ledger.written() > before {
             return;
