@@ -87,7 +87,7 @@ test('a page whose origin is not on the list is told so in one line, and keeps q
   noise,
 }) => {
   const token = await addSite(rejoin, { origins: ['https://soap.example'] });
-  noise.allow(/./);
+  noise.allow(/^\[rejoin\]/, /status of 403/);
   const requests = [];
   page.on('request', (request) => requests.push(new URL(request.url()).pathname));
   page.on('websocket', (socket) => requests.push(new URL(socket.url()).pathname));
@@ -108,7 +108,7 @@ test('a page whose origin is not on the list is told so in one line, and keeps q
 });
 
 test('a site token that does not exist is told in one line', async ({ page, host, rejoin, noise }) => {
-  noise.allow(/./);
+  noise.allow(/^\[rejoin\]/, /status of 404/);
   await page.goto(host.page('/', snippet(rejoin, 'st_nobody')));
   await page.getByRole('button', { name: 'Open chat' }).click();
   await expect(new Visitor(page).dialog).toContainText('This chat is not available here.');

@@ -28,8 +28,8 @@ test('a page from the back-forward cache goes on where it was', async ({ page, r
   await operator.send('While you were away');
   await operator.expectMessages(['Before I left', 'While you were away']);
   await page.evaluate(() => history.back());
-  // The very same page: what it noted is still there.
-  await expect.poll(() => page.evaluate(() => globalThis.persisted)).toEqual([true]);
+  // The very same page: what it noted is still there. Until it is, there may be no page to ask.
+  await expect(async () => expect(await page.evaluate(() => globalThis.persisted)).toEqual([true])).toPass({ timeout: 10_000 });
   await visitor.expectMessages(['Before I left', 'While you were away']);
   await visitor.expectLink('online');
   await visitor.send('I am back');
