@@ -6,12 +6,15 @@
     (script) => script?.dataset?.siteToken || script?.dataset?.assistantId,
   );
   // Loaded twice, or run again by a single-page application: one widget.
-  if (window.rejoin?.here || !tag) return;
+  if (window.rejoin?.here) return;
+  if (!tag) return console.error('[rejoin] no_site: add data-site-token or data-assistant-id.');
 
   const options = tag.dataset;
   const { siteToken: site = '', assistantId: assistant = '', mode } = options;
   const base = new URL(options.baseUrl || tag.src, location).origin;
   const frameOnly = mode == 'iframe' || !site;
+  // As in HTML, the bare attribute is enough.
+  const flag = (name) => (options[name] ?? 'false') != 'false';
   const prefix = `rejoin:${site || 'a' + assistant}:`;
   const state = { unread: 0, state: 'idle' };
   const listeners = {};
@@ -57,7 +60,7 @@
       'box-shadow:0 6px 24px #0003}' +
       '@media(max-width:480px){iframe{inset:0!important;width:100%;height:100%;margin:0;border-radius:0}' +
       '[aria-expanded=true]{visibility:hidden}}' +
-      '@media(forced-colors:active){.launcher{border:1px solid}}@media print{:host{display:none}}',
+      '@media(forced-colors:active){.launcher{border:1px solid}}',
   );
   const button = add(root, 'button', { class: 'launcher', 'aria-haspopup': 'dialog', 'aria-expanded': false });
   button.ariaLabel = 'Open chat';
@@ -69,17 +72,20 @@
   if (options.color) host.style.setProperty('--a', options.color);
   host.dataset.theme = options.theme || 'auto';
   host.dataset.position = options.position || 'right';
-  button.hidden = options.launcher == 'none' || (options.hideOnMobile && options.hideOnMobile != 'false' && phone.matches);
+  button.hidden = options.launcher == 'none' || (flag('hideOnMobile') && phone.matches);
   // Beside the body: what replaces the body (Turbo, a view transition, a framework that hydrates) leaves the widget alone.
   document.documentElement.append(host);
 
   // The client.
-  let client, loading, opener, watcher;
+  let client = {},
+    loading,
+    opener,
+    watcher;
   const emit = (name, value) => {
     if (name == 'unread') {
       state.unread = value;
       badge.hidden = !value;
-      badge.textContent = value > 99 ? '99+' : value;
+      badge.textContent = value;
       button.ariaLabel = value ? `Open chat, ${value} unread` : 'Open chat';
     } else if (name == 'connection') state.state = value;
     else if (name == 'ready') state.version = value;
@@ -108,7 +114,7 @@
     } catch (error) {
       // A panic ends the widget, never the page.
       say('stopped: ' + error);
-      client = 0;
+      client = {};
       host.remove();
     }
   };
@@ -129,12 +135,13 @@
         color: options.color,
         closable: true,
         touch: matchMedia('(pointer:coarse)').matches,
-        wake: (_, ...call) => client && guarded(() => widget.wake(...call)),
+        wake: (_, ...call) => client.command && guarded(() => widget.wake(...call)),
       }),
     );
   };
   const framed = () =>
     new Promise((ready) => {
+      if (!assistant) return say('no_assistant: add data-assistant-id.');
       const frame = add(root, 'iframe', { title: 'Chat', hidden: '' });
       const { port1, port2 } = new MessageChannel();
       client = { frame, command: (...call) => port1.postMessage(call) };
@@ -152,14 +159,14 @@
     (loading ||= (frameOnly ? framed() : direct()).catch((error) => {
       if (error instanceof WebAssembly.CompileError) {
         if (mode != 'direct' && assistant) return framed();
-        say("wasm_blocked: add 'wasm-unsafe-eval' to script-src of this page, or embed it with data-assistant-id.");
+        say("wasm_blocked: add 'wasm-unsafe-eval' to script-src, or data-assistant-id.");
       } else {
         say(`offline: ${base} ${error}`);
         loading = null;
       }
     }));
   document.addEventListener('securitypolicyviolation', ({ blockedURI, effectiveDirective }) => {
-    if (blockedURI.includes(base.split('//')[1])) say(`csp_blocked: add ${base} to ${effectiveDirective} of this page.`);
+    if (blockedURI.includes(base.split('//')[1])) say(`csp_blocked: add ${base} to ${effectiveDirective}.`);
   });
 
   // The page's side.
@@ -174,28 +181,28 @@
     hide: () => (button.hidden = true),
     theme(theme) {
       host.dataset.theme = theme;
-      client?.command('theme', theme);
+      client.command?.('theme', theme);
     },
     destroy() {
-      client?.command('close');
+      client.command?.('close');
       // Not now: the widget itself may be waiting for the page's function that asks for this.
-      if (client?.free) queueMicrotask(client.free);
-      client = 0;
+      if (client.free) queueMicrotask(client.free);
+      client = {};
       host.remove();
       delete window.rejoin;
     },
   };
   const run = (name, ...values) => {
     if (commands[name]) return commands[name](...values);
-    load().then(() => client?.command(name, values[0]));
+    load().then(() => client.command?.(name, values[0]));
   };
   const early = window.rejoin?.q || [];
   window.rejoin = run;
   run.here = 1;
   early.forEach((call) => run(...call));
   button.onclick = () => run('toggle');
-  for (const intent of ['pointerenter', 'focus', 'touchstart']) button.addEventListener(intent, load, { once: true, passive: true });
+  for (const intent of ['pointerenter', 'focus', 'touchstart']) button.addEventListener(intent, load, { once: true });
   document.addEventListener('click', ({ target }) => target.closest?.('[data-rejoin-open]') && run('open'));
-  if (options.open && options.open != 'false') run('open');
+  if (flag('open')) run('open');
   else if (RegExp(prefix + '(dialog|o:)').test(Object.keys(store || {}))) (window.requestIdleCallback || setTimeout)(load);
 })();

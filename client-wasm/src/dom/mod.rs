@@ -201,7 +201,7 @@ impl Panel {
                 }
             }
             Some(Act::Key) => {
-                if text(event, "key") == "Escape" {
+                if text(event, "key") == "Escape" && !flag(event, "isComposing") {
                     event.unchecked_ref::<Node>().prevent_default();
                     return Done::Close;
                 }
@@ -271,8 +271,11 @@ impl Panel {
         }
     }
 
-    /// Keeps a panel that fills the screen above the keyboard.
+    /// Keeps a panel that fills the screen above the keyboard; a reader who zooms in wants to see it as large as it was.
     fn resize(&self) {
+        if number(&self.viewport, "scale") > 1.0 {
+            return;
+        }
         for (name, of) in [("--h", "height"), ("--t", "offsetTop")] {
             let mut px = pixels(number(&self.viewport, of));
             px.push_str("px");
