@@ -49,7 +49,7 @@ pub(super) struct SetArgs {
 #[derive(Args, Debug)]
 struct Options {
     /// A page that may embed the widget: https://shop.example, https://*.shop.example or http://127.0.0.1:*; may be
-    /// given more than once
+    /// given more than once: together they are the whole list
     #[arg(long, value_name = "ORIGIN", value_parser = pattern)]
     origin: Vec<Pattern>,
     /// What the widget says first
