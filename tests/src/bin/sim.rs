@@ -5,7 +5,12 @@ use std::time::Instant;
 
 use tests::sim::{Fault, Mutant, Options, Spread, Summary, run, sweep};
 
-const USAGE: &str = "usage: sim [--seeds N] [--from S] [--threads N] [--trace] [--mutant NAME]";
+const USAGE: &str = "usage: sim [--seeds N] [--from S] [--threads N] [--trace] [--mutant NAME]
+  --seeds N      schedules to run, 1000 unless told otherwise
+  --from S       the first seed
+  --threads N    threads, as many as there are cores unless told otherwise
+  --trace        print the whole trace of the first failing seed, or of the first seed
+  --mutant NAME  switch one mechanism off; those of the cores need a build with `--features mutants`";
 
 /// Lines of a failing schedule that are printed, the last ones.
 const TRACE_LINES: usize = 400;
@@ -42,6 +47,7 @@ fn arguments(mut words: impl Iterator<Item = String>) -> Result<Arguments, Strin
             "--seeds" => arguments.seeds = number(value()?)?,
             "--from" => arguments.from = number(value()?)?,
             "--threads" => arguments.threads = usize::try_from(number(value()?)?).map_err(|_| "too many threads")?,
+            "--help" | "-h" => return Err("runs the real client and server over a network that breaks".into()),
             "--trace" => arguments.trace = true,
             "--mutant" => {
                 let wanted = value()?;
