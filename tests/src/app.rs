@@ -192,14 +192,19 @@ impl TestApp {
     /// Returns a token that is good for so long.
     pub fn token_for(&self, email: &str, valid_ms: u64) -> String {
         let operator = self.admin().operator(email).expect("the database answers").expect("the operator exists");
-        let token = self.credentials.operators.issue(operator.id, now(), valid_ms).expect("it can be signed");
+        let token =
+            self.credentials.operators.issue(operator.id, &operator.name, now(), valid_ms).expect("it can be signed");
         token.expose().to_owned()
     }
 
     /// Returns a token that has expired.
     pub fn expired_token(&self, email: &str) -> String {
         let operator = self.admin().operator(email).expect("the database answers").expect("the operator exists");
-        let token = self.credentials.operators.issue(operator.id, now() - 60_000, 1_000).expect("it can be signed");
+        let token = self
+            .credentials
+            .operators
+            .issue(operator.id, &operator.name, now() - 60_000, 1_000)
+            .expect("it can be signed");
         token.expose().to_owned()
     }
 

@@ -549,3 +549,46 @@ async fn what_a_data_directory_holds_is_for_its_owner_only() {
     let names: Vec<_> = contents(&data).into_iter().map(|(name, _)| name).collect();
     assert!(names.contains(&"rejoin.db".to_owned()) && names.contains(&"secret".to_owned()), "{names:?}");
 }
+
+#[tokio::test]
+async fn an_origin_that_is_added_stands_beside_the_others_until_it_is_removed() {
+    let data = tempfile::tempdir().unwrap();
+    let made = run(data.path(), &["site", "add", "--name", "Tea", "--origin", "https://shop.example"]).await;
+    let made = printed(&made);
+    let token = made.split_whitespace().find(|word| word.starts_with("st_")).expect("the site's token is printed");
+    let set =
+        async |option| printed(&run(data.path(), &["site", "set", token, option, "https://www.shop.example"]).await);
+    assert!(set("--origin").await.contains("https://shop.example https://www.shop.example"));
+    let left = set("--remove-origin").await;
+    assert!(left.contains("https://shop.example") && !left.contains("www"), "{left}");
+    assert!(set("--remove-origin").await.contains("is not on the site's list"));
+}
+
+#[tokio::test]
+async fn a_wrong_data_directory_is_named_and_not_made() {
+    let data = tempfile::tempdir().unwrap();
+    let nowhere = data.path().join("nowhere");
+    for arguments in [&["site", "list"][..], &["operator", "list"], &["operator", "token", "demo"], &["check"]] {
+        let output = run(&nowhere, arguments).await;
+        assert!(!output.status.success(), "{arguments:?}");
+        assert!(printed(&output).contains("there is no database in"), "{arguments:?}");
+    }
+    assert!(!nowhere.exists());
+}
+
+#[cfg(unix)]
+#[tokio::test]
+async fn a_backup_and_what_is_restored_from_it_are_their_owners_alone() {
+    use std::os::unix::fs::PermissionsExt;
+    let directory = tempfile::tempdir().unwrap();
+    let (data, backup) = (directory.path().join("data"), directory.path().join("backup.db"));
+    let file = backup.to_str().unwrap();
+    for arguments in [&["site", "add", "--name", "Tea"][..], &["backup", file], &["restore", file]] {
+        let output = run(&data, arguments).await;
+        assert!(output.status.success(), "{}", printed(&output));
+    }
+    for path in [backup, data.join("rejoin.db")] {
+        let mode = std::fs::metadata(&path).unwrap().permissions().mode();
+        assert_eq!(mode & 0o077, 0, "{} has mode {mode:o}", path.display());
+    }
+}

@@ -45,7 +45,7 @@ pub(super) fn check(data: &DataConfig) -> Result<(), Failure> {
 
 impl DataConfig {
     /// Opens a database that must be there.
-    fn admin(&self) -> Result<Admin, Failure> {
+    pub(super) fn admin(&self) -> Result<Admin, Failure> {
         if !Admin::exists(&self.data) {
             return Err(Failure::new(format!(
                 "there is no database in {}: name its directory with --data",

@@ -67,7 +67,10 @@ pub(super) struct TokenArgs {
 
 impl OperatorCommand {
     pub(super) fn run(self, data: &DataConfig) -> Result<(), Failure> {
-        let mut admin = Admin::open(&data.data)?;
+        let mut admin = match self {
+            Self::Add(_) => Admin::open(&data.data)?,
+            Self::Password(_) | Self::Token(_) | Self::List => data.admin()?,
+        };
         match self {
             Self::Add(args) => add(&mut admin, args),
             Self::Password(args) => {
@@ -85,7 +88,7 @@ impl OperatorCommand {
             Self::Token(args) => {
                 let operator = known(&admin, &args.email)?;
                 let tokens = Credentials::new(&data.secret()?).operators;
-                let token = tokens.issue(operator.id, clock::wall(), args.days * DAY_MS);
+                let token = tokens.issue(operator.id, &operator.name, clock::wall(), args.days * DAY_MS);
                 println!("{}", token.map_err(|error| Failure::new(error.to_string()))?.expose());
                 Ok(())
             }

@@ -42,14 +42,17 @@ pub(super) struct SetArgs {
     /// The name in the widget's header
     #[arg(long, value_parser = text)]
     name: Option<String>,
+    /// A page that may embed the widget no longer; may be given more than once
+    #[arg(long, value_name = "ORIGIN", value_parser = pattern)]
+    remove_origin: Vec<Pattern>,
     #[command(flatten)]
     options: Options,
 }
 
 #[derive(Args, Debug)]
 struct Options {
-    /// A page that may embed the widget: https://shop.example, https://*.shop.example or http://127.0.0.1:*; may be
-    /// given more than once: together they are the whole list
+    /// A page that may embed the widget, beside those that may already: https://shop.example, https://*.shop.example
+    /// or http://127.0.0.1:*; may be given more than once
     #[arg(long, value_name = "ORIGIN", value_parser = pattern)]
     origin: Vec<Pattern>,
     /// What the widget says first
@@ -68,7 +71,10 @@ struct Options {
 
 impl SiteCommand {
     pub(super) fn run(self, data: &DataConfig) -> Result<(), Failure> {
-        let mut admin = Admin::open(&data.data)?;
+        let mut admin = match self {
+            Self::Add(_) => Admin::open(&data.data)?,
+            Self::Set(_) | Self::List => data.admin()?,
+        };
         match self {
             Self::Add(args) => {
                 let token = credentials::site_token()?;
@@ -85,6 +91,20 @@ impl SiteCommand {
             }
             Self::Set(args) => {
                 let Some(site) = admin.site(&args.token)? else { return Err(unknown(&args.token)) };
+                let mut origins = site.origins;
+                for gone in &args.remove_origin {
+                    let Some(place) = origins.iter().position(|origin| origin == gone) else {
+                        return Err(Failure::new(format!(
+                            "{gone} is not on the site's list: `rejoin site list` shows it"
+                        )));
+                    };
+                    origins.remove(place);
+                }
+                for origin in args.options.origin {
+                    if !origins.contains(&origin) {
+                        origins.push(origin);
+                    }
+                }
                 let changed = NewSite {
                     id: Some(site.id),
                     token: site.token,
@@ -92,7 +112,7 @@ impl SiteCommand {
                     welcome: args.options.welcome.unwrap_or(site.welcome),
                     color: args.options.color.unwrap_or(site.color),
                     visitor_auth: args.options.visitor_auth.unwrap_or(site.visitor_auth),
-                    origins: if args.options.origin.is_empty() { site.origins } else { args.options.origin },
+                    origins,
                 };
                 embed(&admin.put_site(&changed)?, &args.options.url);
             }

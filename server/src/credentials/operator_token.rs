@@ -48,6 +48,9 @@ pub enum TokenError {
 #[serde(deny_unknown_fields)]
 struct Claims {
     sub: String,
+    /// For the console's own header; nothing is decided by it.
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    name: String,
     iss: String,
     aud: String,
     iat: u64,
@@ -67,14 +70,15 @@ impl OperatorTokens {
         Self { signing: EncodingKey::from_secret(&key), checking: DecodingKey::from_secret(&key), validation }
     }
 
-    /// Signs a token; `now` is the wall clock.
+    /// Signs a token; `now` is the wall clock, `name` the shown name of the operator.
     ///
     /// # Errors
     /// [`TokenError::Invalid`] when the library cannot sign.
-    pub fn issue(&self, operator_id: u64, now: Millis, valid_ms: Millis) -> Result<Secret, TokenError> {
+    pub fn issue(&self, operator_id: u64, name: &str, now: Millis, valid_ms: Millis) -> Result<Secret, TokenError> {
         let iat = now / 1000;
         let claims = Claims {
             sub: operator_id.to_string(),
+            name: name.into(),
             iss: ISSUER.into(),
             aud: AUDIENCE.into(),
             iat,

@@ -38,7 +38,7 @@ impl Admin {
         let failed = |error| BackupError::File { path: to.to_owned(), error };
         let _leftover = fs::remove_file(&new);
         // SQLite's own message does not say why.
-        File::create_new(&new).and_then(|_| fs::remove_file(&new)).map_err(failed)?;
+        create_private(&new).map_err(failed)?;
         let copied = self.copy(&new);
         let census = match copied {
             Ok(census) => census,
@@ -79,7 +79,7 @@ pub fn restore(data: &Path, from: &Path) -> Result<Census, BackupError> {
     let new = data.join(format!("{}.restored", open::DATABASE));
     let failed = |error| BackupError::File { path: from.to_owned(), error };
     let _leftover = fs::remove_file(&new);
-    fs::copy(from, &new).and_then(|_| File::open(&new)?.sync_all()).map_err(failed)?;
+    copy_private(from, &new).map_err(failed)?;
     let census = sound_copy(&new).inspect_err(|_| {
         let _refused = fs::remove_file(&new);
     })?;
@@ -126,6 +126,21 @@ fn put_aside(database: &Path) -> std::io::Result<()> {
         }
     }
     sync_directory(database)
+}
+
+/// Makes an empty file that only its owner can read: conversations are nobody else's.
+fn create_private(path: &Path) -> std::io::Result<File> {
+    let mut options = File::options();
+    options.write(true).create_new(true);
+    #[cfg(unix)]
+    std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
+    options.open(path)
+}
+
+fn copy_private(from: &Path, to: &Path) -> std::io::Result<()> {
+    let mut copy = create_private(to)?;
+    std::io::copy(&mut File::open(from)?, &mut copy)?;
+    copy.sync_all()
 }
 
 fn remove_if_there(path: &Path) -> std::io::Result<()> {
