@@ -2,9 +2,8 @@
 // reaches for the launcher, or when a dialog is under way. Before that: one request, nothing stored, no cookie, no socket.
 (() => {
   // An optimiser may have moved the script, or run it from a string: then the tag is found by its attributes.
-  const tag = [document.currentScript, ...document.querySelectorAll('script[data-site-token],script[data-assistant-id]')].find(
-    (script) => script?.dataset?.siteToken || script?.dataset?.assistantId,
-  );
+  const ours = 'script[data-site-token],script[data-assistant-id]';
+  const tag = [document.currentScript, document.querySelector(ours)].find((script) => script?.matches(ours));
   // Loaded twice, or run again by a single-page application: one widget.
   if (window.rejoin?.here) return;
   if (!tag) return console.error('[rejoin] no_site: add data-site-token or data-assistant-id.');
@@ -51,11 +50,11 @@
       ':host([data-position=left]) :is(.launcher,iframe){right:auto;left:var(--x,20px)}' +
       '.launcher{width:56px;height:56px;padding:16px;border-radius:50%;background:var(--a);color:var(--o);cursor:pointer;' +
       'box-shadow:0 6px 24px #0003}' +
-      '.launcher:focus-visible{outline:3px solid var(--a);outline-offset:3px}' +
+      '.launcher:focus-visible{outline:3px solid;outline-offset:2px}' +
       '.launcher svg{display:block;fill:none;stroke:currentColor;stroke-width:2;stroke-linecap:round;stroke-linejoin:round}' +
       '[aria-expanded=true] svg:first-child,[aria-expanded=false] svg+svg,[hidden]{display:none!important}' +
       '.launcher b{position:absolute;top:-4px;right:-4px;min-width:10px;padding:0 6px;border-radius:11px;' +
-      'background:#c8102e;color:#fff;font:600 12px/22px system-ui}' +
+      'background:#c00;color:#fff;font:12px/22px system-ui}' +
       'iframe{width:min(400px,100vw - 2*var(--x,20px));height:min(680px,100dvh - 108px);margin-bottom:72px;border-radius:20px;' +
       'box-shadow:0 6px 24px #0003}' +
       '@media(max-width:480px){iframe{inset:0!important;width:100%;height:100%;margin:0;border-radius:0}' +
@@ -151,7 +150,7 @@
       };
       frame.onload = () => {
         frame.contentWindow.postMessage({ ...options }, base, [port2]);
-        setTimeout(() => state.version || say(`forbidden_origin: ${base} does not know this page or assistant.`), 5e3);
+        setTimeout(() => state.version || say(`forbidden_origin: ${base} refuses this page or assistant.`), 5e3);
       };
       frame.src = `${base}/embed?assistant_id=${assistant}&parent_origin=${encodeURIComponent(location.origin)}#loader`;
     });
@@ -160,6 +159,8 @@
       if (error instanceof WebAssembly.CompileError) {
         if (mode != 'direct' && assistant) return framed();
         say("wasm_blocked: add 'wasm-unsafe-eval' to script-src, or data-assistant-id.");
+        // A button that can never open anything is none.
+        button.hidden = true;
       } else {
         say(`offline: ${base} ${error}`);
         loading = null;
@@ -194,7 +195,11 @@
   };
   const run = (name, ...values) => {
     if (commands[name]) return commands[name](...values);
-    load().then(() => client.command?.(name, values[0]));
+    load().then(() => {
+      if (client.command) client.command(name, values[0]);
+      // The server was out of reach: what was asked for is done when it is back.
+      else if (!loading) setTimeout(run, 3e3, name, ...values);
+    });
   };
   const early = window.rejoin?.q || [];
   window.rejoin = run;
