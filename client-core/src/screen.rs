@@ -21,7 +21,8 @@ impl Client {
             older: self.timeline.older,
             unread: self.unread(),
             typing: String::from(self.marks.typing(self.now.mono)),
-            operators: self.marks.operators.clone(),
+            // Without a link nobody knows who is there.
+            operators: if self.lost_at.is_none() { self.marks.operators.clone() } else { Vec::new() },
             link: self.link_state(),
             banner: self.banner(),
             draft: self.draft.clone(),

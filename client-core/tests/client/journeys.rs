@@ -302,3 +302,13 @@ fn a_thousand_messages_written_offline_are_sent_in_batches_and_in_order() {
     }
     assert_eq!(bench.client.unsettled(), 0);
 }
+
+#[test]
+fn nobody_is_said_to_be_there_while_the_link_is_down() {
+    let mut bench = Bench::visitor();
+    let link = bench.online();
+    bench.frames(link, &json!({"type": "presence", "operators": ["Ann"]}));
+    assert_eq!(bench.client.view().operators, ["Ann"]);
+    bench.input(Input::Closed { link, end: End::Broken });
+    assert!(bench.client.view().operators.is_empty());
+}
