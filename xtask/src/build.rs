@@ -18,9 +18,11 @@ const SMALL_STD: &[&str] = &["-Z", "build-std=std,panic_abort"];
 
 /// A panic is a trap at once: nobody reads its message on a stranger's page, but everybody would download it.
 ///
+/// Without reference types the handles of JavaScript values are numbers in the script: less code, and older browsers.
+///
 /// These flags are unstable; the pinned toolchain keeps them what they are. docs/decisions/0004 has the figures.
 const SMALL_FLAGS: &str = "target.wasm32-unknown-unknown.rustflags=[\"-Zunstable-options\",\"-Cpanic=immediate-abort\",\
-     \"-Zlocation-detail=none\",\"-Zfmt-debug=none\"]";
+     \"-Zlocation-detail=none\",\"-Zfmt-debug=none\",\"-Ctarget-feature=-reference-types\"]";
 
 /// How much time to spend on making things small and fast.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]

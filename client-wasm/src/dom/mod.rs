@@ -195,23 +195,17 @@ impl Panel {
                     self.log.borrow().to_end();
                 }
             }
-            Some(Act::Enter) => {
-                if Composer::sends(event) {
-                    input = self.send();
-                }
-            }
-            Some(Act::Key) => {
-                if text(event, "key") == "Escape" && !flag(event, "isComposing") {
-                    event.unchecked_ref::<Node>().prevent_default();
-                    return Done::Close;
-                }
+            Some(Act::Enter) if Composer::sends(event) => input = self.send(),
+            Some(Act::Key) if text(event, "key") == "Escape" && !flag(event, "isComposing") => {
+                event.unchecked_ref::<Node>().prevent_default();
+                return Done::Close;
             }
             Some(Act::Scroll) => self.log.borrow().scrolled(),
             Some(Act::Newer) => self.log.borrow().to_end(),
             Some(Act::TryNow) => input = Some(Input::TryNow),
             Some(Act::Click) => input = clicked(&get(event, "target")),
             Some(Act::Resize) => self.resize(),
-            None => {}
+            Some(Act::Enter | Act::Key) | None => {}
         }
         Done::Input(input)
     }
