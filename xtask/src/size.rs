@@ -14,7 +14,7 @@ const BEFORE_USE_MAX: usize = 2_560;
 /// Bytes, after brotli 11, of all that has been fetched when the widget is first open: a ratchet.
 ///
 /// It stands a little above what was reached, so that nothing grows unseen; the budget is the target below.
-const FIRST_OPEN_MAX: usize = 47 * 1024;
+const FIRST_OPEN_MAX: usize = 46 * 1024;
 /// The budget of the same figure, not reached yet: docs/decisions/0005 says where the bytes are.
 const FIRST_OPEN_TARGET: usize = 28 * 1024;
 
