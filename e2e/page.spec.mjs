@@ -157,3 +157,17 @@ test('a long history is shown from its end, and older messages come when they ar
   await visitor.expectMessages(texts);
   await expectLog(rejoin, dialogId, texts);
 });
+
+test('a click while the client cannot be fetched opens the panel as soon as it can', async ({ rejoin, page, noise }) => {
+  noise.allow(/ERR_FAILED|\[rejoin\] offline/);
+  await page.goto(`${rejoin.url}/demo/one`);
+  let refused = 0;
+  await page.route('**/assets/client-*', (route) => {
+    refused += 1;
+    return route.abort();
+  });
+  await page.getByRole('button', { name: 'Open chat' }).click();
+  await expect.poll(() => refused).toBeGreaterThan(0);
+  await page.unroute('**/assets/client-*');
+  await expect(page.getByRole('textbox')).toBeVisible({ timeout: 10_000 });
+});
