@@ -5,7 +5,7 @@ use protocol::{ServerFrame, json};
 use crate::client::Loading;
 use crate::connection::{Catching, Phase, Why};
 use crate::timeline::Entry;
-use crate::{Client, Event, From, LinkId};
+use crate::{Client, Event, From, LinkId, Transport};
 
 impl Client {
     /// Text came over a link.
@@ -28,8 +28,21 @@ impl Client {
                 self.frame(link, frame);
             }
         }
+        if self.outbox.on_their_way() > 0 {
+            // What came may have been in the pipe before the message was sent: its answer is still awaited.
+            self.await_answer();
+        }
         self.watch_gap();
         self.mark_read();
+    }
+
+    /// Something went over the socket that will be answered.
+    pub(crate) fn await_answer(&mut self) {
+        if let Phase::Online(online) = &mut self.phase
+            && online.transport == Transport::WebSocket
+        {
+            online.pulse.expect(self.now.mono, &self.config.heartbeat);
+        }
     }
 
     fn frame(&mut self, link: LinkId, frame: ServerFrame) {

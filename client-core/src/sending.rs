@@ -40,11 +40,7 @@ impl Client {
             for id in sent {
                 self.forget(&id);
             }
-            if let Phase::Online(online) = &mut self.phase
-                && online.transport == Transport::WebSocket
-            {
-                online.pulse.expect(self.now.mono, &self.config.heartbeat);
-            }
+            self.await_answer();
         }
     }
 

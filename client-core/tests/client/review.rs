@@ -441,3 +441,15 @@ fn a_device_that_comes_online_does_not_wait_for_what_was_begun_before() {
     bench.pass(250);
     bench.request("/health");
 }
+
+#[test]
+fn what_was_in_the_pipe_before_a_send_does_not_stand_for_its_answer() {
+    let mut bench = Bench::visitor();
+    let link = bench.online();
+    bench.pass(1_000);
+    bench.send("into the ice");
+    bench.pass(5);
+    bench.frames(link, &json!({"type": "receipt", "who": "operator", "received": 2, "read": 2}));
+    bench.pass(5_000);
+    assert!(bench.drops(link));
+}
