@@ -196,7 +196,7 @@ mod tests {
     #[test]
     fn a_snapshot_and_another_epoch_start_afresh_and_a_delta_goes_on() {
         let mut timeline = Timeline::default();
-        timeline.load(Page { epoch: 1, head: 2, messages: vec![message(1), message(2)], older: false });
+        timeline.load(Page { epoch: 1, head: 2, messages: vec![message(1), message(2)], older: false, hash: None });
         let ready = Ready { epoch: 1, head: 3, next: 3, ..Ready::default() };
         timeline.resume(&ready);
         assert_eq!(seqs(&timeline), [1, 2]);
@@ -209,8 +209,9 @@ mod tests {
     #[test]
     fn older_pages_are_put_in_front_once() {
         let mut timeline = Timeline::default();
-        timeline.load(Page { epoch: 1, head: 4, messages: vec![message(3), message(4)], older: true });
-        let page = Page { epoch: 1, head: 4, messages: vec![message(1), message(2), message(3)], older: false };
+        timeline.load(Page { epoch: 1, head: 4, messages: vec![message(3), message(4)], older: true, hash: None });
+        let page =
+            Page { epoch: 1, head: 4, messages: vec![message(1), message(2), message(3)], older: false, hash: None };
         assert_eq!(timeline.ask_older(), 3);
         timeline.prepend(page.clone());
         timeline.prepend(page);

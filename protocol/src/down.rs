@@ -104,6 +104,8 @@ wire! {
         pub mode: ResumeMode,
         /// The `seq` that comes next on this link: the cursor of the client is one less.
         pub next: u64,
+        /// The [`crate::digest`] of the log up to that cursor, where the server knows it.
+        pub hash: Option<u64> [optional],
         /// Which of the pending ids the log knows.
         pub known: Vec<Known> [optional],
         /// The last `n` taken from this client.
@@ -240,6 +242,8 @@ wire! {
     pub struct Synced {
         /// The last `seq` of the log.
         pub head: u64,
+        /// The [`crate::digest`] of the log up to `head`, where the server knows it.
+        pub hash: Option<u64> [optional],
     }
 }
 
@@ -318,6 +322,8 @@ wire! {
         pub timestamp: u64,
         /// The last `seq` of the dialog, so that a lost hint is noticed.
         pub head: u64 [default],
+        /// The [`crate::digest`] of the log up to `head`, where the server knows it.
+        pub hash: Option<u64> [optional],
     }
 }
 

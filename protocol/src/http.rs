@@ -39,6 +39,8 @@ wire! {
         pub messages: Vec<Message>,
         /// Whether there are older ones than the first of these.
         pub older: bool [default],
+        /// The [`crate::digest`] of the log up to `head`, where the server knows it.
+        pub hash: Option<u64> [optional],
     }
 }
 

@@ -2,13 +2,14 @@
 //!
 //! A frame is a JSON object with a `type`; an array of frames is a batch. The same frames travel over WebSocket, SSE,
 //! long polling and plain POSTs. [`ClientFrame`] goes up, [`ServerFrame`] comes down, [`http`] holds the bodies of the
-//! HTTP API, [`close`] the close codes, [`limits`] every bound that both sides must know, and [`json`] a reader and
+//! HTTP API, [`close`] the close codes, [`limits`] every bound that both sides must know, [`digest`] the rolling hash of a log, and [`json`] a reader and
 //! writer small enough for a page. The server reads with serde_json; golden files hold the two together.
 //!
 //! This crate has no clock, no randomness and no IO. Every time on the wire is in milliseconds since 1970 (UTC).
 
 pub mod close;
 pub mod code;
+pub mod digest;
 mod down;
 mod frame;
 pub mod http;

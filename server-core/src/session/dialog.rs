@@ -135,6 +135,7 @@ impl Session {
             head: log.head,
             mode,
             next: base + 1,
+            hash: None,
             known: log.known,
             last_n: log.last_n,
             heartbeat_ms: self.config.limits.heartbeat_ms,
@@ -163,7 +164,7 @@ impl Session {
             self.outputs.push_back(Output::Read { ticket, after, limit: limits::PAGE });
         } else if purpose == Purpose::Resume {
             let head = inside.cursor;
-            self.transmit(ServerFrame::Synced(Synced { head }));
+            self.transmit(ServerFrame::Synced(Synced { head, hash: None }));
         }
     }
 
@@ -182,7 +183,7 @@ impl Session {
                         self.outputs.push_back(Output::Deliver(event));
                     }
                 }
-                self.transmit(ServerFrame::Synced(Synced { head }));
+                self.transmit(ServerFrame::Synced(Synced { head, hash: None }));
             }
             Purpose::Resume | Purpose::Gap => {
                 for event in events {
@@ -196,7 +197,7 @@ impl Session {
                 if progress && cursor < self.hint {
                     self.catch_up(read.purpose);
                 } else if read.purpose == Purpose::Resume {
-                    self.transmit(ServerFrame::Synced(Synced { head: cursor }));
+                    self.transmit(ServerFrame::Synced(Synced { head: cursor, hash: None }));
                 }
             }
         }
@@ -232,7 +233,7 @@ impl Session {
         if self.flow == Flow::Open {
             let head = head.max(inside.cursor);
             self.hint = self.hint.max(head);
-            self.transmit(ServerFrame::Heartbeat(Heartbeat { timestamp: now.wall, head }));
+            self.transmit(ServerFrame::Heartbeat(Heartbeat { timestamp: now.wall, head, hash: None }));
             self.catch_up(Purpose::Gap);
         }
     }

@@ -244,7 +244,7 @@ impl Inbox {
         }
         if now.mono >= self.heartbeat_at {
             self.heartbeat_at = now.mono + Millis::from(self.app.limits().heartbeat_ms);
-            self.say(&ServerFrame::Heartbeat(Heartbeat { timestamp: now.wall, head: 0 }), Frame::Passing);
+            self.say(&ServerFrame::Heartbeat(Heartbeat { timestamp: now.wall, head: 0, hash: None }), Frame::Passing);
         }
     }
 

@@ -74,5 +74,5 @@ pub(super) async fn page(app: &App, dialog: ScopedDialog, stretch: Stretch, limi
         Entry::Message(message) => Some(message.clone()),
         Entry::Change(_) => None,
     });
-    Ok(Page { epoch: store.epoch(), head, messages: messages.collect(), older })
+    Ok(Page { epoch: store.epoch(), head, messages: messages.collect(), older, hash: None })
 }

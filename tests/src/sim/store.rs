@@ -77,7 +77,7 @@ impl Dialog {
         let end = before.unwrap_or(u64::MAX).min(self.head() + 1);
         let start = end.saturating_sub(limit).max(1);
         let messages = (start..end).filter_map(|seq| self.message(seq).cloned()).collect();
-        Page { epoch, head: self.head(), messages, older: start > 1 }
+        Page { epoch, head: self.head(), messages, older: start > 1, hash: None }
     }
 
     fn append(&mut self, message: &NewMessage, welcome: &str, at: Millis) -> Appended {
