@@ -50,3 +50,6 @@ pub const HELLO_MS: u64 = 5_000;
 
 /// The interval of the server's heartbeat, before its jitter of a tenth.
 pub const HEARTBEAT_MS: u32 = 20_000;
+
+/// The longest that a poll waits for news, in seconds.
+pub const POLL_WAIT_S: u64 = 25;

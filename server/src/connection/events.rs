@@ -88,7 +88,7 @@ fn append(chunk: &mut String, frame: &Frame) {
     // Writing to a string does not fail. JSON has no line breaks of its own.
     let _infallible = match frame {
         Frame::Event(event) => write!(chunk, "id: {}\ndata: {}\n\n", event.seq, event.json),
-        Frame::Ready(text) | Frame::Synced(text) | Frame::Passing(text) | Frame::Answer(text) => {
+        Frame::Ready(text) | Frame::Synced(text) | Frame::Passing(text) | Frame::Beat(text) | Frame::Answer(text) => {
             write!(chunk, "data: {text}\n\n")
         }
     };

@@ -1,5 +1,6 @@
 //! One open connection of a client: its session, its queue and its transport.
 
+mod batch;
 mod decode;
 mod events;
 mod handshake;
@@ -7,15 +8,18 @@ mod inbox;
 mod link;
 mod links;
 mod outgoing;
+mod poll;
 mod question;
 mod socket;
 mod timer;
 mod wire;
 
+pub(crate) use batch::Batch;
 pub(crate) use decode::frames;
 pub(crate) use events::events;
 pub(crate) use handshake::{Upgrade, accept};
 pub(crate) use inbox::Inbox;
 pub(crate) use link::{Drained, Entry, Link};
 pub(crate) use links::{Links, NoPlace, OpenLink};
+pub(crate) use poll::poll;
 pub(crate) use socket::{Socket, Talk, refuse};

@@ -23,6 +23,8 @@ pub(crate) enum Frame {
     Synced(String),
     /// Worth something only now: the first to be dropped.
     Passing(String),
+    /// A heartbeat, which is dropped as what is passing, and is no news.
+    Beat(String),
     /// An answer to what the client sent; never dropped, because a client that does not read is not read either.
     Answer(String),
 }
@@ -31,7 +33,9 @@ impl Frame {
     /// Returns its JSON.
     pub(crate) fn text(&self) -> &str {
         match self {
-            Self::Ready(text) | Self::Synced(text) | Self::Passing(text) | Self::Answer(text) => text,
+            Self::Ready(text) | Self::Synced(text) | Self::Passing(text) | Self::Beat(text) | Self::Answer(text) => {
+                text
+            }
             Self::Event(event) => &event.json,
         }
     }
@@ -65,10 +69,10 @@ impl Outgoing {
         let fits = |queue: &Self| queue.frames.len() < FRAMES && queue.bytes + size <= BYTES;
         if !fits(self) {
             match frame {
-                Frame::Passing(_) => return Pushed::Fine,
+                Frame::Passing(_) | Frame::Beat(_) => return Pushed::Fine,
                 Frame::Ready(_) | Frame::Synced(_) | Frame::Answer(_) => {}
                 Frame::Event(_) => {
-                    self.keep(|frame| !matches!(frame, Frame::Passing(_)));
+                    self.keep(|frame| !matches!(frame, Frame::Passing(_) | Frame::Beat(_)));
                     if !fits(self) {
                         self.keep(|frame| !matches!(frame, Frame::Event(_) | Frame::Synced(_)));
                         return Pushed::Overflow { written: self.written };
@@ -88,7 +92,7 @@ impl Outgoing {
         match &frame {
             Frame::Ready(_) => self.written = 0,
             Frame::Event(event) => self.written = event.seq,
-            Frame::Synced(_) | Frame::Passing(_) | Frame::Answer(_) => {}
+            Frame::Synced(_) | Frame::Passing(_) | Frame::Beat(_) | Frame::Answer(_) => {}
         }
         if self.frames.is_empty() && self.frames.capacity() > 16 {
             // An idle link should not keep the room of its busiest moment.
@@ -132,6 +136,7 @@ mod tests {
                 Frame::Event(_) => 'e',
                 Frame::Synced(_) => 's',
                 Frame::Passing(_) => 'p',
+                Frame::Beat(_) => 'b',
                 Frame::Answer(_) => 'a',
             });
         }

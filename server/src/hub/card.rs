@@ -53,14 +53,28 @@ pub(crate) enum Transport {
     WebSocket,
     /// Server-sent events.
     Sse,
+    /// A request that waits for news.
+    LongPolling,
+    /// A request that does not wait.
+    Polling,
 }
 
 impl Transport {
+    /// Returns whether a link lives for one request only, so that its coming and going says nothing.
+    pub(crate) const fn is_poll(self) -> bool {
+        match self {
+            Self::WebSocket | Self::Sse => false,
+            Self::LongPolling | Self::Polling => true,
+        }
+    }
+
     /// Returns its name in answers.
     pub(crate) const fn name(self) -> &'static str {
         match self {
             Self::WebSocket => "websocket",
             Self::Sse => "sse",
+            Self::LongPolling => "long-polling",
+            Self::Polling => "polling",
         }
     }
 }

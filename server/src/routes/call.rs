@@ -52,6 +52,7 @@ struct Fields {
     client: Option<String>,
     channels: Option<String>,
     hello: Option<String>,
+    wait: Option<String>,
 }
 
 /// A request to an address of side `S`, before anybody has looked who calls.
@@ -129,6 +130,11 @@ impl<S: Side> Call<S> {
         }
     }
 
+    /// Returns the seconds that the caller is ready to wait.
+    pub(super) fn wait(&self) -> Result<Option<u64>, ApiError> {
+        number(self.fields.wait.as_deref())
+    }
+
     /// Returns `before` as it stands, for addresses where it is no `seq`.
     pub(super) fn before(&self) -> Option<&str> {
         self.fields.before.as_deref()
@@ -176,6 +182,6 @@ impl<S: Side> Call<S> {
 }
 
 fn number(text: Option<&str>) -> Result<Option<u64>, ApiError> {
-    let wrong = ApiError::InvalidParameter("after, before, limit and epoch are whole numbers");
+    let wrong = ApiError::InvalidParameter("after, before, limit, epoch and wait are whole numbers");
     text.filter(|text| !text.is_empty()).map(|text| text.parse().map_err(|_| wrong)).transpose()
 }

@@ -5,14 +5,13 @@ use std::sync::Arc;
 use std::task::Poll;
 
 use axum::body::Body;
-use axum::http::header::CONTENT_TYPE;
 use axum::response::{IntoResponse, Response};
 use protocol::{ClientFrame, json};
 use server_core::Refusal;
 
 use super::body;
 use super::call::{Call, Side};
-use crate::connection::{self, Drained, Link, Talk};
+use crate::connection::{self, Batch, Drained, Link, Talk};
 use crate::credentials;
 use crate::error::ApiError;
 
@@ -26,7 +25,7 @@ pub(super) async fn post<S: Side>(mut call: Call<S>, request_body: Body) -> Resu
     let key = (admission.dialog.id(), S::POOL);
     let seed = credentials::seed().map_err(|_| ApiError::Internal)?;
     let mut link = Link::post(app.clone(), Arc::new(caller), admission, call.client(None), seed);
-    let mut answer = Answer::default();
+    let mut answer = Batch::default();
     connection::frames(text, |frame| match frame {
         Ok(ClientFrame::Message(message)) => match app.posts().take(key, app.clock().mono()) {
             Ok(()) => link.take_frame(ClientFrame::Message(message)),
@@ -55,24 +54,5 @@ pub(super) async fn post<S: Side>(mut call: Call<S>, request_body: Body) -> Resu
     if let Some(ending) = link.ending() {
         answer.push(&json::to_string(&ending.bye()));
     }
-    Ok(([(CONTENT_TYPE, "application/json")], answer.finish()).into_response())
-}
-
-/// An array of frames that are JSON already.
-#[derive(Default)]
-struct Answer(String);
-
-impl Answer {
-    fn push(&mut self, frame: &str) {
-        self.0.push(if self.0.is_empty() { '[' } else { ',' });
-        self.0.push_str(frame);
-    }
-
-    fn finish(mut self) -> String {
-        if self.0.is_empty() {
-            self.0.push('[');
-        }
-        self.0.push(']');
-        self.0
-    }
+    Ok(answer.into_response())
 }

@@ -16,6 +16,7 @@ mod login;
 mod messages;
 mod page;
 mod parameters;
+mod poll;
 mod sockets;
 
 use axum::Router;
@@ -50,6 +51,7 @@ fn table() -> Vec<Address> {
         at("/api/dialogs/{id}/messages", get(messages::read::<Admin>).post(messages::post::<Admin>)),
         at("/api/dialogs/{id}/frames", post(frames::post::<Admin>)),
         at("/api/dialogs/{id}/events", get(events::stream::<Admin>)),
+        at("/api/dialogs/{id}/poll", get(poll::poll::<Admin>)),
         at("/api/login", post(login::post)),
 
         at("/api/site/config", get(config::read::<Site>)),
@@ -57,12 +59,14 @@ fn table() -> Vec<Address> {
         at("/api/site/dialogs/{id}/messages", get(messages::read::<Site>).post(messages::post::<Site>)),
         at("/api/site/dialogs/{id}/frames", post(frames::post::<Site>)),
         at("/api/site/dialogs/{id}/events", get(events::stream::<Site>)),
+        at("/api/site/dialogs/{id}/poll", get(poll::poll::<Site>)),
 
         at("/api/widget/config", get(config::read::<Widget>)),
         at("/api/widget/dialogs", post(dialogs::start::<Widget>)),
         at("/api/widget/dialogs/{id}/messages", get(messages::read::<Widget>).post(messages::post::<Widget>)),
         at("/api/widget/dialogs/{id}/frames", post(frames::post::<Widget>)),
         at("/api/widget/dialogs/{id}/events", get(events::stream::<Widget>)),
+        at("/api/widget/dialogs/{id}/poll", get(poll::poll::<Widget>)),
 
         at("/api/debug/websocket/status", get(debug::status)),
         at("/api/debug/websocket/sync", get(debug::sync)),

@@ -20,6 +20,7 @@ mod journal;
 mod limits;
 mod messages;
 mod origins;
+mod polls;
 mod resume;
 mod routes;
 mod slow_reader;

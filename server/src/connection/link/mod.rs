@@ -5,6 +5,7 @@ mod outputs;
 
 use std::sync::Arc;
 use std::task::Context;
+use std::time::Duration;
 
 use protocol::{ClientFrame, ClientInfo, Hello};
 use server_core::rate::Bucket;
@@ -72,7 +73,7 @@ enum Place {
 /// The link's places in the hub.
 struct Inside {
     _membership: Membership,
-    _arrival: Option<Arrival>,
+    arrival: Option<Arrival>,
 }
 
 /// Whether events are queued.
@@ -157,6 +158,16 @@ impl Link {
     /// Takes a frame of the client.
     pub(crate) fn take_frame(&mut self, frame: ClientFrame) {
         self.step(self.app.now(), Input::Frame(frame));
+    }
+
+    /// Lets an operator count as there for so long after this link, which has ended in order.
+    pub(crate) fn stay_present(&mut self, time: Duration) {
+        if let Some(arrival) = self.presence.take().and_then(|inside| inside.arrival) {
+            tokio::spawn(async move {
+                tokio::time::sleep(time).await;
+                drop(arrival);
+            });
+        }
     }
 
     /// Returns whether every question is answered: then the answer to a POST is complete.

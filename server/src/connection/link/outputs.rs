@@ -82,9 +82,8 @@ impl Link {
             ServerFrame::Ready(_) => Frame::Ready(text),
             ServerFrame::Synced(_) if self.flow == Flow::Congested => return,
             ServerFrame::Synced(_) => Frame::Synced(text),
-            ServerFrame::Receipt(_) | ServerFrame::Typing(_) | ServerFrame::Presence(_) | ServerFrame::Heartbeat(_) => {
-                Frame::Passing(text)
-            }
+            ServerFrame::Receipt(_) | ServerFrame::Typing(_) | ServerFrame::Presence(_) => Frame::Passing(text),
+            ServerFrame::Heartbeat(_) => Frame::Beat(text),
             ServerFrame::Message(_)
             | ServerFrame::Dialog(_)
             | ServerFrame::Stored(_)
@@ -106,14 +105,13 @@ impl Link {
             let hub = self.app.hub();
             let arrival = admission.operator.as_ref().map(|who| hub.arrive(who.id, &who.name, &who.sites));
             let membership = hub.join(self.dialog_id, admission.site_id, open.card());
-            self.presence = Some(Box::new(Inside { _membership: membership, _arrival: arrival }));
-            tracing::info!(
-                tag = open.card().pool.tag(),
-                link = open.card().id,
-                dialog = self.dialog_id,
-                transport = open.card().transport.name(),
-                "link opened"
-            );
+            self.presence = Some(Box::new(Inside { _membership: membership, arrival }));
+            let (tag, link) = (open.card().pool.tag(), open.card().id);
+            let (dialog, transport) = (self.dialog_id, open.card().transport);
+            match transport.is_poll() {
+                true => tracing::debug!(tag, link, dialog, transport = transport.name(), "poll"),
+                false => tracing::info!(tag, link, dialog, transport = transport.name(), "link opened"),
+            }
         }
         let answer = self.app.store().resume(admission.dialog, pending, client);
         self.questions.push(Question::Resume { ticket, answer });
