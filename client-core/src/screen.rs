@@ -107,7 +107,8 @@ impl Client {
         self.device == Device::Offline || self.attempts >= self.config.reconnect.max_attempts
     }
 
-    fn link_state(&self) -> LinkState {
+    /// Returns how the link is.
+    pub fn link_state(&self) -> LinkState {
         match &self.phase {
             Phase::Idle => LinkState::Idle,
             Phase::Online(online) => match online.transport {

@@ -12,6 +12,8 @@ pub mod binary;
 #[cfg(feature = "sockets")]
 pub mod cable;
 #[cfg(feature = "sockets")]
+pub mod chaos;
+#[cfg(feature = "sockets")]
 pub mod events;
 #[cfg(feature = "sockets")]
 pub mod http;

@@ -37,6 +37,18 @@ pub struct Native {
     driver: JoinHandle<()>,
 }
 
+/// Somebody who looks at a page from within its driver, and sees everything as it happens.
+pub trait Observer: Send {
+    /// The page is about to be told something.
+    fn told(&mut self, input: &Input);
+
+    /// The page asks for something.
+    fn asked(&mut self, output: &Output);
+
+    /// The page has done everything that followed from what it was told.
+    fn settled(&mut self, client: &Client);
+}
+
 /// Everything that can be seen of a client.
 #[derive(Clone, Debug, Default)]
 pub struct Shown {
@@ -78,6 +90,15 @@ impl Native {
 
     /// Opens a page.
     pub fn open_with(server: SocketAddr, config: Config, storage: &Storage) -> Self {
+        Self::start(server, config, storage, None)
+    }
+
+    /// Opens a page that shows itself to its observer only: a whole view after each input is more than a crowd can bear.
+    pub fn observed(server: SocketAddr, config: Config, storage: &Storage, observer: Box<dyn Observer>) -> Self {
+        Self::start(server, config, storage, Some(observer))
+    }
+
+    fn start(server: SocketAddr, config: Config, storage: &Storage, observer: Option<Box<dyn Observer>>) -> Self {
         let (inputs, received) = mpsc::unbounded_channel();
         let (showing, shown) = watch::channel(Shown::default());
         let seed = server::credentials::seed().expect("the system has randomness");
@@ -91,6 +112,7 @@ impl Native {
             requests: BTreeMap::new(),
             shown: Shown::default(),
             showing,
+            observer,
             started: Clock::now(),
         };
         let changes = storage.changes.subscribe();
@@ -181,6 +203,7 @@ struct Driver {
     requests: BTreeMap<RequestId, Task>,
     shown: Shown,
     showing: watch::Sender<Shown>,
+    observer: Option<Box<dyn Observer>>,
     started: Clock,
 }
 
@@ -234,9 +257,19 @@ impl Driver {
         let mono = u64::try_from(self.started.elapsed().as_millis()).unwrap_or(u64::MAX);
         let wall = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default().as_millis();
         let wall = u64::try_from(wall).unwrap_or(u64::MAX);
+        if let Some(observer) = &mut self.observer {
+            observer.told(&input);
+        }
         self.client.handle(Now { mono: Instant::from_millis(mono), wall }, input);
         while let Some(output) = self.client.poll_output() {
+            if let Some(observer) = &mut self.observer {
+                observer.asked(&output);
+            }
             self.perform(output);
+        }
+        if let Some(observer) = &mut self.observer {
+            observer.settled(&self.client);
+            return;
         }
         self.shown.view = self.client.view();
         self.shown.dialog_id = self.client.dialog_id();
@@ -317,6 +350,7 @@ async fn web_socket(
     let broken = || Input::Closed { link, end: End::Socket { code: 1006, reason: String::new() } };
     let opening = async {
         let stream = TcpStream::connect(server).await.ok()?;
+        stream.set_nodelay(true).ok()?;
         let request = format!("ws://{server}{path}");
         tokio_tungstenite::client_async(request, stream).await.ok()
     };
