@@ -91,7 +91,7 @@ impl Fault {
             recovery.noticed_us.push(down_us - self.begun_us);
         }
         let away_us = down_us.max(healed_us);
-        let up_at = |from: u64| states.iter().filter(|(at, _)| *at < from).last().map(|(_, link)| *link);
+        let up_at = |from: u64| states.iter().rev().find(|(at, _)| *at < from).map(|(_, link)| *link);
         if down_us < healed_us && up_at(healed_us) == Some(Link::Up) {
             // It found another way while the path was still broken.
             recovery.back_us.push(0);

@@ -38,18 +38,18 @@ fn history(plant: impl FnOnce(&mut Vec<Line>)) -> Verdict {
 
 /// Changes the messages of one kind of line.
 fn logged(lines: &mut [Line], dialog: u64) -> Vec<&mut Row> {
-    let rows = lines.iter_mut().filter_map(|line| match &mut line.fact {
-        Fact::Logged { dialog: its, row, .. } if *its == dialog => Some(row),
-        _ => None,
+    let rows = lines.iter_mut().filter_map(|line| {
+        let Fact::Logged { dialog: its, row, .. } = &mut line.fact else { return None };
+        (*its == dialog).then_some(row)
     });
     rows.collect()
 }
 
 /// Changes the last screen of a client.
 fn screen<'a>(lines: &'a mut [Line], who: &str) -> &'a mut Vec<Row> {
-    let found = lines.iter_mut().filter(|line| line.who == who).find_map(|line| match &mut line.fact {
-        Fact::Screen { rows, .. } => Some(rows),
-        _ => None,
+    let found = lines.iter_mut().filter(|line| line.who == who).find_map(|line| {
+        let Fact::Screen { rows, .. } = &mut line.fact else { return None };
+        Some(rows)
     });
     found.expect("there is one")
 }
