@@ -88,13 +88,14 @@ pub(super) fn missing() -> Response {
 /// A page of one sentence; `text` is ours, never a client's.
 pub(super) fn plain(status: StatusCode, title: &'static str, text: &'static str) -> Response {
     let page = format!(
-        "<!doctype html><html lang=\"en\"><meta charset=\"utf-8\"><title>{title}</title><h1>{title}</h1><p>{text}</p>\n"
+        "<!doctype html><html lang=\"en\"><meta charset=\"utf-8\"><link rel=\"icon\" href=\"data:,\">\
+         <title>{title}</title><h1>{title}</h1><p>{text}</p>\n"
     );
     let headers = [
         (CONTENT_TYPE, HeaderValue::from_static("text/html; charset=utf-8")),
         (CACHE_CONTROL, HeaderValue::from_static("no-store")),
         (X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff")),
-        (CONTENT_SECURITY_POLICY, HeaderValue::from_static("default-src 'none'; base-uri 'none'")),
+        (CONTENT_SECURITY_POLICY, HeaderValue::from_static("default-src 'none'; img-src data:; base-uri 'none'")),
     ];
     (status, headers, page).into_response()
 }
