@@ -16,7 +16,11 @@ pub(crate) fn run(args: &[String]) -> Result<()> {
     for_assets()?;
     for_server()?;
     for_lints()?;
-    for_browser()
+    for_browsers()?;
+    if let Some(why) = for_webkit()? {
+        println!("no smoke test in WebKit: {why}");
+    }
+    Ok(())
 }
 
 /// Makes sure of what the web assets need: the wasm target, Node, and the npm packages.
@@ -62,39 +66,84 @@ pub(crate) fn for_lints() -> Result<()> {
     Ok(())
 }
 
-/// Makes sure of a Chromium: the distribution's where there is one, else Playwright's own.
-pub(crate) fn for_browser() -> Result<()> {
-    npm_packages()?;
-    if has_system_chromium() {
-        return Ok(());
-    }
-    let root_user = answer("id", &["-u"]).is_some_and(|id| id == "0");
-    if root_user && on_path("apt-get").is_some() {
-        println!("installing chromium with apt-get");
-        let installed = run_process(apt_get().arg("update")).and_then(|()| {
-            run_process(apt_get().args([
-                "install",
-                "-y",
-                "--no-install-recommends",
-                "chromium",
-                "fonts-noto-core",
-                "fonts-noto-color-emoji",
-            ]))
-        });
-        // Where "chromium" only stands for a snap (Ubuntu), apt-get succeeds and brings nothing.
-        if installed.is_ok() && has_system_chromium() {
-            return Ok(());
-        }
-        eprintln!("warning: apt-get gave no working chromium; taking Playwright's own");
-        return run_process(node("node_modules/@playwright/test/cli.js").args(["install", "--with-deps", "chromium"]));
-    }
-    println!("making sure of Playwright's own chromium");
-    run_process(node("node_modules/@playwright/test/cli.js").args(["install", "chromium"]))
+/// A browser of the tests, as the distribution and as Playwright call it.
+struct Browser {
+    /// Playwright's name.
+    name: &'static str,
+    /// Where the distribution puts it, and `playwright.config.mjs` looks for it.
+    path: &'static str,
+    package: &'static str,
 }
 
-/// Whether the Chromium that `playwright.config.mjs` takes when it is there does start.
-fn has_system_chromium() -> bool {
-    answer("/usr/bin/chromium", &["--version"]).is_some()
+const BROWSERS: [Browser; 2] = [
+    Browser { name: "chromium", path: "/usr/bin/chromium", package: "chromium" },
+    Browser { name: "firefox", path: "/usr/bin/firefox-esr", package: "firefox-esr" },
+];
+
+/// What the smoke test in WebKit needs, and the package that brings it.
+const WEBKIT: [(&str, &str); 2] = [("WebKitWebDriver", "webkit2gtk-driver"), ("Xvfb", "xvfb")];
+
+impl Browser {
+    /// Whether the distribution's does start.
+    fn is_there(&self) -> bool {
+        answer(self.path, &["--version"]).is_some()
+    }
+}
+
+/// Makes sure of Chromium and Firefox: the distribution's where there are any, else Playwright's own.
+pub(crate) fn for_browsers() -> Result<()> {
+    npm_packages()?;
+    let missing = || BROWSERS.iter().filter(|browser| !browser.is_there()).collect::<Vec<_>>();
+    let wanted = missing();
+    if wanted.is_empty() {
+        return Ok(());
+    }
+    let may_install = may_install();
+    if may_install {
+        let mut packages = vec!["fonts-noto-core", "fonts-noto-color-emoji"];
+        packages.extend(wanted.iter().map(|browser| browser.package));
+        // Where a package only stands for a snap (Ubuntu), apt-get succeeds and brings nothing.
+        let _ = install(&packages);
+    }
+    let wanted = missing();
+    if wanted.is_empty() {
+        return Ok(());
+    }
+    println!("making sure of Playwright's own browsers");
+    let mut playwright = node("node_modules/@playwright/test/cli.js");
+    playwright.arg("install");
+    if may_install {
+        playwright.arg("--with-deps");
+    }
+    run_process(playwright.args(wanted.iter().map(|browser| browser.name)))
+}
+
+/// Makes sure of WebKit's driver and a screen for it; gives the reason where there is none.
+pub(crate) fn for_webkit() -> Result<Option<String>> {
+    npm_packages()?;
+    let missing = || WEBKIT.iter().filter(|(program, _)| on_path(program).is_none()).collect::<Vec<_>>();
+    let wanted = missing();
+    if !wanted.is_empty() && may_install() {
+        let packages: Vec<&str> = wanted.iter().map(|(_, package)| *package).collect();
+        let _ = install(&packages);
+    }
+    let names: Vec<&str> = missing().iter().map(|(program, _)| *program).collect();
+    Ok((!names.is_empty()).then(|| format!("there is no {}", names.join(" and no "))))
+}
+
+/// Whether packages of the distribution can be had.
+fn may_install() -> bool {
+    answer("id", &["-u"]).is_some_and(|id| id == "0") && on_path("apt-get").is_some()
+}
+
+fn install(packages: &[&str]) -> Result<()> {
+    println!("installing {} with apt-get", packages.join(", "));
+    let outcome = run_process(apt_get().arg("update"))
+        .and_then(|()| run_process(apt_get().args(["install", "-y", "--no-install-recommends"]).args(packages)));
+    if let Err(failure) = &outcome {
+        eprintln!("warning: {}", failure.message());
+    }
+    outcome
 }
 
 fn wasm_target() -> Result<()> {
@@ -137,7 +186,7 @@ fn npm_packages() -> Result<()> {
     run_process(
         Command::new(npm)
             .args(["ci", "--no-audit", "--no-fund", "--loglevel=error"])
-            // The browser is set up by `for_browser`, and only for the tests.
+            // The browsers are set up by `for_browsers`, and only for the tests.
             .env("PLAYWRIGHT_SKIP_BROWSER_DOWNLOAD", "1")
             .current_dir(root()),
     )

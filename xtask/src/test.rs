@@ -25,6 +25,7 @@ pub(crate) fn run(args: &[String]) -> Result<()> {
         ["e2e"] => {
             let built = build(&mut tally);
             e2e(&mut tally, built);
+            webkit(&mut tally, built);
         }
         ["sim"] => simulator(&mut tally),
         [word] => return Err(Failure::Usage(format!("`{word}` is none of rust, e2e, sim"))),
@@ -54,6 +55,7 @@ pub(crate) fn after_build(tally: &mut Tally, built: Passed) {
     });
     simulator(tally);
     e2e(tally, built);
+    webkit(tally, built);
 }
 
 fn rust(tally: &mut Tally) {
@@ -75,7 +77,7 @@ fn simulator(tally: &mut Tally) {
 fn e2e(tally: &mut Tally, built: Passed) {
     let _ = tally.runner("playwright", |counts| {
         needs(built)?;
-        setup::for_browser()?;
+        setup::for_browsers()?;
         let report = root().join(E2E_REPORT);
         // An old report must not speak for a run that broke before it wrote one.
         let _ = fs::remove_file(&report);
@@ -89,6 +91,21 @@ fn e2e(tally: &mut Tally, built: Passed) {
             None => {}
         }
         outcome
+    });
+}
+
+/// The journey in WebKit; where there is none, it is skipped with the reason.
+fn webkit(tally: &mut Tally, built: Passed) {
+    let _ = tally.runner("webkit", |counts| {
+        needs(built)?;
+        if let Some(why) = setup::for_webkit()? {
+            println!("skipped: {why}");
+            counts.skipped = 1;
+            return Ok(());
+        }
+        run_process(node("e2e/webkit/smoke.mjs").env("REJOIN_BIN", build::binary(Mode::Release)))?;
+        counts.passed = 1;
+        Ok(())
     });
 }
 
