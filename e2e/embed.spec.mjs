@@ -42,7 +42,8 @@ test('the script makes an iframe in which the assistant answers', async ({ page,
   await expect.poll(async () => (await visitor.texts()).at(-1)).toBe('A person here.');
   await visitor.field.press('Escape');
   await expect(page.locator('iframe')).toBeHidden();
-  await expect(launcher).toBeFocused();
+  // Not `toBeFocused`: the operator's window may be the one in front.
+  await expect.poll(() => launcher.evaluate((button) => button.getRootNode().activeElement === button)).toBe(true);
   await operator.send('Still there?');
   await expect(page.getByRole('button', { name: 'Open chat, 1 unread' })).toBeVisible();
   await launcher.click();
@@ -102,7 +103,7 @@ test('a page whose origin is not on the list is told so in one line, and keeps q
   // No storm: ten seconds later nothing more was asked than at first.
   const before = requests.length;
   const start = Date.now();
-  await expect.poll(() => Date.now() - start, { timeout: 15_000 }).toBeGreaterThan(10_000);
+  await expect.poll(() => Date.now() - start, { timeout: 30_000 }).toBeGreaterThan(10_000);
   expect(requests.slice(before)).toEqual([]);
   expect(ours()).toHaveLength(1);
 });

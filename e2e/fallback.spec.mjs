@@ -16,7 +16,7 @@ for (const how of ['forbid', 'close', 'silent']) {
     const visitor = await Visitor.visit(page, `${cable.url}/demo/one`);
     const texts = numbered('message', 10);
     for (const text of texts) await visitor.send(text);
-    await visitor.expectLink('online-sse', { timeout: 10_000 });
+    await visitor.expectLink('online-sse', { timeout: 30_000 });
     await visitor.expectDelivery('message 10', 'sent');
     expect(cable.counts.websocketsBlocked).toBeGreaterThan(0);
     if (how !== 'silent') expect(cable.openWebSockets).toBe(0);
@@ -59,7 +59,7 @@ test('when the way is free again the link climbs back to a WebSocket, and nothin
 
   cable.blockWebSocket(true);
   cable.cut('websocket');
-  await visitor.expectLink('online-sse', { timeout: 10_000 });
+  await visitor.expectLink('online-sse', { timeout: 30_000 });
   cable.blockWebSocket(false);
   // Both write on without a pause until the WebSocket is there.
   const asked = [];
@@ -90,7 +90,7 @@ test('a page that never had a WebSocket tries one as soon as the network changes
   cable.blockWebSocket(true);
   const visitor = await Visitor.visit(page, `${cable.url}/demo/one`);
   await visitor.send('Hello');
-  await visitor.expectLink('online-sse', { timeout: 10_000 });
+  await visitor.expectLink('online-sse', { timeout: 30_000 });
   cable.blockWebSocket(false);
   await page.evaluate(() => dispatchEvent(new Event('online')));
   await visitor.expectLink('online');
@@ -103,13 +103,13 @@ test('a stream that is cut is opened again', async ({ page, cable, rejoin }) => 
   cable.blockWebSocket(true);
   const visitor = await Visitor.visit(page, `${cable.url}/demo/one`);
   await visitor.send('Hello');
-  await visitor.expectLink('online-sse', { timeout: 10_000 });
+  await visitor.expectLink('online-sse', { timeout: 30_000 });
   await visitor.watchLink();
   for (const text of numbered('after cut', 3)) {
     const cutAt = Date.now();
     expect(cable.cut()).toBeGreaterThan(0);
     await visitor.send(text);
-    await visitor.rejoined(cutAt, { timeout: 10_000 });
+    await visitor.rejoined(cutAt, { timeout: 30_000 });
   }
   await visitor.expectMessages(['Hello', ...numbered('after cut', 3)]);
   await expectLog(rejoin, await visitor.dialogId(), ['Hello', ...numbered('after cut', 3)]);

@@ -57,7 +57,7 @@ async function setTraps(page) {
 
 /** Expects these texts in these elements, with links of three kinds as the only elements within. */
 async function expectPlain(elements, texts) {
-  await expect.poll(() => elements.allTextContents(), { timeout: 15_000 }).toEqual(texts);
+  await expect.poll(() => elements.allTextContents(), { timeout: 30_000 }).toEqual(texts);
   const inside = await elements.evaluateAll((nodes) =>
     nodes.flatMap((node) => [...node.querySelectorAll('*')].map((element) => [element.localName, element.getAttribute('href')])),
   );

@@ -169,5 +169,5 @@ test('a click while the client cannot be fetched opens the panel as soon as it c
   await page.getByRole('button', { name: 'Open chat' }).click();
   await expect.poll(() => refused).toBeGreaterThan(0);
   await page.unroute('**/assets/client-*');
-  await expect(page.getByRole('textbox')).toBeVisible({ timeout: 10_000 });
+  await expect(page.getByRole('textbox')).toBeVisible({ timeout: 30_000 });
 });

@@ -21,6 +21,8 @@ const LISTENING = /^listening on (http:\/\/127\.0\.0\.1:(\d+))\/?$/;
 export class Server {
   /** `http://127.0.0.1:PORT`, the same across restarts. */
   url = '';
+  /** When it last said that it is listening. */
+  listeningAt = 0;
   /** Everything the server has written, as lines, across restarts. */
   stdout = [];
   stderr = [];
@@ -146,7 +148,9 @@ export class Server {
       output.on('line', (line) => {
         this.stdout.push(line);
         const found = LISTENING.exec(line.trim());
-        if (found) resolve(found);
+        if (!found) return;
+        this.listeningAt = Date.now();
+        resolve(found);
       });
     });
     const timer = new AbortController();

@@ -80,6 +80,11 @@ export class Visitor {
     return (await this.#stateAfter(brokenAt, ['online', 'online-sse'], options)) - since;
   }
 
+  /** Waits until the link is up at or after a moment, whatever came before; gives how many ms after that moment it was. */
+  async online(since, options) {
+    return (await this.#stateAfter(since, ['online', 'online-sse'], options)) - since;
+  }
+
   async #stateAfter(since, wanted, options) {
     let found;
     const look = async () => {

@@ -72,7 +72,7 @@ test('a restart of the server brings no second welcome', async ({ page, rejoin, 
   await visitor.expectDelivery('Hi', 'sent');
   for (const signal of ['SIGTERM', 'SIGKILL']) {
     await rejoin.restart(signal);
-    await visitor.expectLink('online', { timeout: 10_000 });
+    await visitor.expectLink('online', { timeout: 30_000 });
     await expectOneWelcome(visitor, 1);
   }
   await page.reload();

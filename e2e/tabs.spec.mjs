@@ -1,0 +1,68 @@
+// Several tabs of one visitor: one dialog, one outbox, and the same messages in each.
+import { test, expect, CONNECTION_TROUBLE } from './fixtures.mjs';
+import { expectLog, readLog } from './operator.mjs';
+import { Visitor, numbered } from './visitor.mjs';
+
+/** Opens the panel in so many tabs of one visitor. */
+async function openTabs(context, address, count) {
+  return Promise.all(numbered('tab', count).map(async () => Visitor.visit(await context.newPage(), address)));
+}
+
+/** Every message is there once in every tab, in the order of the log, which has each once. */
+async function expectSame(rejoin, tabs, texts) {
+  const dialogId = await tabs[0].dialogId();
+  await expect.poll(async () => (await readLog(rejoin, dialogId)).slice(1).map(({ text }) => text).sort()).toEqual([...texts].sort());
+  const inOrder = (await readLog(rejoin, dialogId)).slice(1).map(({ text }) => text);
+  for (const tab of tabs) await tab.expectMessages(inOrder);
+  await expectLog(rejoin, dialogId, inOrder);
+  return inOrder;
+}
+
+test('three tabs that write at the same time have one dialog, each message once and each tab’s in order', async ({ context, rejoin }) => {
+  const tabs = await openTabs(context, `${rejoin.url}/demo/one`, 3);
+  await tabs[0].send('Hello');
+  for (const tab of tabs) await tab.expectMessages(['Hello']);
+  const own = tabs.map((_, index) => numbered(`tab ${index + 1}, message`, 10));
+  await Promise.all(
+    tabs.map(async (tab, index) => {
+      for (const text of own[index]) await tab.send(text);
+    }),
+  );
+  const texts = await expectSame(rejoin, tabs, ['Hello', ...own.flat()]);
+  for (const [index, sent] of own.entries()) {
+    expect(texts.filter((text) => text.startsWith(`tab ${index + 1},`))).toEqual(sent);
+  }
+});
+
+test('a server that dies while two tabs write takes each message once', async ({ context, rejoin, noise }) => {
+  noise.allow(CONNECTION_TROUBLE);
+  const tabs = await openTabs(context, `${rejoin.url}/demo/one`, 2);
+  await tabs[0].send('Hello');
+  for (const tab of tabs) await tab.expectMessages(['Hello']);
+  const own = tabs.map((_, index) => numbered(`tab ${index + 1}, message`, 10));
+  await Promise.all([
+    ...tabs.map(async (tab, index) => {
+      for (const text of own[index]) await tab.send(text);
+    }),
+    rejoin.restart('SIGKILL'),
+  ]);
+  const texts = await expectSame(rejoin, tabs, ['Hello', ...own.flat()]);
+  for (const [index, sent] of own.entries()) {
+    expect(texts.filter((text) => text.startsWith(`tab ${index + 1},`))).toEqual(sent);
+  }
+});
+
+test('what a closed tab could not send is sent once, by the next one', async ({ context, rejoin, noise }) => {
+  noise.allow(CONNECTION_TROUBLE);
+  const [first, second] = await openTabs(context, `${rejoin.url}/demo/one`, 2);
+  await first.send('Hello');
+  await second.expectMessages(['Hello']);
+  await rejoin.stop('SIGKILL');
+  await first.send('My last words here');
+  await expect.poll(async () => (await first.texts()).at(-1)).toBe('My last words here');
+  await first.page.close();
+  await rejoin.restart();
+  await second.expectLink('online');
+  const third = await Visitor.visit(await context.newPage(), `${rejoin.url}/demo/one`);
+  await expectSame(rejoin, [second, third], ['Hello', 'My last words here']);
+});
