@@ -253,6 +253,8 @@ wire! {
         pub epoch: u64,
         /// The last `seq` of its log.
         pub head: u64,
+        /// The [`crate::digest`] of its log.
+        pub hash: u64 [default],
         /// How far the visitor has come.
         pub visitor: SideSync,
         /// How far the operators have come, all together.

@@ -19,6 +19,8 @@ pub struct Event {
     pub at: Millis,
     /// What it is.
     pub entry: Entry,
+    /// The [`protocol::digest`] of the log up to it, where it is known.
+    pub hash: Option<u64>,
     /// The frame that carries it.
     pub json: Arc<str>,
 }
@@ -38,7 +40,14 @@ impl Event {
         let frame = ServerFrame::Message(message);
         let json = json::to_string(&frame).into();
         let ServerFrame::Message(message) = frame else { unreachable!("made above") };
-        Self { dialog_id: message.dialog_id, seq: message.seq, at: message.at, entry: Entry::Message(message), json }
+        let (dialog_id, seq, at) = (message.dialog_id, message.seq, message.at);
+        Self { dialog_id, seq, at, entry: Entry::Message(message), hash: None, json }
+    }
+
+    /// Notes the hash of the log up to this event.
+    #[must_use]
+    pub fn hashed(self, hash: u64) -> Self {
+        Self { hash: Some(hash), ..self }
     }
 
     /// Makes the event of a stored change.
@@ -46,6 +55,7 @@ impl Event {
         let frame = ServerFrame::Dialog(change);
         let json = json::to_string(&frame).into();
         let ServerFrame::Dialog(change) = frame else { unreachable!("made above") };
-        Self { dialog_id: change.dialog_id, seq: change.seq, at: change.at, entry: Entry::Change(change), json }
+        let (dialog_id, seq, at) = (change.dialog_id, change.seq, change.at);
+        Self { dialog_id, seq, at, entry: Entry::Change(change), hash: None, json }
     }
 }

@@ -3,10 +3,10 @@
 use std::sync::Arc;
 
 use protocol::{
-    Author, ClientFrame, Heartbeat, Hello, Known, Ready, ResumeMode, ServerFrame, Stored, Synced, VERSION, limits,
+    Author, ClientFrame, Heartbeat, Hello, Known, Ready, ServerFrame, Stored, Synced, VERSION, digest, limits,
 };
 
-use super::{Member, Output, Session, State, Ticket};
+use super::{Cursor, Member, Output, Session, State, Ticket};
 use crate::access::ScopedDialog;
 use crate::mutant::{self, Mutant};
 use crate::{Ephemeral, Event, Now, Refusal};
@@ -17,8 +17,12 @@ pub(super) struct Inside {
     pub(super) member: Member,
     /// The last `seq` before the first one of this link, as `ready` told it.
     base: u64,
+    /// The hash of the log up to `base`.
+    base_hash: Option<u64>,
     /// The last `seq` that was delivered.
     pub(super) cursor: u64,
+    /// The hash of the log up to `cursor`, where it is known.
+    hash: Option<u64>,
     /// Questions to the log that are open.
     pub(super) reads: Vec<Read>,
     kind: Kind,
@@ -63,13 +67,26 @@ enum Kind {
 pub(super) struct Log {
     pub(super) epoch: u64,
     pub(super) head: u64,
+    pub(super) hash: Option<u64>,
     pub(super) known: Vec<Known>,
     pub(super) last_n: u64,
 }
 
 impl Inside {
     pub(super) const fn post(member: Member) -> Self {
-        Self { member, base: 0, cursor: u64::MAX, reads: Vec::new(), kind: Kind::Post }
+        Self { member, base: 0, base_hash: None, cursor: u64::MAX, hash: None, reads: Vec::new(), kind: Kind::Post }
+    }
+
+    /// Moves the cursor to an event that is delivered, or delivered again.
+    fn advance(&mut self, event: &Event) {
+        if event.seq >= self.cursor {
+            (self.cursor, self.hash) = (event.seq, event.hash);
+        }
+    }
+
+    /// Returns the hash of the log up to `seq`, where it is known.
+    fn hash_at(&self, seq: u64) -> Option<u64> {
+        if seq == 0 { Some(digest::EMPTY) } else { self.hash.filter(|_| seq == self.cursor) }
     }
 
     pub(super) fn is_post(&self) -> bool {
@@ -114,6 +131,7 @@ impl Session {
         let ticket = self.ticket();
         self.outputs.push_back(Output::Resume {
             ticket,
+            cursor: Cursor::of(&hello),
             pending: hello.pending.clone(),
             client: member.client.clone(),
         });
@@ -127,7 +145,7 @@ impl Session {
         let State::Resuming { member, hello, waiting, .. } = std::mem::replace(&mut self.state, State::Closed) else {
             return;
         };
-        let (mode, base) = start(&hello, &log);
+        let (mode, base) = Cursor::of(&hello).begin(log.epoch, log.head);
         self.transmit(ServerFrame::Ready(Ready {
             v: VERSION,
             dialog_id: member.dialog.id(),
@@ -135,7 +153,7 @@ impl Session {
             head: log.head,
             mode,
             next: base + 1,
-            hash: None,
+            hash: log.hash,
             known: log.known,
             last_n: log.last_n,
             heartbeat_ms: self.config.limits.heartbeat_ms,
@@ -145,7 +163,16 @@ impl Session {
             now: now.wall,
         }));
         self.hint = self.hint.max(log.head);
-        self.state = State::Inside(Inside { member, base, cursor: base, reads: Vec::new(), kind: Kind::Live });
+        let hash = log.hash;
+        self.state = State::Inside(Inside {
+            member,
+            base,
+            base_hash: hash,
+            cursor: base,
+            hash,
+            reads: Vec::new(),
+            kind: Kind::Live,
+        });
         self.catch_up(Purpose::Resume);
         self.take_waiting(now, waiting);
     }
@@ -163,8 +190,8 @@ impl Session {
             inside.reads.push(Read { ticket, purpose });
             self.outputs.push_back(Output::Read { ticket, after, limit: limits::PAGE });
         } else if purpose == Purpose::Resume {
-            let head = inside.cursor;
-            self.transmit(ServerFrame::Synced(Synced { head, hash: None }));
+            let (head, hash) = (inside.cursor, inside.hash);
+            self.transmit(ServerFrame::Synced(Synced { head, hash }));
         }
     }
 
@@ -179,25 +206,26 @@ impl Session {
                 for event in events {
                     // Beyond the cursor comes what the cursor brings, in its order.
                     if event.seq <= inside.cursor.saturating_add(1) {
-                        inside.cursor = inside.cursor.max(event.seq);
+                        inside.advance(&event);
                         self.outputs.push_back(Output::Deliver(event));
                     }
                 }
-                self.transmit(ServerFrame::Synced(Synced { head, hash: None }));
+                let hash = inside.hash_at(head);
+                self.transmit(ServerFrame::Synced(Synced { head, hash }));
             }
             Purpose::Resume | Purpose::Gap => {
                 for event in events {
                     if event.seq == inside.cursor + 1 {
-                        inside.cursor = event.seq;
+                        inside.advance(&event);
                         self.outputs.push_back(Output::Deliver(event));
                     }
                 }
-                let cursor = inside.cursor;
+                let (cursor, hash) = (inside.cursor, inside.hash);
                 // A page that brings nothing new ends the reading; the next heartbeat asks again.
                 if progress && cursor < self.hint {
                     self.catch_up(read.purpose);
                 } else if read.purpose == Purpose::Resume {
-                    self.transmit(ServerFrame::Synced(Synced { head: cursor, hash: None }));
+                    self.transmit(ServerFrame::Synced(Synced { head: cursor, hash }));
                 }
             }
         }
@@ -219,7 +247,7 @@ impl Session {
                 self.hint = self.hint.max(event.seq);
                 let next = event.seq == inside.cursor + 1 || mutant::off(Mutant::NoGapCheck);
                 if next && self.flow == Flow::Open && !inside.catches_up() {
-                    inside.cursor = event.seq;
+                    inside.advance(&event);
                     self.outputs.push_back(Output::Deliver(event));
                 } else {
                     self.catch_up(Purpose::Gap);
@@ -232,8 +260,9 @@ impl Session {
         let State::Inside(inside) = &self.state else { return };
         if self.flow == Flow::Open {
             let head = head.max(inside.cursor);
+            let hash = inside.hash_at(head);
             self.hint = self.hint.max(head);
-            self.transmit(ServerFrame::Heartbeat(Heartbeat { timestamp: now.wall, head, hash: None }));
+            self.transmit(ServerFrame::Heartbeat(Heartbeat { timestamp: now.wall, head, hash }));
             self.catch_up(Purpose::Gap);
         }
     }
@@ -260,7 +289,14 @@ impl Session {
         let State::Inside(inside) = &mut self.state else { return };
         inside.reads.clear();
         if !mutant::off(Mutant::NoCatchUp) {
-            inside.cursor = inside.cursor.min(written.max(inside.base));
+            let cursor = inside.cursor.min(written.max(inside.base));
+            // Of what lies between nothing is kept: the next event tells it again.
+            inside.hash = match cursor {
+                same if same == inside.cursor => inside.hash,
+                base if base == inside.base => inside.base_hash,
+                _ => None,
+            };
+            inside.cursor = cursor;
         }
     }
 
@@ -269,23 +305,5 @@ impl Session {
             self.flow = Flow::Open;
             self.catch_up(Purpose::Resume);
         }
-    }
-}
-
-/// Returns how a session begins, and the cursor it begins from.
-fn start(hello: &Hello, log: &Log) -> (ResumeMode, u64) {
-    let Some(after) = hello.after.filter(|_| !mutant::off(Mutant::NoCursor)) else {
-        return (ResumeMode::Delta, log.head);
-    };
-    let snapshot = log.head.saturating_sub(limits::SNAPSHOT_EVENTS);
-    let other_log = hello.epoch.is_some_and(|epoch| epoch != log.epoch) && !mutant::off(Mutant::NoEpoch);
-    if other_log || after > log.head {
-        (ResumeMode::Reset, snapshot)
-    } else if log.head - after > limits::RESUME_EVENTS {
-        (ResumeMode::Snapshot, snapshot)
-    } else if mutant::off(Mutant::OffByOne) {
-        (ResumeMode::Delta, (after + 1).min(log.head))
-    } else {
-        (ResumeMode::Delta, after)
     }
 }

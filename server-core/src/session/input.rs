@@ -49,6 +49,8 @@ pub enum Input {
         epoch: u64,
         /// The last `seq` of the log.
         head: u64,
+        /// The hash of the log up to where the session begins: [`super::Cursor::begin`].
+        hash: Option<u64>,
         /// Which of the pending ids the log knows.
         known: Vec<Known>,
         /// The last `n` taken from this client.

@@ -1,6 +1,7 @@
 //! One connection's session: frames and answers of the store in, commands out.
 
 mod config;
+mod cursor;
 mod dialog;
 mod frames;
 mod input;
@@ -12,6 +13,7 @@ use std::collections::VecDeque;
 use protocol::{Author, ClientFrame, ErrorFrame, Hello, ServerFrame, close};
 
 pub use config::{Config, Entrance, Limits};
+pub use cursor::Cursor;
 pub use input::{Input, Ticket};
 pub use output::{Ending, Output};
 
@@ -127,8 +129,8 @@ impl Session {
             Input::Unreadable { code, message } => self.on_unreadable(now, code, message),
             Input::Admitted { ticket, dialog, author } => self.on_admitted(ticket, dialog, author),
             Input::Denied { ticket, code, reason } => self.on_denied(ticket, code, reason),
-            Input::Resumed { ticket, epoch, head, known, last_n } => {
-                self.on_resumed(now, ticket, dialog::Log { epoch, head, known, last_n });
+            Input::Resumed { ticket, epoch, head, hash, known, last_n } => {
+                self.on_resumed(now, ticket, dialog::Log { epoch, head, hash, known, last_n });
             }
             Input::Page { ticket, events, head } => self.on_page(ticket, events, head),
             Input::Appended { id, result } => self.on_appended(id, result),

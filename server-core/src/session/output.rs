@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use protocol::{Bye, Hello, Secret, ServerFrame, close};
 
-use super::Ticket;
+use super::{Cursor, Ticket};
 use crate::append::NewMessage;
 use crate::{Ephemeral, Event};
 
@@ -33,6 +33,8 @@ pub enum Output {
     Resume {
         /// The question.
         ticket: Ticket,
+        /// Where the client wants to go on.
+        cursor: Cursor,
         /// The ids in doubt.
         pending: Vec<String>,
         /// The client whose last `n` is asked for.

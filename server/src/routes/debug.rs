@@ -5,6 +5,7 @@ use std::sync::Arc;
 use axum::response::{IntoResponse, Response};
 use protocol::http::{DialogSync, LinkLine, LinkList, SideSync};
 use serde::Deserialize;
+use server_core::session::Cursor;
 
 use super::Json;
 use super::call::{Admin, Call};
@@ -12,7 +13,7 @@ use super::health::websocket_health;
 use super::parameters::Parameters;
 use crate::error::ApiError;
 use crate::hub::{Card, Pool};
-use crate::store::Mark;
+use crate::store::{Mark, Resumed};
 
 /// Links that are listed.
 const LINES: usize = 1_000;
@@ -50,14 +51,14 @@ pub(super) async fn sync(
     let caller = call.caller().await?;
     let dialog = caller.admit(&call.app, dialog_id, None).await?.dialog;
     let store = call.app.store();
-    let head = store.resume(dialog, Vec::new(), None).await?.head;
+    let Resumed { epoch, head, hash, .. } = store.resume(dialog, Cursor::default(), Vec::new(), None).await?;
     let marks = store.marks(dialog).await?;
     let links: Vec<_> = call.app.hub().members(dialog_id).iter().map(|card| line(dialog_id, card)).collect();
     let operators = links.iter().filter(|line| line.pool == Pool::Admin.name()).count() as u64;
     let visitor = side(marks.visitor, links.len() as u64 - operators);
     let operator = side(marks.operator, operators);
     let in_sync = visitor.received >= head && operator.received >= head;
-    Ok(Json(DialogSync { dialog_id, epoch: store.epoch(), head, visitor, operator, in_sync, links }).into_response())
+    Ok(Json(DialogSync { dialog_id, epoch, head, hash, visitor, operator, in_sync, links }).into_response())
 }
 
 fn side(mark: Mark, links: u64) -> SideSync {

@@ -64,7 +64,7 @@ pub(super) fn message(posted: PostMessage, author: protocol::Author) -> Result<N
 /// A store that does not answer.
 pub(super) async fn page(app: &App, dialog: ScopedDialog, stretch: Stretch, limit: u64) -> Result<Page, ApiError> {
     let store = app.store();
-    let LogPage { events, head } = match stretch {
+    let LogPage { events, head, hash } = match stretch {
         Stretch::After(after) => store.read(dialog, after, limit).await?,
         Stretch::Before(before) => store.before(dialog, before, limit).await?,
         Stretch::Last => store.before(dialog, u64::MAX, limit).await?,
@@ -74,5 +74,5 @@ pub(super) async fn page(app: &App, dialog: ScopedDialog, stretch: Stretch, limi
         Entry::Message(message) => Some(message.clone()),
         Entry::Change(_) => None,
     });
-    Ok(Page { epoch: store.epoch(), head, messages: messages.collect(), older, hash: None })
+    Ok(Page { epoch: store.epoch(), head, messages: messages.collect(), older, hash: Some(hash) })
 }

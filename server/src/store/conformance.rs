@@ -6,6 +6,7 @@ use std::sync::{Arc, Mutex};
 use protocol::{Author, AuthorKind, Known, Stored, WELCOME_ID, code};
 use server_core::access::{ScopedDialog, Sites, VisitorAuth, Who, authorize};
 use server_core::append::NewMessage;
+use server_core::session::Cursor;
 use server_core::{Entry, Event};
 
 use super::{Committed, DialogFilter, Mark, Marks, NewDialog, Store, Taken};
@@ -162,7 +163,7 @@ pub(super) async fn messages_of_a_client_are_taken_in_their_order_only(scene: &S
     assert_eq!(refusal(&scene.append(dialog, ordered("x", "c1", 2)).await), (code::ORDER, Some(3)));
     assert_eq!(place(&scene.append(dialog, ordered("y", "c2", 1)).await), (4, false), "each client counts for itself");
     assert_eq!(place(&scene.append(dialog, message("z", "no n")).await), (5, false));
-    let resumed = scene.store.resume(dialog, Vec::new(), Some("c1".into())).await.unwrap();
+    let resumed = scene.store.resume(dialog, Cursor::default(), Vec::new(), Some("c1".into())).await.unwrap();
     assert_eq!(resumed.last_n, 2);
 }
 
@@ -296,10 +297,10 @@ pub(super) async fn a_session_learns_what_is_known_of_what_it_has_in_doubt(scene
     let a = scene.append(dialog, ordered("a", "c", 1)).await.unwrap();
     scene.append(other, message("b", "elsewhere")).await.unwrap();
     let pending = ["b", "a", "never"].map(String::from).to_vec();
-    let resumed = scene.store.resume(dialog, pending, Some("c".into())).await.unwrap();
+    let resumed = scene.store.resume(dialog, Cursor::default(), pending, Some("c".into())).await.unwrap();
     assert_eq!(resumed.known, [Known { id: "a".into(), seq: a.seq, at: a.at }]);
     assert_eq!((resumed.head, resumed.last_n, resumed.epoch), (2, 1, scene.store.epoch()));
-    let unknown = scene.store.resume(dialog, Vec::new(), Some("another".into())).await.unwrap();
+    let unknown = scene.store.resume(dialog, Cursor::default(), Vec::new(), Some("another".into())).await.unwrap();
     assert_eq!(unknown.last_n, 0);
     assert!((1..1 << 53).contains(&scene.store.epoch()));
 }

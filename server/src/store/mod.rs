@@ -17,6 +17,7 @@ use std::sync::Arc;
 use protocol::{AuthorKind, Known, Stored};
 use server_core::access::{DialogFacts, KeyHash, ScopedDialog, Sites};
 use server_core::append::NewMessage;
+use server_core::session::Cursor;
 use server_core::{Event, Millis, Refusal};
 use tokio::sync::Notify;
 
@@ -72,6 +73,8 @@ pub struct Resumed {
     pub epoch: u64,
     /// The last `seq` of the log; 0: empty.
     pub head: u64,
+    /// The hash of the log up to where the session begins: [`Cursor::begin`].
+    pub hash: u64,
     /// Which of the pending ids the log knows.
     pub known: Vec<Known>,
     /// The last `n` taken from the client; 0: none.
@@ -85,6 +88,8 @@ pub struct LogPage {
     pub events: Vec<Arc<Event>>,
     /// The last `seq` of the log at the moment of reading.
     pub head: u64,
+    /// The hash of the log up to its head.
+    pub hash: u64,
 }
 
 /// How far one side of a dialog has come.
@@ -170,7 +175,13 @@ pub trait Store: Send + Sync + 'static {
     fn dialog_facts(&self, dialog_id: u64) -> Answer<Option<DialogFacts>>;
 
     /// Returns what a session needs to go on: the head, and what is known of what it has in doubt.
-    fn resume(&self, dialog: ScopedDialog, pending: Vec<String>, client: Option<String>) -> Answer<Resumed>;
+    fn resume(
+        &self,
+        dialog: ScopedDialog,
+        cursor: Cursor,
+        pending: Vec<String>,
+        client: Option<String>,
+    ) -> Answer<Resumed>;
 
     /// Reads up to `limit` events after `after`, the oldest first.
     fn read(&self, dialog: ScopedDialog, after: u64, limit: u64) -> Answer<LogPage>;

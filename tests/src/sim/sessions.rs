@@ -325,7 +325,7 @@ impl Sim {
                 };
                 self.plan_in(soon, Happening::ToSession { target, run, input });
             }
-            Output::Resume { ticket, pending, client } => {
+            Output::Resume { ticket, cursor, pending, client } => {
                 let dialog = self.dialog_of(target)?;
                 if let Target::Conn(conn) = target {
                     self.conns.get_mut(&conn)?.server.as_mut()?.subscribed = Some(dialog.id());
@@ -333,7 +333,8 @@ impl Sim {
                 let epoch = self.store.epoch;
                 let log = self.store.dialogs.get(&dialog.id())?;
                 let (head, known, last_n) = (log.head(), log.known(&pending), log.last_n(client.as_deref()));
-                let input = Input::Resumed { ticket, epoch, head, known, last_n };
+                let hash = Some(log.hash_at(cursor.begin(epoch, head).1));
+                let input = Input::Resumed { ticket, epoch, head, hash, known, last_n };
                 self.plan_in(soon, Happening::ToSession { target, run, input });
             }
             Output::Read { ticket, after, limit } => {

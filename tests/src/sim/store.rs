@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use protocol::http::Page;
-use protocol::{Author, Known, Message, Stored};
+use protocol::{Author, Known, Message, Stored, digest};
 use server_core::access::{DialogFacts, DialogState, KeyHash, ScopedDialog, Side};
 use server_core::append::{Decision, Facts, KnownMessage, NewMessage, Sameness, decide};
 use server_core::{Entry, Event, Millis, Refusal};
@@ -42,6 +42,11 @@ impl Dialog {
         self.log.get(usize::try_from(seq.checked_sub(1)?).ok()?)
     }
 
+    /// Returns the hash of the log up to a `seq`.
+    pub(crate) fn hash_at(&self, seq: u64) -> u64 {
+        self.event(seq).and_then(|event| event.hash).unwrap_or(digest::EMPTY)
+    }
+
     pub(crate) fn message(&self, seq: u64) -> Option<&Message> {
         match &self.event(seq)?.entry {
             Entry::Message(message) => Some(message),
@@ -77,7 +82,7 @@ impl Dialog {
         let end = before.unwrap_or(u64::MAX).min(self.head() + 1);
         let start = end.saturating_sub(limit).max(1);
         let messages = (start..end).filter_map(|seq| self.message(seq).cloned()).collect();
-        Page { epoch, head: self.head(), messages, older: start > 1, hash: None }
+        Page { epoch, head: self.head(), messages, older: start > 1, hash: Some(self.hash_at(self.head())) }
     }
 
     fn append(&mut self, message: &NewMessage, welcome: &str, at: Millis) -> Appended {
@@ -101,14 +106,17 @@ impl Dialog {
         };
         for row in rows {
             self.ids.insert(row.id.clone(), row.seq);
-            let event = Arc::new(Event::message(Message {
+            let before = self.hash_at(row.seq - 1);
+            let hash = digest::next(before, row.seq, &row.id, row.author.kind, &row.text);
+            let event = Event::message(Message {
                 dialog_id: self.facts.id,
                 seq: row.seq,
                 id: row.id.clone(),
                 author: row.author.clone(),
                 text: row.text.clone(),
                 at: row.at,
-            }));
+            });
+            let event = Arc::new(event.hashed(hash));
             self.log.push(Arc::clone(&event));
             events.push(event);
         }

@@ -38,7 +38,7 @@ async fn while_it_drains_messages_are_still_stored_and_the_gate_is_closed() {
     // Enough links for a drain that lasts: a few are let go at once.
     let mut sockets = Vec::new();
     for _ in 0..1_000 {
-        sockets.push(Socket::open(app.address, &site_socket(101, OPEN)).await);
+        sockets.push(app.open_socket(101).await);
     }
     app.drain();
     let mut last = None;

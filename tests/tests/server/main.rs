@@ -2,6 +2,7 @@
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
 
 mod access;
+mod audit;
 mod bad_bodies;
 mod bad_frames;
 mod credentials;

@@ -27,6 +27,19 @@ async fn until_open(app: &TestApp, links: u64) {
     }
 }
 
+/// Returns the first link that has come to its dialog.
+async fn until_listed(app: &TestApp, token: &str) -> Value {
+    let end = std::time::Instant::now() + tests::PATIENCE;
+    loop {
+        let status = app.get("/api/debug/websocket/status").bearer(token).send().await.expect(200);
+        let links = status["links"].as_array().unwrap();
+        if let Some(link) = links.iter().find(|link| link["transport"] == "long-polling") {
+            return link.clone();
+        }
+        assert!(std::time::Instant::now() < end, "never listed");
+    }
+}
+
 #[tokio::test]
 async fn a_short_poll_says_how_things_stand_and_says_it_again_to_the_same_cursor() {
     let app = TestApp::start().await;
@@ -58,15 +71,7 @@ async fn a_long_poll_ends_with_the_first_news_and_is_counted_while_it_waits() {
     fill(&app, 100, 2).await;
     let asked = tokio::spawn(app.get(&path("&after=2&wait=25")).send());
     let token = app.operator();
-    let end = std::time::Instant::now() + tests::PATIENCE;
-    // Only a link that has come to its dialog is listed.
-    let link = loop {
-        let status = app.get("/api/debug/websocket/status").bearer(&token).send().await.expect(200);
-        if status["links"][0].is_object() {
-            break status["links"][0].clone();
-        }
-        assert!(std::time::Instant::now() < end, "never listed");
-    };
+    let link = until_listed(&app, &token).await;
     assert_eq!((&link["transport"], &link["pool"]), (&json!("long-polling"), &json!("site")));
     let mut operator = app.operator_socket(100).await;
     operator.say_as("three", "three").await;
@@ -101,7 +106,7 @@ async fn channels_are_told_as_they_stand_and_a_change_ends_the_wait() {
     seen.sort_unstable();
     assert_eq!(seen, ["presence", "receipt"]);
     let asked = tokio::spawn(app.get(&path(&format!("{rest}&wait=25"))).send());
-    until_open(&app, 1).await;
+    until_listed(&app, &app.operator()).await;
     // The one's own does not come back, the other's ends the wait.
     let frames = format!("/api/site/dialogs/100/frames?site_token={OPEN}&client=page-1");
     app.post(&frames, &json!([{"type": "typing", "on": true}])).send().await.expect(200);

@@ -98,12 +98,12 @@ async fn a_bare_socket_is_live_from_the_head_and_after_sets_its_cursor() {
     let mut socket = Socket::open(app.address, &site_socket(100, OPEN)).await;
     let ready = socket.next_frame().await;
     assert_eq!((&ready["type"], &ready["next"]), (&json!("ready"), &json!(6)));
-    assert_eq!(socket.next_frame().await, json!({"type": "synced", "head": 5}));
+    assert_eq!(socket.next_frame().await, json!({"type": "synced", "head": 5, "hash": ready["hash"]}));
     let mut socket = Socket::open(app.address, &format!("{}&after=3", site_socket(100, OPEN))).await;
     assert_eq!(socket.frame("ready").await["next"], 4);
     assert_eq!(socket.next_frame().await["seq"], 4);
     assert_eq!(socket.next_frame().await["seq"], 5);
-    assert_eq!(socket.next_frame().await, json!({"type": "synced", "head": 5}));
+    assert_eq!(socket.next_frame().await, json!({"type": "synced", "head": 5, "hash": ready["hash"]}));
 }
 
 #[tokio::test]

@@ -20,15 +20,23 @@ pub(super) fn scoped() -> (ScopedDialog, Author) {
     (authorize(&who, Some(&facts)).expect("an operator of all sites"), who.author())
 }
 
+/// Returns the hash of the log up to a `seq`.
+pub(super) fn hash(seq: u64) -> u64 {
+    (1..=seq).fold(protocol::digest::EMPTY, |hash, seq| {
+        protocol::digest::next(hash, seq, &format!("m{seq}"), AuthorKind::Visitor, "x")
+    })
+}
+
 pub(super) fn event(seq: u64) -> Arc<Event> {
-    Arc::new(Event::message(Message {
+    let event = Event::message(Message {
         dialog_id: DIALOG,
         seq,
         id: format!("m{seq}"),
         author: Author { kind: AuthorKind::Visitor, name: String::new() },
         text: "x".into(),
         at: 5,
-    }))
+    });
+    Arc::new(event.hashed(hash(seq)))
 }
 
 /// A session, a log that answers it, and a clock.
@@ -114,9 +122,11 @@ impl Bench {
                 self.session.handle(self.now, answer);
                 None
             }
-            Output::Resume { ticket, client, .. } => {
+            Output::Resume { ticket, cursor, client, .. } => {
+                let hash = Some(hash(cursor.begin(self.epoch, self.head).1));
                 let last_n = if client.is_some() { 3 } else { 0 };
-                let answer = Input::Resumed { ticket, epoch: self.epoch, head: self.head, known: Vec::new(), last_n };
+                let answer =
+                    Input::Resumed { ticket, epoch: self.epoch, head: self.head, hash, known: Vec::new(), last_n };
                 self.session.handle(self.now, answer);
                 None
             }

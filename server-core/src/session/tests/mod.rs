@@ -77,7 +77,7 @@ fn answers_to_the_questions_before_a_second_hello_are_dropped() {
     let Some(Output::Resume { ticket, .. }) = bench.session.poll_output() else { panic!("it asks the log first") };
     bench.hold = true;
     assert!(bench.hello(Some(2), Some(1)).is_empty());
-    let stale = Input::Resumed { ticket, epoch: 1, head: 2, known: Vec::new(), last_n: 0 };
+    let stale = Input::Resumed { ticket, epoch: 1, head: 2, hash: None, known: Vec::new(), last_n: 0 };
     assert!(bench.input(stale).is_empty());
     assert_eq!(bench.release(), ["ready delta head 2 next 3 n 3", "synced 2"]);
 }
@@ -122,7 +122,9 @@ fn what_is_published_while_the_log_is_read_is_delivered_once_and_in_order() {
     assert!(bench.input(Input::Published(event(3))).is_empty());
     let [Output::Resume { ticket, .. }] = bench.held[..] else { panic!("it asks the log") };
     bench.held.clear();
-    bench.session.handle(bench.now, Input::Resumed { ticket, epoch: 1, head: 2, known: Vec::new(), last_n: 0 });
+    bench
+        .session
+        .handle(bench.now, Input::Resumed { ticket, epoch: 1, head: 2, hash: None, known: Vec::new(), last_n: 0 });
     assert_eq!(bench.drain(), ["ready delta head 2 next 1 n 0"]);
     bench.head = 3;
     assert!(bench.append().is_empty());

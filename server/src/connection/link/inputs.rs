@@ -80,12 +80,12 @@ impl Link {
                     self.step(now, Input::Denied { ticket, code, reason: protocol::code::UNAUTHORIZED });
                 }
             }
-            Outcome::Resumed(ticket, Resumed { epoch, head, known, last_n }) => {
+            Outcome::Resumed(ticket, Resumed { epoch, head, hash, known, last_n }) => {
                 self.app.hub().note_head(self.dialog_id, head);
                 if self.flow == Flow::Waiting {
                     self.flow = Flow::Open;
                 }
-                self.step(now, Input::Resumed { ticket, epoch, head, known, last_n });
+                self.step(now, Input::Resumed { ticket, epoch, head, hash: Some(hash), known, last_n });
                 let channels = std::mem::take(&mut self.early_channels);
                 self.bring(&channels, now);
             }

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use protocol::{Presence, ServerFrame, json};
-use server_core::session::{Input, Output, Ticket};
+use server_core::session::{Cursor, Input, Output, Ticket};
 use server_core::{Ephemeral, Now};
 
 use super::super::outgoing::{Frame, Pushed};
@@ -44,7 +44,7 @@ impl Link {
                 let answer = Box::pin(async move { caller.operator(&app, Some(&token)).await });
                 self.questions.push(Question::Renew { ticket, answer });
             }
-            Output::Resume { ticket, pending, client } => self.resume(ticket, pending, client),
+            Output::Resume { ticket, cursor, pending, client } => self.resume(ticket, cursor, pending, client),
             Output::Read { ticket, after, limit } => self.questions.push(Question::ReadLater { ticket, after, limit }),
             Output::Head => {
                 let head = self.app.hub().head(self.dialog_id);
@@ -99,7 +99,7 @@ impl Link {
     }
 
     /// Subscribes to the dialog, then asks the log where it ends: what comes in between is heard.
-    fn resume(&mut self, ticket: Ticket, pending: Vec<String>, client: Option<String>) {
+    fn resume(&mut self, ticket: Ticket, cursor: Cursor, pending: Vec<String>, client: Option<String>) {
         let Some(admission) = &self.admission else { return };
         if let (None, Place::Open(open)) = (&self.presence, &self.open) {
             let hub = self.app.hub();
@@ -113,7 +113,7 @@ impl Link {
                 false => tracing::info!(tag, link, dialog, transport = transport.name(), "link opened"),
             }
         }
-        let answer = self.app.store().resume(admission.dialog, pending, client);
+        let answer = self.app.store().resume(admission.dialog, cursor, pending, client);
         self.questions.push(Question::Resume { ticket, answer });
     }
 

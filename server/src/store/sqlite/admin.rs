@@ -8,7 +8,7 @@ use server_core::Millis;
 use server_core::access::{Sites, VisitorAuth};
 use server_core::origin::Pattern;
 
-use super::{OpenError, open, row};
+use super::{OpenError, hashes, open, row};
 use crate::store::{Assistant, CannedAnswer, Operator, Site};
 
 /// A connection for commands; a running server sees each change with its next read.
@@ -235,8 +235,8 @@ impl Admin {
         Ok(())
     }
 
-    /// Reads the whole database and proves that it is sound: its pages, its indexes, its references, and that every
-    /// dialog's log is 1, 2, 3 … up to its head.
+    /// Reads the whole database and proves that it is sound: its pages, its indexes, its references, that every
+    /// dialog's log is 1, 2, 3 … up to its head, and that its hashes are those of what stands there.
     ///
     /// # Errors
     /// [`OpenError::Corrupt`] says what is wrong.
@@ -258,6 +258,9 @@ impl Admin {
         )?;
         if let Some(dialog) = holes.query([])?.next()? {
             return corrupt(format!("the log of dialog {} has a hole", dialog.get::<_, u64>(0)?));
+        }
+        if let Some((dialog, seq)) = hashes::wrong(&self.conn)? {
+            return corrupt(format!("the log of dialog {dialog} is not what was written, from message {seq} on"));
         }
         self.census()
     }

@@ -93,13 +93,14 @@ pub fn restore(data: &Path, from: &Path) -> Result<Census, BackupError> {
 
 /// Proves that a file is a sound database of Rejoin, and marks it as a copy even if it was made by other means.
 fn sound_copy(path: &Path) -> Result<Census, OpenError> {
-    let conn = rusqlite::Connection::open(path)?;
+    let mut conn = rusqlite::Connection::open(path)?;
     let stamp = schema::Stamp::read(&conn)?;
     stamp.check()?;
     if stamp.application_id != schema::APPLICATION_ID {
         return Err(OpenError::Foreign);
     }
     conn.execute_batch("PRAGMA journal_mode = DELETE")?;
+    schema::migrate(&mut conn)?;
     conn.execute("UPDATE meta SET copied = 1, ended = 1", [])?;
     let admin = Admin::of(conn, path);
     let census = admin.check()?;

@@ -17,6 +17,8 @@ pub(super) struct DialogRow {
     pub(super) site_id: u64,
     pub(super) assistant_id: Option<u64>,
     pub(super) head: u64,
+    /// The hash of the log up to `head`.
+    pub(super) hash: u64,
     pub(super) at: Millis,
     pub(super) operator_at: Millis,
     pub(super) marks: Marks,
@@ -160,7 +162,8 @@ impl Cache {
 fn load(conn: &Connection, id: u64) -> rusqlite::Result<Option<DialogRow>> {
     conn.prepare_cached(
         "SELECT site_id, assistant_id, head, at, operator_at, visitor_received, visitor_read, operator_received, \
-         operator_read, active_s FROM dialogs WHERE id = ?1 AND deleted = 0",
+         operator_read, active_s, coalesce((SELECT hash FROM messages m WHERE m.dialog_id = dialogs.id \
+         AND m.seq = dialogs.head), 0) FROM dialogs WHERE id = ?1 AND deleted = 0",
     )?
     .query_row([id], |row| {
         Ok(DialogRow {
@@ -174,6 +177,7 @@ fn load(conn: &Connection, id: u64) -> rusqlite::Result<Option<DialogRow>> {
                 operator: Mark { received: row.get(7)?, read: row.get(8)? },
             },
             active_s: row.get(9)?,
+            hash: row.get(10)?,
             changed: false,
         })
     })

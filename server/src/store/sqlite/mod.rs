@@ -5,6 +5,7 @@ mod backup;
 mod cache;
 mod checkpoint;
 mod fault;
+mod hashes;
 mod lineage;
 mod message_id;
 mod open;
@@ -25,6 +26,7 @@ use rusqlite::Connection;
 use server_core::Millis;
 use server_core::access::{DialogFacts, KeyHash, ScopedDialog};
 use server_core::append::NewMessage;
+use server_core::session::Cursor;
 use tokio::sync::{Notify, oneshot, watch};
 
 pub use admin::{Admin, Census, NewAssistant, NewOperator, NewSite};
@@ -185,9 +187,15 @@ impl Store for SqliteStore {
         self.readers.ask(move |conn| row::dialog_facts(conn, dialog_id))
     }
 
-    fn resume(&self, dialog: ScopedDialog, pending: Vec<String>, client: Option<String>) -> Answer<Resumed> {
+    fn resume(
+        &self,
+        dialog: ScopedDialog,
+        cursor: Cursor,
+        pending: Vec<String>,
+        client: Option<String>,
+    ) -> Answer<Resumed> {
         let epoch = self.epoch;
-        self.readers.ask(move |conn| row::resume(conn, epoch, dialog.id(), &pending, client.as_deref()))
+        self.readers.ask(move |conn| row::resume(conn, epoch, dialog.id(), cursor, &pending, client.as_deref()))
     }
 
     fn read(&self, dialog: ScopedDialog, after: u64, limit: u64) -> Answer<LogPage> {

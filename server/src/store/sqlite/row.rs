@@ -7,8 +7,10 @@ use rusqlite::types::Type;
 use rusqlite::{Connection, OptionalExtension, Params, Row, params};
 use server_core::access::{DialogFacts, DialogState, KeyHash, Sites, VisitorAuth};
 use server_core::origin::Pattern;
+use server_core::session::Cursor;
 use server_core::{Event, Millis};
 
+use super::hashes;
 use super::message_id::{IdText, MessageId};
 use crate::store::{
     Assistant, CannedAnswer, DialogFilter, DialogSummary, Job, LogPage, Mark, Marks, Operator, Resumed, Site,
@@ -27,7 +29,7 @@ pub(super) const fn author_kind_number(kind: AuthorKind) -> i64 {
     }
 }
 
-fn author_kind(row: &Row<'_>, column: usize) -> rusqlite::Result<AuthorKind> {
+pub(super) fn author_kind(row: &Row<'_>, column: usize) -> rusqlite::Result<AuthorKind> {
     match row.get(column)? {
         0_i64 => Ok(AuthorKind::Visitor),
         1 => Ok(AuthorKind::Operator),
@@ -76,6 +78,7 @@ pub(super) fn resume(
     conn: &Connection,
     epoch: u64,
     dialog_id: u64,
+    cursor: Cursor,
     pending: &[String],
     client: Option<&str>,
 ) -> rusqlite::Result<Resumed> {
@@ -97,14 +100,16 @@ pub(super) fn resume(
             .unwrap_or(0),
         None => 0,
     };
-    Ok(Resumed { epoch, head: head(conn, dialog_id)?, known, last_n })
+    let head = head(conn, dialog_id)?;
+    let hash = hashes::at(conn, dialog_id, cursor.begin(epoch, head).1)?;
+    Ok(Resumed { epoch, head, hash, known, last_n })
 }
 
 fn event(row: &Row<'_>, dialog_id: u64) -> rusqlite::Result<Arc<Event>> {
     let author = Author { kind: author_kind(row, 2)?, name: row.get::<_, Option<String>>(3)?.unwrap_or_default() };
     let IdText(id) = row.get(1)?;
     let message = Message { dialog_id, seq: row.get(0)?, id, author, text: row.get(4)?, at: row.get(5)? };
-    Ok(Arc::new(Event::message(message)))
+    Ok(Arc::new(Event::message(message).hashed(row.get(6)?)))
 }
 
 fn events(conn: &Connection, sql: &str, dialog_id: u64, params: impl Params) -> rusqlite::Result<Vec<Arc<Event>>> {
@@ -113,19 +118,29 @@ fn events(conn: &Connection, sql: &str, dialog_id: u64, params: impl Params) -> 
 
 /// Reads up to `limit` events after `after`.
 pub(super) fn read(conn: &Connection, dialog_id: u64, after: u64, limit: u64) -> rusqlite::Result<LogPage> {
-    let sql = "SELECT seq, id, author_kind, author_name, text, at FROM messages \
+    let sql = "SELECT seq, id, author_kind, author_name, text, at, hash FROM messages \
                WHERE dialog_id = ?1 AND seq > ?2 ORDER BY seq LIMIT ?3";
     let events = events(conn, sql, dialog_id, [dialog_id, clamp(after), clamp(limit)])?;
-    Ok(LogPage { events, head: head(conn, dialog_id)? })
+    page(conn, dialog_id, events)
 }
 
 /// Reads the last `limit` events before `before`.
 pub(super) fn before(conn: &Connection, dialog_id: u64, before: u64, limit: u64) -> rusqlite::Result<LogPage> {
-    let sql = "SELECT seq, id, author_kind, author_name, text, at FROM messages \
+    let sql = "SELECT seq, id, author_kind, author_name, text, at, hash FROM messages \
                WHERE dialog_id = ?1 AND seq < ?2 ORDER BY seq DESC LIMIT ?3";
     let mut events = events(conn, sql, dialog_id, [dialog_id, clamp(before), clamp(limit)])?;
     events.reverse();
-    Ok(LogPage { events, head: head(conn, dialog_id)? })
+    page(conn, dialog_id, events)
+}
+
+fn page(conn: &Connection, dialog_id: u64, events: Vec<Arc<Event>>) -> rusqlite::Result<LogPage> {
+    let head = head(conn, dialog_id)?;
+    let last = events.last().filter(|event| event.seq == head).and_then(|event| event.hash);
+    let hash = match last {
+        Some(hash) => hash,
+        None => hashes::at(conn, dialog_id, head)?,
+    };
+    Ok(LogPage { events, head, hash })
 }
 
 /// Numbers of a client may be larger than any that SQLite knows.

@@ -2,14 +2,24 @@
 
 use rusqlite::{Connection, TransactionBehavior};
 
-use super::OpenError;
+use super::{OpenError, hashes};
 use crate::credentials;
 
 /// Marks a file as Rejoin's: `RJON`.
 pub(super) const APPLICATION_ID: i64 = 0x524A_4F4E;
 
 /// Every migration, in order; the version of a file is how many of them it has seen.
-const MIGRATIONS: [&str; 1] = [include_str!("../../../migrations/0001_start.sql")];
+const MIGRATIONS: [Migration; 2] = [
+    Migration { sql: include_str!("../../../migrations/0001_start.sql"), then: |_| Ok(()) },
+    Migration { sql: include_str!("../../../migrations/0002_hashes.sql"), then: hashes::fill },
+];
+
+/// One step from an older schema to a newer one.
+struct Migration {
+    sql: &'static str,
+    /// What SQL cannot do.
+    then: fn(&Connection) -> rusqlite::Result<()>,
+}
 
 /// The version that this program speaks.
 pub(super) const VERSION: i64 = MIGRATIONS.len() as i64;
@@ -59,7 +69,8 @@ pub(super) fn migrate(conn: &mut Connection) -> Result<(), OpenError> {
     stamp.check()?;
     let seen = usize::try_from(stamp.version).unwrap_or_default();
     for migration in MIGRATIONS.iter().skip(seen) {
-        transaction.execute_batch(migration)?;
+        transaction.execute_batch(migration.sql)?;
+        (migration.then)(&transaction)?;
     }
     if seen < MIGRATIONS.len() {
         transaction.pragma_update(None, "application_id", APPLICATION_ID)?;

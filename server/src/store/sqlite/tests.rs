@@ -7,6 +7,7 @@ use super::*;
 use crate::store::conformance::{Scene, WELCOME, conformance};
 
 mod faults;
+mod hashes;
 mod throughput;
 
 fn admin(data: &Path) -> Admin {

@@ -9,6 +9,7 @@ use server_core::append::{Decision, Facts, KnownMessage, NewMessage, Row, Samene
 use server_core::{Event, Millis, Refusal};
 
 use super::cache::Cache;
+use super::hashes;
 use super::message_id::MessageId;
 use super::request::{Outcome, Request};
 use super::row;
@@ -33,8 +34,8 @@ impl<'a> Transaction<'a> {
     pub(super) fn new(conn: &'a Connection, cache: &'a mut Cache, now: Millis) -> rusqlite::Result<Self> {
         // A conflict of seq is no known id but a fault, and an error.
         let insert = conn.prepare_cached(
-            "INSERT INTO messages (dialog_id, seq, id, author_kind, author_name, text, at) \
-             VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7) ON CONFLICT (id, dialog_id) DO NOTHING",
+            "INSERT INTO messages (dialog_id, seq, id, author_kind, author_name, text, at, hash) \
+             VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8) ON CONFLICT (id, dialog_id) DO NOTHING",
         )?;
         Ok(Self { conn, cache, now, insert, committed: Vec::new(), jobs: false })
     }
@@ -69,7 +70,7 @@ impl<'a> Transaction<'a> {
 
     fn append(&mut self, dialog_id: u64, message: &NewMessage) -> rusqlite::Result<Taken> {
         let Some(dialog) = self.cache.dialog(self.conn, dialog_id)? else { return Ok(Err(no_such_dialog())) };
-        let (site_id, head) = (dialog.site_id, dialog.head);
+        let (site_id, head, hash) = (dialog.site_id, dialog.head, dialog.hash);
         let welcome = match message.author.kind {
             AuthorKind::Visitor if head == 0 => self.welcome(site_id)?,
             AuthorKind::Visitor | AuthorKind::Operator | AuthorKind::Assistant | AuthorKind::System => None,
@@ -82,8 +83,12 @@ impl<'a> Transaction<'a> {
         let mut decision = decide(message, &facts);
         // A new id is the rule. So it is inserted first, and looked up only where the unique index knows it already, or
         // where the order forbids to insert it.
+        let mut hashes = Vec::new();
         let missed = match &decision {
-            Decision::Append { rows, .. } => !self.insert(dialog_id, rows)?,
+            Decision::Append { rows, .. } => {
+                hashes = hashes::after(hash, rows);
+                !self.insert(dialog_id, rows, &hashes)?
+            }
             Decision::Order { .. } => true,
             Decision::Duplicate { .. } | Decision::Conflict => false,
         };
@@ -97,17 +102,17 @@ impl<'a> Transaction<'a> {
                 return Err(rusqlite::Error::StatementChangedRows(0));
             }
         }
-        self.note(dialog_id, site_id, message, &decision)?;
+        self.note((dialog_id, site_id), message, &decision, &hashes)?;
         Ok(decision.answer(&message.id))
     }
 
     /// Inserts rows; returns `false`, and inserts nothing, where the id of the message is known.
-    fn insert(&mut self, dialog_id: u64, rows: &[Row]) -> rusqlite::Result<bool> {
-        for new in rows {
+    fn insert(&mut self, dialog_id: u64, rows: &[Row], hashes: &[u64]) -> rusqlite::Result<bool> {
+        for (new, hash) in rows.iter().zip(hashes) {
             let name = Some(&new.author.name).filter(|name| !name.is_empty());
             let kind = row::author_kind_number(new.author.kind);
             let id = MessageId::new(&new.id);
-            if self.insert.execute(params![dialog_id, new.seq, id, kind, name, new.text, new.at])? == 0 {
+            if self.insert.execute(params![dialog_id, new.seq, id, kind, name, new.text, new.at, hash])? == 0 {
                 return Ok(false);
             }
         }
@@ -117,10 +122,10 @@ impl<'a> Transaction<'a> {
     /// Notes what the decision means for the dialog, the sender, the assistant and whoever listens.
     fn note(
         &mut self,
-        dialog_id: u64,
-        site_id: u64,
+        (dialog_id, site_id): (u64, u64),
         message: &NewMessage,
         decision: &Decision,
+        hashes: &[u64],
     ) -> rusqlite::Result<()> {
         let (rows, last_n): (&[Row], _) = match decision {
             Decision::Append { rows, last_n } => (rows, *last_n),
@@ -130,7 +135,7 @@ impl<'a> Transaction<'a> {
         if let (Some(client), Some(last_n)) = (&message.client, last_n) {
             self.cache.advance(dialog_id, client, last_n);
         }
-        for new in rows {
+        for (new, hash) in rows.iter().zip(hashes) {
             let message = Message {
                 dialog_id,
                 seq: new.seq,
@@ -139,12 +144,12 @@ impl<'a> Transaction<'a> {
                 text: new.text.clone(),
                 at: new.at,
             };
-            self.committed.push(Committed { site_id, event: Arc::new(Event::message(message)) });
+            self.committed.push(Committed { site_id, event: Arc::new(Event::message(message).hashed(*hash)) });
         }
-        let Some(last) = rows.last() else { return Ok(()) };
+        let Some((last, hash)) = rows.last().zip(hashes.last()) else { return Ok(()) };
         let by_operator = last.author.kind == AuthorKind::Operator;
         self.cache.change(dialog_id, |dialog| {
-            dialog.head = last.seq;
+            (dialog.head, dialog.hash) = (last.seq, *hash);
             dialog.at = last.at;
             dialog.operator_at = if by_operator { last.at } else { dialog.operator_at };
         });

@@ -313,7 +313,7 @@ async fn clients_are_forgotten_two_days_after_their_last_message() {
     let clock = || NOW.load(Ordering::SeqCst);
     let store = house.tuned(&Tuning { clock, ..Tuning::default() });
     let dialog = house.dialog(&store).await;
-    let last_n = async || store.resume(dialog, Vec::new(), Some("c".into())).await.unwrap().last_n;
+    let last_n = async || store.resume(dialog, Cursor::default(), Vec::new(), Some("c".into())).await.unwrap().last_n;
     store.append(dialog, ordered("a", 1)).await.unwrap().unwrap();
     NOW.fetch_add(47 * 3_600_000, Ordering::SeqCst);
     store.check().await.unwrap();
