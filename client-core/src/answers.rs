@@ -7,6 +7,7 @@ use crate::client::{Device, Loading};
 use crate::connection::{Next, Phase, Then, Why};
 use crate::outbox::State;
 use crate::requests::Purpose;
+use crate::trouble::Trouble;
 use crate::{Client, Event, LinkId, Older, RequestId, Side, path};
 
 /// The gate answers fast or not at all, in ms.
@@ -27,6 +28,12 @@ impl Client {
     pub(crate) fn answered(&mut self, request: RequestId, status: u16, body: &str) {
         let Some(purpose) = self.requests.take(request) else { return };
         let is_ok = (200..300).contains(&status);
+        // A gate that is not ours lets everything pass but what says that the server is not there.
+        if is_ok || (purpose.word() == "gate" && status < 500 && status != 429) {
+            self.went_well();
+        } else {
+            self.saw_status(status, body, purpose.word());
+        }
         match purpose {
             Purpose::Settings => self.on_settings(status, body),
             Purpose::Load { first } if is_ok => self.on_loaded(first.as_deref(), body),
@@ -45,6 +52,7 @@ impl Client {
     /// A request got no answer.
     pub(crate) fn unanswered(&mut self, request: RequestId) {
         if let Some(purpose) = self.requests.take(request) {
+            self.trouble(Trouble::Unreachable, purpose.word());
             self.failed(purpose);
         }
     }

@@ -11,7 +11,9 @@ use crate::message_id::{self, MessageIds};
 use crate::mutant::{self, Mutant};
 use crate::outbox::{Outbox, State};
 use crate::requests::Requests;
+use crate::telemetry::Telemetry;
 use crate::timeline::Timeline;
+use crate::trouble::Trouble;
 use crate::{Config, Event, Input, Instant, LinkId, Notice, Now, Output, Page, Panel, Side};
 
 /// The monotonic and the wall clock may differ by so much before it counts as sleep, in ms.
@@ -59,6 +61,7 @@ pub struct Client {
     pub(crate) marks: crate::marks::Marks,
     pub(crate) draft: String,
     pub(crate) notice: Notice,
+    pub(crate) telemetry: Telemetry,
 }
 
 /// Whether the application wants a link.
@@ -141,6 +144,7 @@ impl Client {
             marks: crate::marks::Marks::default(),
             draft: String::new(),
             notice: Notice::None,
+            telemetry: Telemetry::default(),
         }
     }
 
@@ -154,6 +158,7 @@ impl Client {
         match input {
             Input::Restored(values) => self.restore(values),
             Input::SaveFailed { name } => {
+                self.trouble(Trouble::Storage, "storage");
                 if let Some(id) = name.strip_prefix("o:") {
                     self.outbox.not_kept(id);
                 } else if name == "key" {
@@ -179,9 +184,11 @@ impl Client {
             Input::Answered { request, status, body } => self.answered(request, status, &body),
             Input::Unanswered { request } => self.unanswered(request),
             Input::Timeout => self.timeout(),
+            Input::Log(level) => self.telemetry.log.told = level,
         }
         self.flush();
         self.mark();
+        self.tell_health();
     }
 
     /// Returns the next thing for the driver to do.

@@ -298,6 +298,7 @@ impl Client {
             self.attempts = 0;
             self.backoff.reset();
         }
+        self.saw_break();
         self.let_go();
         self.lost_at = Some(self.lost_at.unwrap_or(self.now.mono));
         self.phase = Phase::Waiting { until, then, why };
@@ -354,6 +355,7 @@ impl Client {
             }
         };
         self.outputs.push_back(Output::Open { link, transport, path });
+        self.saw_opening(link, transport);
         Try::Open(link)
     }
 

@@ -3,11 +3,13 @@
 use protocol::{ClientFrame, close, json};
 
 use crate::connection::{Phase, Try, Why};
+use crate::trouble::Trouble;
 use crate::{Client, End, Event, LinkId, Output, Transport};
 
 impl Client {
     /// A link that is not ready yet has ended; it never will be.
     pub(crate) fn attempt_failed(&mut self, link: LinkId, at_least_ms: u64) {
+        self.saw_failure();
         let Phase::Opening(mut opening) = self.phase else {
             if self.knows(link) && self.link() != Some(link) {
                 self.next_failed();
@@ -44,10 +46,17 @@ impl Client {
         match end {
             End::Socket { code, reason } => {
                 let reason: close::Reason = json::from_str(reason).unwrap_or_default();
+                self.saw_close(*code);
                 self.end(link, *code, &reason.reason, reason.retry_ms);
             }
-            End::Refused { status, body } => self.link_refused(link, *status, body),
-            End::Broken => self.broken(link, 0),
+            End::Refused { status, body } => {
+                self.saw_status(*status, body, "stream");
+                self.link_refused(link, *status, body);
+            }
+            End::Broken => {
+                self.trouble(Trouble::Broken, "link");
+                self.broken(link, 0);
+            }
         }
     }
 

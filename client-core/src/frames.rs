@@ -5,6 +5,7 @@ use protocol::{ServerFrame, json};
 use crate::client::Loading;
 use crate::connection::{Catching, Phase, Why};
 use crate::timeline::Entry;
+use crate::trouble::Trouble;
 use crate::{Client, Event, From, LinkId, Transport};
 
 impl Client {
@@ -53,7 +54,10 @@ impl Client {
         }
         match frame {
             ServerFrame::Ready(ready) => self.ready(link, ready),
-            ServerFrame::Bye(bye) => self.end(link, bye.code, &bye.reason, bye.after_ms),
+            ServerFrame::Bye(bye) => {
+                self.saw_close(bye.code);
+                self.end(link, bye.code, &bye.reason, bye.after_ms);
+            }
             ServerFrame::Message(message) => {
                 if self.is_ours(message.dialog_id) {
                     self.apply(Entry { seq: message.seq, message: Some(message) });
@@ -82,17 +86,23 @@ impl Client {
             ServerFrame::Heartbeat(beat) => self.timeline.learn_head(beat.head),
             ServerFrame::Pong(pong) => self.pong(&pong.timestamp),
             ServerFrame::Drain(drain) => self.drain(drain),
-            // The server's log has more to say about our own bad frames than the visitor's page.
-            ServerFrame::Error(_) | ServerFrame::Subscribed(_) | ServerFrame::Unsubscribed(_) => {}
+            // What it was stays without an answer, and goes over another link in time.
+            ServerFrame::Error(_) => self.trouble(Trouble::Misread, "frame"),
+            ServerFrame::Subscribed(_) | ServerFrame::Unsubscribed(_) => {}
         }
     }
 
     /// Every frame names its dialog; one that names another is not shown to anybody.
-    fn is_ours(&self, dialog_id: u64) -> bool {
-        self.dialog_id == Some(dialog_id)
+    fn is_ours(&mut self, dialog_id: u64) -> bool {
+        let is_ours = self.dialog_id == Some(dialog_id);
+        if !is_ours {
+            self.trouble(Trouble::OtherDialog, "frame");
+        }
+        is_ours
     }
 
     pub(crate) fn apply(&mut self, entry: Entry) {
+        self.saw_event(entry.seq);
         for message in self.timeline.apply(entry) {
             self.forget(&message.id);
             self.settled.retain(|settled| settled.id != message.id);
@@ -118,6 +128,7 @@ impl Client {
 
     /// A link carries what cannot be read: another one is opened.
     fn link_failed(&mut self, link: LinkId) {
+        self.trouble(Trouble::BadFrame, "link");
         if self.link() == Some(link) {
             self.lost(Why::Lost);
         } else {

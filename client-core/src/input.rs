@@ -2,7 +2,7 @@
 
 use protocol::Secret;
 
-use crate::{LinkId, RequestId};
+use crate::{Level, LinkId, RequestId};
 
 /// Everything that can happen to a [`crate::Client`].
 #[derive(Clone, Debug)]
@@ -78,6 +78,8 @@ pub enum Input {
     },
     /// The instant of [`crate::Client::poll_timeout`] has come.
     Timeout,
+    /// The page wants to be told of log entries from this level on, or of none.
+    Log(Option<Level>),
 }
 
 /// Whether the widget's panel is open.

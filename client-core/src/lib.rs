@@ -21,8 +21,10 @@ mod config;
 mod connection;
 mod ending;
 mod frames;
+mod health;
 mod input;
 mod instant;
+mod log;
 mod marks;
 mod message_id;
 #[cfg(feature = "mutants")]
@@ -38,15 +40,22 @@ mod screen;
 mod sending;
 mod session;
 pub mod sse;
+mod telemetry;
 mod timeline;
 mod timers;
+mod trouble;
 mod view;
+mod window;
 
 pub use client::Client;
 pub use config::{Buffer, Config, Heartbeat, Jitter, Reconnect, Side, Transports};
+pub use health::{Health, Issue, Status};
 pub use input::{End, Input, Page, Panel};
 pub use instant::{Instant, Now};
+pub use log::{Datum, Entry, Level, What};
 pub use output::{Authorization, Call, Event, Output, Transport};
+pub use telemetry::{Counters, Quality};
+pub use trouble::{Action, Class, Severity, Trouble};
 pub use view::{Banner, Delivery, From, Item, LinkState, Notice, Older, Site, View};
 
 /// One attempt at one transport; never reused.

@@ -1,6 +1,6 @@
 //! Everything a client asks its driver to do.
 
-use crate::{LinkId, RequestId};
+use crate::{Entry, LinkId, RequestId};
 
 /// Everything a [`crate::Client`] asks its driver to do.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -63,6 +63,16 @@ pub enum Transport {
     Sse,
 }
 
+impl Transport {
+    /// Returns its word, as in `hello`.
+    pub const fn word(self) -> &'static str {
+        match self {
+            Self::WebSocket => "websocket",
+            Self::Sse => "sse",
+        }
+    }
+}
+
 /// One HTTP request.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Call {
@@ -105,4 +115,8 @@ pub enum Event {
         /// One word, as in `protocol::code`.
         reason: String,
     },
+    /// The health has another score: see [`crate::Client::health`] and [`crate::Client::quality`].
+    Health,
+    /// Something happened, of a level that the page asked for by [`crate::Input::Log`].
+    Log(Entry),
 }

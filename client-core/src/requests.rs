@@ -1,5 +1,6 @@
 //! Requests that are under way, each with its purpose and its time.
 
+use crate::trouble::Trouble;
 use crate::{Call, Client, Instant, LinkId, Output, RequestId};
 
 /// Requests under way.
@@ -31,6 +32,19 @@ pub(crate) enum Purpose {
     Frames { link: LinkId, ids: Vec<String> },
     /// Messages before this `seq`.
     Older { before: u64 },
+}
+
+impl Purpose {
+    /// Returns it in one word.
+    pub(crate) fn word(&self) -> &'static str {
+        match self {
+            Self::Settings => "settings",
+            Self::Load { .. } => "load",
+            Self::Gate | Self::NextGate => "gate",
+            Self::Frames { .. } => "frames",
+            Self::Older { .. } => "history",
+        }
+    }
 }
 
 impl Requests {
@@ -84,6 +98,7 @@ impl Client {
     pub(crate) fn expire_requests(&mut self) {
         while let Some((request, purpose)) = self.requests.take_late(self.now.mono) {
             self.outputs.push_back(Output::Abort { request });
+            self.trouble(Trouble::RequestTimeout, purpose.word());
             self.failed(purpose);
         }
     }

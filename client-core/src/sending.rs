@@ -8,6 +8,7 @@ use crate::connection::{Phase, Why};
 use crate::mutant::{self, Mutant};
 use crate::outbox::{Pending, State};
 use crate::requests::Purpose;
+use crate::trouble::Trouble;
 use crate::{Client, LinkId, Output, Transport};
 
 /// Messages on their way at once over a WebSocket.
@@ -114,6 +115,7 @@ impl Client {
         self.setbacks = 0;
         self.backoff.reset();
         let Some(item) = self.forget(&stored.id) else { return };
+        self.saw_stored();
         if stored.seq > self.timeline.cursor() {
             self.settle(Settled { id: item.id, seq: stored.seq, text: item.text, at: stored.at });
         }
@@ -136,6 +138,7 @@ impl Client {
 
     /// The server has not taken a message.
     pub(crate) fn on_refused(&mut self, refused: &Refused) {
+        self.trouble(Trouble::of_refusal(&refused.code, refused.retry), "message");
         if !refused.retry && refused.code != code::ORDER {
             self.outbox.refuse(&refused.id);
             if self.outbox.on_their_way() > 0 {

@@ -63,6 +63,7 @@ impl Client {
             (Transport::Sse, _) => Some((self.sockets.bad_until.unwrap_or(now), Why::Upgrade)),
             (Transport::WebSocket, _) => None,
         };
+        self.saw_ready(link, transport);
         self.take_up(&ready);
         self.phase = Phase::Online(Box::new(Online {
             link,
@@ -110,6 +111,7 @@ impl Client {
 
     /// Asks for a sign of life.
     pub(crate) fn ping(&mut self) {
+        self.saw_ping();
         let sent_at = i64::try_from(self.now.mono.as_millis()).unwrap_or(0);
         self.transmit(&[ClientFrame::Ping(Ping { timestamp: Timestamp::Int(sent_at) })], Vec::new());
     }
@@ -120,6 +122,7 @@ impl Client {
             let sent_at = Instant::from_millis(u64::try_from(*sent_at).unwrap_or(0));
             online.pulse.measured(now.since(sent_at));
             self.sockets.worked(now);
+            self.saw_pong(now.since(sent_at));
         }
     }
 

@@ -6,6 +6,7 @@ use crate::connection::{Catching, Next, Phase, Then, Why};
 use crate::mutant::{self, Mutant};
 use crate::outbox::State;
 use crate::pulse::Verdict;
+use crate::trouble::Trouble;
 use crate::{Client, Instant, Transport};
 
 /// A gap is asked for after so long, in ms.
@@ -95,7 +96,13 @@ impl Client {
         self.marks.lapse(now);
         match &self.phase {
             Phase::Waiting { until, .. } if *until <= now => self.waited(),
-            Phase::Opening(opening) if opening.until <= now => self.opening_failed(),
+            Phase::Opening(opening) if opening.until <= now => {
+                self.trouble(Trouble::OpenTimeout, "link");
+                for _ in self.links().into_iter().flatten() {
+                    self.saw_failure();
+                }
+                self.opening_failed();
+            }
             Phase::Opening(opening) if opening.fallback_at.is_some_and(|at| at <= now) => self.fall_back(),
             Phase::Online(_) => self.online_timeout(),
             Phase::Idle
@@ -125,15 +132,20 @@ impl Client {
             (Verdict::Alive, _) => {}
             (Verdict::Ask, Transport::WebSocket) => self.ping(),
             // A stream cannot be asked; the server's own heartbeat is overdue.
-            (Verdict::Ask, Transport::Sse) if online.pulse.is_overdue(now) => return self.lost(Why::Lost),
+            (Verdict::Ask, Transport::Sse) if online.pulse.is_overdue(now) => return self.lost_by(Trouble::Silence),
             (Verdict::Ask, Transport::Sse) => online.pulse.rest(),
-            (Verdict::Dead, _) => return self.lost(Why::Lost),
+            (Verdict::Dead, _) => return self.lost_by(Trouble::Silence),
         }
         if self.stuck_at().is_some_and(|at| at <= now) {
-            return self.lost(Why::Lost);
+            return self.lost_by(Trouble::NoAnswer);
         }
         self.next_timeout();
         self.gap_timeout();
+    }
+
+    fn lost_by(&mut self, trouble: Trouble) {
+        self.trouble(trouble, "link");
+        self.lost(Why::Lost);
     }
 
     /// The link lives, but something that was sent over it has no answer: it is never sent twice on one socket.
@@ -152,7 +164,11 @@ impl Client {
         let Phase::Online(online) = &self.phase else { return };
         match (online.next, online.next_at) {
             (Next::None, Some((at, why))) if at <= now => self.next_gate(why),
-            (Next::Opening { until, .. }, _) if until <= now => self.next_failed(),
+            (Next::Opening { until, .. }, _) if until <= now => {
+                self.trouble(Trouble::OpenTimeout, "next link");
+                self.saw_failure();
+                self.next_failed();
+            }
             (Next::None | Next::Gate { .. } | Next::Opening { .. }, _) => {}
         }
     }
@@ -170,7 +186,7 @@ impl Client {
             self.transmit(&[ClientFrame::Sync(Sync { after, limit: None })], Vec::new());
         } else {
             // A stream cannot be asked for the rest, but a new one begins with it.
-            self.lost(Why::Lost);
+            self.lost_by(Trouble::Gap);
         }
     }
 }

@@ -5,4 +5,5 @@
 mod bench;
 mod found_by_the_simulator;
 mod journeys;
+mod quality;
 mod review;

@@ -167,6 +167,7 @@ impl Face for Listeners {
                 self.emit("loaded", &value);
             }
             Event::CredentialsNeeded => self.emit("credentials", &value),
+            Event::Health | Event::Log(_) => {}
             Event::Refused { code, reason } => {
                 set_number(&value, "code", f64::from(*code));
                 set_text(&value, "reason", reason);

@@ -164,6 +164,7 @@ impl Sim {
             | Input::Older
             | Input::Credential(_)
             | Input::Page(_)
+            | Input::Log(_)
             | Input::Timeout => false,
         }
     }
@@ -230,6 +231,7 @@ impl Sim {
             | Input::Closed { .. }
             | Input::Answered { .. }
             | Input::Unanswered { .. }
+            | Input::Log(_)
             | Input::Timeout => trace!(self, "page {page} {input:?}"),
         }
     }
@@ -304,7 +306,7 @@ impl Sim {
     fn page_event(&mut self, page: usize, event: &Event) {
         trace!(self, "page {page} tells {event:?}");
         match event {
-            Event::Message { .. } | Event::DialogLoaded { .. } => {}
+            Event::Message { .. } | Event::DialogLoaded { .. } | Event::Health | Event::Log(_) => {}
             Event::CredentialsNeeded => {
                 let ms = self.random.between(10, 2_000);
                 self.plan_in(ms, Happening::Act(super::Action::Credential { page }));
