@@ -1,5 +1,7 @@
 //! Delays that grow, and the only source of chance in a client.
 
+use mutants::Mutant;
+
 use crate::{Jitter, Reconnect};
 
 /// No drawn delay is shorter, in ms.
@@ -24,6 +26,9 @@ impl Rng {
 
     /// Draws evenly from 0 to `bound`, both included.
     pub(crate) fn up_to(&mut self, bound: u64) -> u64 {
+        if mutants::planted(Mutant::ClientNoJitter) {
+            return bound;
+        }
         match bound.checked_add(1) {
             Some(n) => self.next() % n,
             None => self.next(),

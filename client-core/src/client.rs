@@ -2,13 +2,13 @@
 
 use std::collections::VecDeque;
 
+use mutants::Mutant;
 use protocol::http::SiteConfig;
 use protocol::{AuthorKind, limits};
 
 use crate::backoff::{Backoff, Rng};
 use crate::connection::{Phase, Why};
 use crate::message_id::{self, MessageIds};
-use crate::mutant::{self, Mutant};
 use crate::outbox::{Outbox, State};
 use crate::requests::Requests;
 use crate::telemetry::Telemetry;
@@ -281,7 +281,7 @@ impl Client {
 
     fn restore_message(&mut self, id: &str, text: String) {
         // Only what was there when the page came up: what another open page writes later is that page's to send.
-        if self.wanted == Wanted::Yes || mutant::off(Mutant::NoRestore) {
+        if self.wanted == Wanted::Yes || mutants::planted(Mutant::ClientNoRestore) {
             return;
         }
         self.ids.witness(id);

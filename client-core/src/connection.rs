@@ -1,7 +1,8 @@
 //! The link: which one is open, which is being opened, and what comes when it breaks.
 
+use mutants::Mutant;
+
 use crate::client::{Loading, Wanted};
-use crate::mutant::{self, Mutant};
 use crate::pulse::Pulse;
 use crate::{Client, Config, Instant, LinkId, Output, Transport, message_id};
 
@@ -365,7 +366,7 @@ impl Client {
     /// that is sent again nor overtake it.
     pub(crate) fn sender(&self, link: LinkId) -> String {
         let mut sender = self.client_id.clone();
-        if mutant::off(Mutant::OneSender) {
+        if mutants::planted(Mutant::ClientOneSender) {
             return sender;
         }
         sender.push('-');

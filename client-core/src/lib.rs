@@ -27,10 +27,6 @@ mod instant;
 mod log;
 mod marks;
 mod message_id;
-#[cfg(feature = "mutants")]
-pub mod mutant;
-#[cfg(not(feature = "mutants"))]
-mod mutant;
 mod outbox;
 mod output;
 mod path;

@@ -1,6 +1,7 @@
 //! Whether the other end is alive: any frame counts, silence is measured by the clock.
 
-use crate::mutant::{self, Mutant};
+use mutants::Mutant;
+
 use crate::{Heartbeat, Instant};
 
 /// No answer is awaited for less, in ms.
@@ -103,7 +104,7 @@ impl Pulse {
 
     /// Returns when [`Pulse::check`] has something to say.
     pub(crate) fn due(&self, config: &Heartbeat) -> Instant {
-        if mutant::off(Mutant::NoPulse) {
+        if mutants::planted(Mutant::ClientNoPulse) {
             return Instant::from_millis(u64::MAX / 4);
         }
         match self.probe {

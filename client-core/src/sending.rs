@@ -1,11 +1,11 @@
 //! From the outbox to the log: in order, and never blindly twice on one socket.
 
+use mutants::Mutant;
 use protocol::http::ErrorBody;
 use protocol::{ClientFrame, Refused, SendMessage, ServerFrame, Stored, code, json, limits};
 
 use crate::client::Settled;
 use crate::connection::{Phase, Why};
-use crate::mutant::{self, Mutant};
 use crate::outbox::{Pending, State};
 use crate::requests::Purpose;
 use crate::trouble::Trouble;
@@ -36,7 +36,7 @@ impl Client {
             if frames.is_empty() {
                 return;
             }
-            let sent = if mutant::off(Mutant::SentIsStored) { ids.clone() } else { Vec::new() };
+            let sent = if mutants::planted(Mutant::ClientSentIsStored) { ids.clone() } else { Vec::new() };
             self.transmit(&frames, ids);
             for id in sent {
                 self.forget(&id);
@@ -65,7 +65,7 @@ impl Client {
         }
         for item in self.outbox.waiting() {
             let mut message = SendMessage { id: Some(item.id.clone()), n: Some(item.n), text: item.text.clone() };
-            if mutant::off(Mutant::FreshIds) && item.state == State::Doubtful {
+            if mutants::planted(Mutant::ClientFreshIds) && item.state == State::Doubtful {
                 message.id = message.id.map(|id| id + "x");
             }
             let frame = ClientFrame::Message(message);

@@ -1,10 +1,10 @@
 //! A link from its first frame on: hello, ready, pings, and the link that takes over.
 
+use mutants::Mutant;
 use protocol::{CHANNELS, ClientFrame, ClientInfo, Drain, Hello, Ping, Ready, Subscription, Timestamp, VERSION, json};
 
 use crate::client::Settled;
 use crate::connection::{Catching, Next, Online, Phase, SOON_MS, Try, Why};
-use crate::mutant::{self, Mutant};
 use crate::pulse::Pulse;
 use crate::{Client, Instant, LinkId, Output, Side, Transport};
 
@@ -101,7 +101,7 @@ impl Client {
         }
         self.outbox.put_back(None);
         self.expire_old();
-        if !mutant::off(Mutant::NoRenumber) {
+        if !mutants::planted(Mutant::ClientNoRenumber) {
             self.outbox.renumber(ready.last_n);
         }
         self.marks.reopened();

@@ -1,10 +1,10 @@
 //! The conversation as far as this page has it: strictly by `seq`, each once.
 
+use mutants::Mutant;
 use protocol::http::Page;
 use protocol::{Message, Ready, ResumeMode};
 
 use crate::Older;
-use crate::mutant::{self, Mutant};
 
 /// Messages kept for the screen; older ones are asked for again.
 const KEPT_MESSAGES: usize = 5_000;
@@ -74,7 +74,7 @@ impl Timeline {
         // The link before may have brought more since the cursor was told: the rest comes again, and is dropped.
         let goes_on = ready.mode == ResumeMode::Delta && ready.next <= self.cursor + 1;
         let other_log = !goes_on || self.epoch.is_some_and(|epoch| epoch != ready.epoch);
-        if other_log && !mutant::off(Mutant::NoReset) {
+        if other_log && !mutants::planted(Mutant::ClientNoReset) {
             self.messages.clear();
             self.held.clear();
             self.cursor = ready.next.saturating_sub(1);
@@ -90,11 +90,11 @@ impl Timeline {
     pub(crate) fn apply(&mut self, entry: Entry) -> Vec<Message> {
         let mut fresh = Vec::new();
         self.learn_head(entry.seq);
-        if entry.seq > self.cursor + 1 && !mutant::off(Mutant::NoGapCheck) {
+        if entry.seq > self.cursor + 1 && !mutants::planted(Mutant::ClientNoGapCheck) {
             self.hold(entry);
             return fresh;
         }
-        if entry.seq <= self.cursor && !mutant::off(Mutant::NoCursor) {
+        if entry.seq <= self.cursor && !mutants::planted(Mutant::ClientNoCursor) {
             return fresh;
         }
         self.append(entry, &mut fresh);

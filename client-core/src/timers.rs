@@ -1,9 +1,9 @@
 //! When a client wants to be called next, and what it does then.
 
+use mutants::Mutant;
 use protocol::{ClientFrame, Sync};
 
 use crate::connection::{Catching, Next, Phase, Then, Why};
-use crate::mutant::{self, Mutant};
 use crate::outbox::State;
 use crate::pulse::Verdict;
 use crate::trouble::Trouble;
@@ -62,7 +62,7 @@ impl Client {
     }
 
     fn gap_due(&self) -> Due {
-        if mutant::off(Mutant::NoSync) {
+        if mutants::planted(Mutant::ClientNoSync) {
             return None;
         }
         let (Phase::Online(online), Some((_, since))) = (&self.phase, self.behind_since) else { return None };
@@ -120,6 +120,7 @@ impl Client {
     pub(crate) fn waited(&mut self) {
         let Phase::Waiting { then, why, .. } = self.phase else { return };
         match then {
+            Then::Gate if mutants::planted(Mutant::ClientNoGate) => self.proceed(why),
             Then::Gate => self.gate(why),
             Then::Proceed => self.proceed(why),
         }

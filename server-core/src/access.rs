@@ -2,6 +2,7 @@
 
 use std::collections::BTreeSet;
 
+use mutants::Mutant;
 use protocol::{Author, AuthorKind};
 
 /// The SHA-256 of a visitor key.
@@ -142,7 +143,7 @@ pub fn authorize(who: &Who, dialog: Option<&DialogFacts>) -> Result<ScopedDialog
     }
     match who {
         Who::Visitor { site_id, assistant_id, key_hash, auth } => {
-            let site = *site_id == dialog.site_id;
+            let site = *site_id == dialog.site_id || mutants::planted(Mutant::AnySite);
             let assistant = assistant_id.is_none() || *assistant_id == dialog.assistant_id;
             let key = match auth {
                 VisitorAuth::Open => true,
@@ -156,7 +157,7 @@ pub fn authorize(who: &Who, dialog: Option<&DialogFacts>) -> Result<ScopedDialog
         Who::Operator { sites, .. } => {
             let seen = match sites {
                 Sites::All => true,
-                Sites::Only(sites) => sites.contains(&dialog.site_id),
+                Sites::Only(sites) => sites.contains(&dialog.site_id) || mutants::planted(Mutant::AnySite),
             };
             if seen { Ok(ScopedDialog { id: dialog.id, side: Side::Operator }) } else { Err(Denied) }
         }
@@ -165,7 +166,7 @@ pub fn authorize(who: &Who, dialog: Option<&DialogFacts>) -> Result<ScopedDialog
 
 /// Compares without saying by its time where the first difference is.
 fn same_hash(left: &KeyHash, right: &KeyHash) -> bool {
-    left.iter().zip(right).fold(0, |diff, (a, b)| diff | (a ^ b)) == 0
+    left.iter().zip(right).fold(0, |diff, (a, b)| diff | (a ^ b)) == 0 || mutants::planted(Mutant::AnyKey)
 }
 
 #[cfg(test)]

@@ -1,8 +1,8 @@
 //! What a message does to the log: a function from looked-up facts to rows.
 
+use mutants::Mutant;
 use protocol::{Author, AuthorKind, Stored, WELCOME_ID};
 
-use crate::mutant::{self, Mutant};
 use crate::{Millis, Refusal};
 
 /// A message on its way to the log, checked and with its author.
@@ -124,7 +124,7 @@ impl Decision {
 pub fn decide(message: &NewMessage, facts: &Facts<'_>) -> Decision {
     let n = message.client.as_ref().and(message.n);
     let expected = facts.last_n + 1;
-    if let Some(known) = facts.known.filter(|_| !mutant::off(Mutant::NoIds)) {
+    if let Some(known) = facts.known.filter(|_| !mutants::planted(Mutant::NoIds)) {
         return match known.same {
             Sameness::Replay => {
                 Decision::Duplicate { seq: known.seq, at: known.at, last_n: n.filter(|n| *n == expected) }
@@ -132,7 +132,7 @@ pub fn decide(message: &NewMessage, facts: &Facts<'_>) -> Decision {
             Sameness::Other => Decision::Conflict,
         };
     }
-    if n.is_some_and(|n| n != expected) && !mutant::off(Mutant::NoOrder) {
+    if n.is_some_and(|n| n != expected) && !mutants::planted(Mutant::NoOrder) {
         return Decision::Order { expected };
     }
     let mut rows = Vec::with_capacity(2);
@@ -154,7 +154,7 @@ pub fn decide(message: &NewMessage, facts: &Facts<'_>) -> Decision {
 
 /// Says whether the welcome belongs in front of a message: where the dialog is empty.
 fn welcome_is_due(head: u64, n: Option<u64>) -> bool {
-    head == 0 || (mutant::off(Mutant::ManyWelcomes) && n == Some(1))
+    head == 0 || (mutants::planted(Mutant::ManyWelcomes) && n == Some(1))
 }
 
 fn system() -> Author {

@@ -20,10 +20,6 @@ pub mod append;
 mod ephemeral;
 mod event;
 pub mod id;
-#[cfg(feature = "mutants")]
-pub mod mutant;
-#[cfg(not(feature = "mutants"))]
-mod mutant;
 pub mod origin;
 pub mod rate;
 mod refusal;

@@ -2,6 +2,8 @@
 
 use std::fmt;
 
+use mutants::Mutant;
+
 /// An origin as a browser writes it: scheme, host and port.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Origin {
@@ -94,6 +96,7 @@ impl Pattern {
             PortPattern::Any => true,
         };
         let host = match &self.host {
+            HostPattern::Exact(host) if mutants::planted(Mutant::SuffixOrigins) => origin.host.ends_with(host.as_str()),
             HostPattern::Exact(host) => *host == origin.host,
             HostPattern::OneLabel(suffix) => {
                 origin.host.strip_suffix(suffix.as_str()).is_some_and(|label| !label.is_empty() && !label.contains('.'))

@@ -16,6 +16,7 @@ use axum::http::Request;
 use hyper::body::Incoming;
 use hyper::server::conn::http1;
 use hyper_util::rt::{TokioIo, TokioTimer};
+use mutants::Mutant;
 use rustix::io::Errno;
 use socket2::{SockRef, TcpKeepalive};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
@@ -90,7 +91,7 @@ impl Connections {
     }
 
     fn take(self: &Arc<Self>) -> Option<Place> {
-        let free = |open: usize| (open < self.most).then_some(open + 1);
+        let free = |open: usize| (open < self.most || mutants::planted(Mutant::EndlessConnections)).then_some(open + 1);
         self.open.fetch_update(Ordering::Relaxed, Ordering::Relaxed, free).ok()?;
         Some(Place(Arc::clone(self)))
     }
@@ -148,7 +149,7 @@ async fn connection(stream: TcpStream, peer: Peer, router: Router, mut stop: wat
     });
     let serving = http1::Builder::new()
         .timer(TokioTimer::new())
-        .header_read_timeout(HEADER_READ)
+        .header_read_timeout(if mutants::planted(Mutant::SlowHeaders) { HEADER_READ * 1_000 } else { HEADER_READ })
         .max_headers(HEADERS)
         .max_buf_size(HEADER_BYTES)
         .serve_connection(TokioIo::new(stream), service)

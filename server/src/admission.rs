@@ -7,6 +7,7 @@ use std::sync::Arc;
 
 use axum::http::HeaderMap;
 use axum::http::header::{AUTHORIZATION, HOST, ORIGIN};
+use mutants::Mutant;
 use protocol::{Author, Hello, Secret};
 use serde::Deserialize;
 use server_core::access::{self, KeyHash, ScopedDialog, Sites, VisitorAuth, Who};
@@ -129,7 +130,7 @@ impl Caller {
                 }
             }
         };
-        if allowed {
+        if allowed || (parent.is_some() && mutants::planted(Mutant::AnyParent)) {
             return Ok(());
         }
         let shown = |text: Option<&str>| {

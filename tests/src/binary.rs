@@ -70,11 +70,11 @@ pub fn program() -> PathBuf {
     program.clone()
 }
 
-/// Returns a command of the program; variables of the outside do not reach it.
+/// Returns a command of the program; variables of the outside do not reach it, but the one that plants a bug.
 pub fn command(data: &Path, arguments: &[&str]) -> Command {
     let mut command = Command::new(program());
     for (name, _) in std::env::vars_os() {
-        if name.to_string_lossy().starts_with("REJOIN_") {
+        if name.to_string_lossy().starts_with("REJOIN_") && name != "REJOIN_MUTANT" {
             command.env_remove(name);
         }
     }

@@ -9,6 +9,7 @@ mod ci;
 mod compression;
 mod failure;
 mod glue;
+mod mutants;
 mod process;
 mod run;
 mod setup;
@@ -33,6 +34,7 @@ cargo xtask <command>
   test   [rust|e2e|sim]          set up, build, and run all tests (or one kind)
   ci                             what CI runs: format, lints, tidy, then all tests
   sim    [--seeds N] [--from S]  run the simulator (100,000 seeds unless told otherwise)
+  mutants [NAMES|--list]         plant bugs, one after the other, and want the tests to catch each
   size                           what a visitor downloads, in bytes, against the budget
   tidy                           rules about the source that no compiler checks
   setup                          only the set-up: wasm target, npm packages, browser
@@ -52,6 +54,7 @@ fn main() -> ExitCode {
         }
         Some("build") => build::run(&rest),
         Some("ci") => ci::run(&rest),
+        Some("mutants") => mutants::run(&rest),
         Some("run") => run::run(&rest),
         Some("setup") => setup::run(&rest),
         Some("sim") => sim::run(&rest),

@@ -16,13 +16,6 @@ pub(crate) fn run(args: &[String]) -> Result<()> {
     run_process(command.args(args))
 }
 
-/// The proof that the simulator can fail: every mechanism is switched off once, in a build of its own.
-pub(crate) fn mutants() -> Command {
-    let mut command = cargo(&["test", "--quiet", "--profile", "sim", "-p", "tests", "--no-default-features"]);
-    command.args(["--features", "mutants", "--test", "simulator", "every_mechanism"]);
-    command
-}
-
 /// The simulator, ready for its arguments.
 pub(crate) fn simulator() -> Command {
     cargo(&["run", "--quiet", "--profile", "sim", "-p", "tests", "--no-default-features", "--bin", "sim", "--"])

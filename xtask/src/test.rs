@@ -6,7 +6,7 @@ use crate::build::{self, Mode};
 use crate::failure::{Failure, Result};
 use crate::process::{cargo, node, root, run as run_process, run_watching};
 use crate::tally::{Counts, Passed, Tally};
-use crate::{setup, sim, size, tidy};
+use crate::{mutants, setup, sim, size, tidy};
 
 /// Seeds for the simulator within the tests: enough to find a planted fault, in under two minutes.
 const SEEDS: &str = "20000";
@@ -54,6 +54,7 @@ pub(crate) fn after_build(tally: &mut Tally, built: Passed) {
         size::check()
     });
     simulator(tally);
+    let _ = tally.check("mutants", || mutants::check(&[]));
     e2e(tally, built);
     webkit(tally, built);
 }
@@ -71,7 +72,6 @@ fn rust(tally: &mut Tally) {
 
 fn simulator(tally: &mut Tally) {
     let _ = tally.check("simulator", || run_process(sim::simulator().args(["--seeds", SEEDS])));
-    let _ = tally.check("simulator's mutants", || run_process(&mut sim::mutants()));
 }
 
 fn e2e(tally: &mut Tally, built: Passed) {

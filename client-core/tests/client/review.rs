@@ -453,3 +453,18 @@ fn what_was_in_the_pipe_before_a_send_does_not_stand_for_its_answer() {
     bench.pass(5_000);
     assert!(bench.drops(link));
 }
+
+#[test]
+fn a_message_of_another_dialog_is_shown_to_nobody() {
+    let mut bench = Bench::visitor();
+    let link = bench.online();
+    let cursor = bench.client.cursor();
+    let author = json!({"kind": "operator", "name": "Ann"});
+    for dialog_id in [6, 8] {
+        let foreign = json!({"type": "message", "dialog_id": dialog_id, "seq": cursor + 1, "id": "x", "author": author,
+            "text": "not for you", "at": 5});
+        bench.frames(link, &foreign);
+    }
+    assert_eq!(bench.client.cursor(), cursor);
+    assert!(bench.client.view().items.iter().all(|item| item.text != "not for you"));
+}

@@ -1,8 +1,7 @@
 //! Where a client wants to go on, and where it does.
 
+use mutants::Mutant;
 use protocol::{Hello, ResumeMode, limits};
-
-use crate::mutant::{self, Mutant};
 
 /// Where a client wants to go on.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -22,16 +21,16 @@ impl Cursor {
     ///
     /// Every store asks it too, to tell the hash of the log up to there.
     pub fn begin(&self, epoch: u64, head: u64) -> (ResumeMode, u64) {
-        let Some(after) = self.after.filter(|_| !mutant::off(Mutant::NoCursor)) else {
+        let Some(after) = self.after.filter(|_| !mutants::planted(Mutant::NoCursor)) else {
             return (ResumeMode::Delta, head);
         };
         let snapshot = head.saturating_sub(limits::SNAPSHOT_EVENTS);
-        let other_log = self.epoch.is_some_and(|known| known != epoch) && !mutant::off(Mutant::NoEpoch);
+        let other_log = self.epoch.is_some_and(|known| known != epoch) && !mutants::planted(Mutant::NoEpoch);
         if other_log || after > head {
             (ResumeMode::Reset, snapshot)
         } else if head - after > limits::RESUME_EVENTS {
             (ResumeMode::Snapshot, snapshot)
-        } else if mutant::off(Mutant::OffByOne) {
+        } else if mutants::planted(Mutant::OffByOne) {
             (ResumeMode::Delta, (after + 1).min(head))
         } else {
             (ResumeMode::Delta, after)

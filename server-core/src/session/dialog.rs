@@ -2,13 +2,13 @@
 
 use std::sync::Arc;
 
+use mutants::Mutant;
 use protocol::{
     Author, ClientFrame, Heartbeat, Hello, Known, Ready, ServerFrame, Stored, Synced, VERSION, digest, limits,
 };
 
 use super::{Cursor, Member, Output, Session, State, Ticket};
 use crate::access::ScopedDialog;
-use crate::mutant::{self, Mutant};
 use crate::{Ephemeral, Event, Now, Refusal};
 
 /// A session that delivers.
@@ -245,7 +245,7 @@ impl Session {
                     return;
                 }
                 self.hint = self.hint.max(event.seq);
-                let next = event.seq == inside.cursor + 1 || mutant::off(Mutant::NoGapCheck);
+                let next = event.seq == inside.cursor + 1 || mutants::planted(Mutant::NoGapCheck);
                 if next && self.flow == Flow::Open && !inside.catches_up() {
                     inside.advance(&event);
                     self.outputs.push_back(Output::Deliver(event));
@@ -288,7 +288,7 @@ impl Session {
         self.flow = Flow::Congested;
         let State::Inside(inside) = &mut self.state else { return };
         inside.reads.clear();
-        if !mutant::off(Mutant::NoCatchUp) {
+        if !mutants::planted(Mutant::NoCatchUp) {
             let cursor = inside.cursor.min(written.max(inside.base));
             // Of what lies between nothing is kept: the next event tells it again.
             inside.hash = match cursor {

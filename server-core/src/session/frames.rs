@@ -1,5 +1,6 @@
 //! What the frames of a client do.
 
+use mutants::Mutant;
 use protocol::{ClientFrame, Hello, SendMessage, ServerFrame, TypingBy, VERSION, close, code, limits};
 
 use super::dialog::{Flow, Purpose, Read};
@@ -222,8 +223,9 @@ impl Session {
     fn mark(&mut self, received: u64, read: u64) {
         let State::Inside(inside) = &self.state else { return };
         // Nobody has got what was not sent yet.
-        let received = received.min(inside.cursor).max(self.received);
-        let read = read.min(inside.cursor).max(self.read);
+        let most = if mutants::planted(Mutant::MarksBeyond) { u64::MAX } else { inside.cursor };
+        let received = received.min(most).max(self.received);
+        let read = read.min(most).max(self.read);
         if (received, read) != (self.received, self.read) {
             (self.received, self.read) = (received, read);
             self.outputs.push_back(Output::Mark { received, read });

@@ -10,6 +10,7 @@ mod timers;
 
 use std::collections::VecDeque;
 
+use mutants::Mutant;
 use protocol::{Author, ClientFrame, ErrorFrame, Hello, ServerFrame, close};
 
 pub use config::{Config, Entrance, Limits};
@@ -233,7 +234,8 @@ impl Session {
 
     /// Asks where the log ends: the answer is the heartbeat.
     fn beat(&mut self) {
-        if matches!(self.state, State::Inside(_)) && self.flow == Flow::Open {
+        let due = matches!(self.state, State::Inside(_)) && self.flow == Flow::Open;
+        if due && !mutants::planted(Mutant::NoHeartbeat) {
             self.outputs.push_back(Output::Head);
         }
     }

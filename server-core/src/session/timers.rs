@@ -1,5 +1,7 @@
 //! When a session must be called again.
 
+use mutants::Mutant;
+
 use super::Limits;
 use crate::Millis;
 
@@ -38,7 +40,7 @@ pub(super) enum Due {
 impl Timers {
     pub(super) fn new(seed: u64, limits: Limits, now: Millis) -> Self {
         let mut timers = Self {
-            hello_at: Some(now.saturating_add(limits.hello_ms.into())),
+            hello_at: (!mutants::planted(Mutant::NoHelloTimeout)).then(|| now.saturating_add(limits.hello_ms.into())),
             heartbeat_at: None,
             silence_at: None,
             drain: None,

@@ -10,6 +10,7 @@ use axum::http::{HeaderMap, HeaderName, HeaderValue, StatusCode};
 use axum::response::{IntoResponse, Response};
 use hyper::upgrade::OnUpgrade;
 use hyper_util::rt::TokioIo;
+use mutants::Mutant;
 use protocol::limits;
 use tokio::net::TcpStream;
 use tungstenite::WebSocket;
@@ -82,7 +83,7 @@ where
 }
 
 fn settings() -> WebSocketConfig {
-    let most = limits::FRAME_BYTES as usize;
+    let most = if mutants::planted(Mutant::HugeFrames) { usize::MAX } else { limits::FRAME_BYTES as usize };
     WebSocketConfig::default()
         .read_buffer_size(READ_BUFFER)
         .write_buffer_size(WRITE_BUFFER)

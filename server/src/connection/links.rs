@@ -4,6 +4,7 @@ use std::collections::HashMap;
 use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
+use mutants::Mutant;
 use protocol::{close, code};
 use server_core::Millis;
 use server_core::session::Ending;
@@ -93,7 +94,7 @@ impl Links {
         if self.is_draining() {
             return Err(NoPlace::Draining { retry_ms: REFUSED_MS / 2 + spread(id, REFUSED_MS) });
         }
-        if open.len() >= self.most {
+        if open.len() >= self.most && !mutants::planted(Mutant::EndlessConnections) {
             return Err(NoPlace::Full { retry_ms: REFUSED_MS + spread(id, REFUSED_MS) });
         }
         let card = Arc::new(Card::new(id, pool, transport, clock::wall()));
@@ -149,7 +150,8 @@ impl Links {
         // A few clients need no long spread, and the sooner all are gone, the sooner the next server can begin.
         let spread_ms = u32::try_from(open.len()).unwrap_or(u32::MAX).saturating_add(200).min(within_ms);
         for card in open.values() {
-            card.leave(Leave { in_ms: spread(card.id, spread_ms), spread_ms });
+            let in_ms = if mutants::planted(Mutant::DrainAtOnce) { 0 } else { spread(card.id, spread_ms) };
+            card.leave(Leave { in_ms, spread_ms });
         }
     }
 

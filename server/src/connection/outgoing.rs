@@ -3,6 +3,7 @@
 use std::collections::VecDeque;
 use std::sync::Arc;
 
+use mutants::Mutant;
 use server_core::Event;
 
 /// Frames that may wait.
@@ -66,7 +67,9 @@ impl Outgoing {
     /// Puts a frame at the end.
     pub(crate) fn push(&mut self, frame: Frame) -> Pushed {
         let size = frame.text().len();
-        let fits = |queue: &Self| queue.frames.len() < FRAMES && queue.bytes + size <= BYTES;
+        let fits = |queue: &Self| {
+            (queue.frames.len() < FRAMES && queue.bytes + size <= BYTES) || mutants::planted(Mutant::EndlessQueue)
+        };
         if !fits(self) {
             match frame {
                 Frame::Passing(_) | Frame::Beat(_) => return Pushed::Fine,
@@ -171,6 +174,7 @@ mod tests {
         let mut seq = 8;
         let overflow = loop {
             match queue.push(event(seq, &text)) {
+                Pushed::Fine if seq > 1_000 => panic!("ten megabytes wait, and there is room for more"),
                 Pushed::Fine => seq += 1,
                 overflow @ Pushed::Overflow { .. } => break overflow,
             }

@@ -5,6 +5,7 @@ use std::time::Instant;
 use axum::extract::Request;
 use axum::middleware::Next;
 use axum::response::Response;
+use mutants::Mutant;
 
 use crate::error::ApiError;
 
@@ -15,7 +16,10 @@ pub(super) async fn request(request: Request, next: Next) -> Response {
     }
     let start = Instant::now();
     let method = request.method().clone();
-    let path = request.uri().path().to_owned();
+    let path = match mutants::planted(Mutant::TokenInLog) {
+        true => request.uri().to_string(),
+        false => request.uri().path().to_owned(),
+    };
     let mut response = next.run(request).await;
     let status = response.status().as_u16();
     let ms = start.elapsed().as_millis();

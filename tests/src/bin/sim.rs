@@ -1,16 +1,18 @@
-//! Runs schedules of the simulator: `--seeds N [--from S] [--trace] [--mutant NAME] [--threads N]`.
+//! Runs schedules of the simulator: `--seeds N [--from S] [--trace] [--stop-at-first] [--mutant NAMES] [--threads N]`.
 
 use std::process::ExitCode;
 use std::time::Instant;
 
-use tests::sim::{Fault, Mutant, Options, Spread, Summary, run, sweep};
+use mutants::Mutant;
+use tests::sim::{Fault, Options, Spread, Summary, run, sweep};
 
-const USAGE: &str = "usage: sim [--seeds N] [--from S] [--threads N] [--trace] [--mutant NAME]
+const USAGE: &str = "usage: sim [--seeds N] [--from S] [--threads N] [--trace] [--stop-at-first] [--mutant NAMES]
   --seeds N      schedules to run, 1000 unless told otherwise
   --from S       the first seed
   --threads N    threads, as many as there are cores unless told otherwise
+  --stop-at-first  end with the first violation
   --trace        print the whole trace of the first failing seed, or of the first seed
-  --mutant NAME  switch one mechanism off; those of the cores need a build with `--features mutants`";
+  --mutant NAMES plant these bugs, separated by commas; needs a build with `--features mutants`";
 
 /// Lines of a failing schedule that are printed, the last ones.
 const TRACE_LINES: usize = 400;
@@ -20,7 +22,8 @@ struct Arguments {
     from: u64,
     threads: usize,
     trace: bool,
-    mutant: Option<Mutant>,
+    stop_at_first: bool,
+    mutants: &'static [Mutant],
 }
 
 fn main() -> ExitCode {
@@ -35,7 +38,7 @@ fn main() -> ExitCode {
 
 fn arguments(mut words: impl Iterator<Item = String>) -> Result<Arguments, String> {
     let threads = std::thread::available_parallelism().map_or(2, usize::from);
-    let mut arguments = Arguments { seeds: 1_000, from: 1, threads, trace: false, mutant: None };
+    let mut arguments = Arguments { seeds: 1_000, from: 1, threads, trace: false, stop_at_first: false, mutants: &[] };
     while let Some(word) = words.next() {
         let (name, inline) = match word.split_once('=') {
             Some((name, value)) => (name.to_owned(), Some(value.to_owned())),
@@ -48,14 +51,11 @@ fn arguments(mut words: impl Iterator<Item = String>) -> Result<Arguments, Strin
             "--from" => arguments.from = number(value()?)?,
             "--threads" => arguments.threads = usize::try_from(number(value()?)?).map_err(|_| "too many threads")?,
             "--help" | "-h" => return Err("runs the real client and server over a network that breaks".into()),
+            "--stop-at-first" => arguments.stop_at_first = true,
             "--trace" => arguments.trace = true,
             "--mutant" => {
-                let wanted = value()?;
-                let known = Mutant::all();
-                let names: Vec<_> = known.iter().map(|(name, _)| *name).collect();
-                let found = known.iter().find(|(name, _)| *name == wanted);
-                let unknown = || format!("no mutant {wanted} in this build; there are {}", names.join(", "));
-                arguments.mutant = Some(found.ok_or_else(unknown)?.1);
+                let found: Result<Vec<_>, String> = value()?.split(',').map(mutant).collect();
+                arguments.mutants = found?.leak();
             }
             _ => return Err(format!("unknown option {name}")),
         }
@@ -63,11 +63,24 @@ fn arguments(mut words: impl Iterator<Item = String>) -> Result<Arguments, Strin
     Ok(arguments)
 }
 
+fn mutant(name: &str) -> Result<Mutant, String> {
+    if !cfg!(feature = "mutants") {
+        return Err("this build has no planted bugs: it needs --features mutants".into());
+    }
+    let names: Vec<_> = Mutant::ALL.iter().map(|mutant| mutant.name()).collect();
+    let found = Mutant::ALL.iter().find(|mutant| mutant.name() == name);
+    found.copied().ok_or_else(|| format!("there is no mutant {name}, but {}", names.join(", ")))
+}
+
 fn simulate(arguments: &Arguments) -> ExitCode {
     let begun = Instant::now();
-    let options = Options { trace: false, mutant: arguments.mutant };
-    let spread =
-        Spread { from: arguments.from, seeds: arguments.seeds, threads: arguments.threads, stop_at_first: false };
+    let options = Options { trace: false, mutants: arguments.mutants };
+    let spread = Spread {
+        from: arguments.from,
+        seeds: arguments.seeds,
+        threads: arguments.threads,
+        stop_at_first: arguments.stop_at_first,
+    };
     let summary = sweep(spread, options);
     let seconds = begun.elapsed().as_secs_f64();
     report(&summary, seconds);
@@ -107,7 +120,7 @@ fn report(summary: &Summary, seconds: f64) {
 }
 
 fn print_trace(seed: u64, arguments: &Arguments) {
-    let outcome = run(seed, &Options { trace: true, mutant: arguments.mutant });
+    let outcome = run(seed, &Options { trace: true, mutants: arguments.mutants });
     let skip = if arguments.trace { 0 } else { outcome.trace.len().saturating_sub(TRACE_LINES) };
     println!("\ntrace of seed {seed} ({} lines, the first {skip} left out):", outcome.trace.len());
     for line in &outcome.trace[skip..] {

@@ -28,7 +28,7 @@ mod trace;
 use std::collections::BTreeMap;
 
 pub use faults::{Counts, Fault};
-pub use report::{Mutant, Options, Outcome, Spread, Summary, sweep};
+pub use report::{Options, Outcome, Spread, Summary, sweep};
 use server_core::Millis;
 
 use actions::Action;
@@ -105,7 +105,6 @@ pub(crate) struct Sim {
     ledger: Ledger,
     weather: Weather,
     slowest_return_ms: Millis,
-    mutant: Option<Mutant>,
 }
 
 /// Whether faults happen.
@@ -117,10 +116,10 @@ pub(crate) enum Weather {
 
 /// Runs the schedule of a seed.
 pub fn run(seed: u64, options: &Options) -> Outcome {
-    report::switch(options.mutant);
+    report::plant(options.mutants);
     let mut sim = Sim::new(seed, options);
     sim.play();
-    report::switch(None);
+    report::plant(&[]);
     sim.outcome(seed)
 }
 
@@ -149,7 +148,6 @@ impl Sim {
             ledger: Ledger::default(),
             weather: Weather::Bad,
             slowest_return_ms: 0,
-            mutant: options.mutant,
         };
         sim.populate();
         sim

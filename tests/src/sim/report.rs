@@ -3,6 +3,8 @@
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 
+use mutants::Mutant;
+
 use super::{Counts, Fault, run};
 
 /// Every so many seeds one is run twice, to see that it gives the same schedule.
@@ -13,8 +15,8 @@ const REPEATED: u64 = 100;
 pub struct Options {
     /// Whether lines are kept.
     pub trace: bool,
-    /// What is switched off.
-    pub mutant: Option<Mutant>,
+    /// Bugs that are planted, in a build that can.
+    pub mutants: &'static [Mutant],
 }
 
 /// What became of one schedule.
@@ -40,80 +42,12 @@ pub struct Outcome {
     pub trace: Vec<String>,
 }
 
-/// A mechanism that a test build switches off, to show that the simulator notices.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Mutant {
-    /// The store's model answers before its commit.
-    AnswerBeforeCommit,
-    /// A restored backup keeps the epoch.
-    EpochKept,
-    /// A mechanism of the server.
+/// Plants bugs for this thread, in a build that can.
+pub(crate) fn plant(mutants: &'static [Mutant]) {
     #[cfg(feature = "mutants")]
-    Server(server_core::mutant::Mutant),
-    /// A mechanism of the client.
-    #[cfg(feature = "mutants")]
-    Client(client_core::mutant::Mutant),
-    /// One of each, where either alone is enough.
-    #[cfg(feature = "mutants")]
-    Both(server_core::mutant::Mutant, client_core::mutant::Mutant),
-}
-
-impl Mutant {
-    /// Every mechanism that can be switched off in this build, by name.
-    pub fn all() -> Vec<(&'static str, Self)> {
-        let mut all = vec![("answer-before-commit", Self::AnswerBeforeCommit), ("epoch-kept", Self::EpochKept)];
-        all.extend(Self::of_the_cores());
-        all
-    }
-
-    #[cfg(feature = "mutants")]
-    fn of_the_cores() -> Vec<(&'static str, Self)> {
-        use client_core::mutant::Mutant as Client;
-        use server_core::mutant::Mutant as Server;
-        vec![
-            ("no-ids", Self::Server(Server::NoIds)),
-            ("no-order", Self::Server(Server::NoOrder)),
-            // The server delivers without holes, and the client applies without holes: a hole needs both to fail.
-            ("no-gap-check", Self::Both(Server::NoGapCheck, Client::NoGapCheck)),
-            ("no-gap-check-and-no-sync", Self::Both(Server::NoGapCheck, Client::NoSync)),
-            // What a full queue threw away is brought by the server, or asked for by the client.
-            ("no-catch-up-and-no-sync", Self::Both(Server::NoCatchUp, Client::NoSync)),
-            ("no-cursor", Self::Server(Server::NoCursor)),
-            ("no-epoch", Self::Server(Server::NoEpoch)),
-            ("off-by-one", Self::Server(Server::OffByOne)),
-            ("many-welcomes", Self::Server(Server::ManyWelcomes)),
-            ("client-no-cursor", Self::Client(Client::NoCursor)),
-            ("client-fresh-ids", Self::Client(Client::FreshIds)),
-            ("client-sent-is-stored", Self::Client(Client::SentIsStored)),
-            ("client-no-restore", Self::Client(Client::NoRestore)),
-            ("client-no-pulse", Self::Client(Client::NoPulse)),
-            ("client-no-renumber", Self::Client(Client::NoRenumber)),
-            ("client-no-reset", Self::Client(Client::NoReset)),
-            ("client-one-sender", Self::Client(Client::OneSender)),
-        ]
-    }
-
+    mutants::plant(mutants);
     #[cfg(not(feature = "mutants"))]
-    fn of_the_cores() -> Vec<(&'static str, Self)> {
-        Vec::new()
-    }
-}
-
-/// Switches the mechanism off for this thread.
-pub(crate) fn switch(mutant: Option<Mutant>) {
-    #[cfg(feature = "mutants")]
-    {
-        let (server, client) = match mutant {
-            Some(Mutant::Server(server)) => (Some(server), None),
-            Some(Mutant::Client(client)) => (None, Some(client)),
-            Some(Mutant::Both(server, client)) => (Some(server), Some(client)),
-            Some(Mutant::AnswerBeforeCommit | Mutant::EpochKept) | None => (None, None),
-        };
-        server_core::mutant::switch_off(server);
-        client_core::mutant::switch_off(client);
-    }
-    #[cfg(not(feature = "mutants"))]
-    let _ = mutant;
+    assert_eq!(mutants, &[], "this build has no planted bugs: it needs the feature `mutants`");
 }
 
 /// Which seeds to run, and on how many threads.

@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
+use mutants::Mutant;
 use server_core::access::{KeyHash, ScopedDialog, Who, authorize};
 use server_core::append::NewMessage;
 use server_core::session::Input;
@@ -11,7 +12,7 @@ use server_core::{Ephemeral, Event, Millis, Now, Refusal};
 use super::machine::WALL_START;
 use super::network::{Down, Told};
 use super::sessions::{Post, Target};
-use super::{Fault, Happening, Mutant, Sim, Weather, trace};
+use super::{Fault, Happening, Sim, Weather, trace};
 
 /// The server's process.
 #[derive(Debug)]
@@ -117,7 +118,7 @@ impl Sim {
     }
 
     pub(crate) fn append(&mut self, target: Target, dialog: ScopedDialog, message: NewMessage) {
-        if self.mutant == Some(Mutant::AnswerBeforeCommit) {
+        if mutants::planted(Mutant::AnswerBeforeCommit) {
             let at = self.server_now().wall;
             let result = self.store.clone().append(dialog, &message, at).result;
             let (run, id) = (self.server.run, message.id.clone());
@@ -164,7 +165,7 @@ impl Sim {
             Write::Append { target, dialog, message } => {
                 let appended = self.store.append(dialog, &message, at);
                 trace!(self, "commit {:?} in {}: {:?}", message.id, dialog.id(), appended.result);
-                if !doomed && self.mutant != Some(Mutant::AnswerBeforeCommit) {
+                if !doomed && !mutants::planted(Mutant::AnswerBeforeCommit) {
                     let run = self.server.run;
                     let input = Input::Appended { id: message.id, result: appended.result };
                     self.plan_in(1, Happening::ToSession { target, run, input });
@@ -280,7 +281,7 @@ impl Sim {
             return;
         };
         self.bite(Fault::BackupRestored);
-        let epoch = self.store.epoch + u64::from(self.mutant != Some(Mutant::EpochKept));
+        let epoch = self.store.epoch + u64::from(!mutants::planted(Mutant::EpochKept));
         let lost = std::mem::replace(&mut self.store, super::Store { epoch, ..backup });
         self.ledger_restored(lost);
         self.crash();

@@ -5,6 +5,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::mpsc::{Receiver, Sender};
 
+use mutants::Mutant;
 use rusqlite::{Connection, OptionalExtension, params};
 use server_core::Millis;
 use tokio::sync::{Notify, mpsc, watch};
@@ -170,6 +171,9 @@ impl Writer {
                     }
                     // Nobody is left to be told when the runtime ends; what is durable stays so.
                     let _gone = self.durable.blocking_send(Durable { requests: group, applied });
+                    if mutants::planted(Mutant::AnswerBeforeCommit) && self.conn.execute_batch("COMMIT").is_err() {
+                        let _undone = self.conn.execute_batch("ROLLBACK");
+                    }
                     return;
                 }
                 Err(error) => error,
@@ -201,7 +205,12 @@ impl Writer {
         let now = (self.clock)();
         let applied = self.apply(work, group, now).map_err(|error| fault::before_commit(&error));
         let committed = applied.and_then(|applied| {
-            self.conn.execute_batch("COMMIT").map_err(|error| fault::at_commit(&error))?;
+            if mutants::planted(Mutant::BroadcastBeforeCommit) {
+                let early = Applied { outcomes: Vec::new(), events: applied.events.clone(), jobs: false };
+                let _gone = self.durable.blocking_send(Durable { requests: Vec::new(), applied: early });
+            }
+            let end = if mutants::planted(Mutant::AnswerBeforeCommit) { "" } else { "COMMIT" };
+            self.conn.execute_batch(end).map_err(|error| fault::at_commit(&error))?;
             Ok(applied)
         });
         match committed {

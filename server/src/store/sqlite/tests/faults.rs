@@ -225,6 +225,20 @@ async fn an_error_of_commit_is_answered_to_nobody_as_stored_and_ends_the_store()
 }
 
 #[tokio::test]
+async fn every_commit_waits_for_the_disk() {
+    let house = House::new();
+    let store = house.tuned(&Tuning {
+        prepare: |conn| {
+            // 2 is FULL: the write-ahead log is flushed before a commit is answered. With 1 a power cut loses messages.
+            let synchronous: u32 = conn.query_row("PRAGMA synchronous", [], |row| row.get(0))?;
+            if synchronous == 2 { Ok(()) } else { Err(rusqlite::Error::InvalidQuery) }
+        },
+        ..Tuning::default()
+    });
+    store.close().await.unwrap();
+}
+
+#[tokio::test]
 async fn what_another_process_changes_is_seen_at_once() {
     let house = House::new();
     let store = house.open();
