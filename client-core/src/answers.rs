@@ -14,12 +14,12 @@ use crate::{Client, Event, LinkId, Older, RequestId, Side, path};
 const GATE_TIMEOUT_MS: u64 = 2_000;
 /// The gate is asked again after so long, in ms …
 const GATE_FIRST_MS: u64 = 250;
-/// … and so long at the most, for the first two minutes …
+/// … and so long at the most, for the first ten minutes …
 const GATE_USUAL_MS: u64 = 1_000;
 /// … and so long later on.
 const GATE_SLOW_MS: u64 = 3_000;
 /// The slow tries begin after so many failures.
-const GATE_SLOW_AFTER: u32 = 120;
+const GATE_SLOW_AFTER: u32 = 600;
 /// The settings are asked for again after so long, in ms.
 const SETTINGS_AGAIN_MS: u64 = 5_000;
 
