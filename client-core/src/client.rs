@@ -358,6 +358,13 @@ impl Client {
         self.say_typing(had_text);
     }
 
+    /// Another page of this visitor may have cleared the one draft that is kept: the page that goes writes its own again.
+    fn keep_draft(&mut self) {
+        if !self.draft.is_empty() {
+            self.save("draft", self.draft.clone());
+        }
+    }
+
     fn panel(&mut self, panel: Panel) {
         self.marks.panel = panel;
         self.mark_read();
@@ -372,7 +379,10 @@ impl Client {
             }
             Page::Hidden => self.marks.page_is_visible = false,
             Page::Resumed => self.wake(Why::Wake),
-            Page::Frozen => self.freeze(),
+            Page::Frozen => {
+                self.keep_draft();
+                self.freeze();
+            }
             Page::Online => {
                 self.device = Device::Online;
                 self.sockets.try_again();

@@ -231,6 +231,46 @@ fn the_banner_waits_two_seconds_and_the_state_is_offline_after_ten_failures() {
 }
 
 #[test]
+fn however_long_a_server_is_away_within_minutes_the_gate_is_asked_every_second() {
+    let mut bench = Bench::visitor();
+    let link = bench.online();
+    bench.input(Input::Closed { link, end: End::Broken });
+    let lost = bench.ms;
+    let mut asked_at = lost;
+    while bench.ms < lost + 300_000 {
+        bench.pass(1);
+        let gate = bench.taken().into_iter().find_map(|output| match output {
+            Output::Request { request, call } if call.path.contains("/health") => Some(request),
+            _ => None,
+        });
+        let Some(request) = gate else { continue };
+        let (after, pause) = (bench.ms - lost, bench.ms - asked_at);
+        assert!(pause <= 1_000, "a pause of {pause} ms after {after} ms");
+        asked_at = bench.ms;
+        // Nothing listens: it is refused at once.
+        bench.input(Input::Unanswered { request });
+    }
+    assert!(bench.ms - asked_at <= 1_000, "it still asks");
+}
+
+#[test]
+fn a_page_that_goes_keeps_its_draft_whatever_another_tab_has_done_with_its_own() {
+    let mut bench = Bench::visitor();
+    bench.online();
+    bench.input(Input::Draft { text: "half a thought".into() });
+    bench.taken();
+    // Meanwhile another tab of this visitor sends something, and clears the one draft that is kept.
+    bench.input(Input::Page(Page::Frozen));
+    let kept = Output::Save { name: "draft".into(), value: "half a thought".into() };
+    assert!(bench.taken().contains(&kept));
+    let mut empty = Bench::visitor();
+    empty.online();
+    empty.taken();
+    empty.input(Input::Page(Page::Frozen));
+    assert!(!empty.taken().iter().any(|output| matches!(output, Output::Save { name, .. } if name == "draft")));
+}
+
+#[test]
 fn a_forbidden_page_stops_and_says_why() {
     let mut bench = Bench::visitor();
     let link = bench.online();
