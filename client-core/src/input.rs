@@ -14,6 +14,11 @@ pub enum Input {
         /// The name of [`crate::Output::Save`].
         name: String,
     },
+    /// The site's settings, which somebody else has asked for already: the body of a good answer.
+    Settings {
+        /// As it came.
+        body: String,
+    },
     /// The application wants the link up: the widget was opened, or a dialog is under way.
     Start,
     /// The application wants no link; nothing is forgotten.

@@ -24,6 +24,7 @@ mod frames;
 mod health;
 mod input;
 mod instant;
+pub mod lobby;
 mod log;
 mod marks;
 mod message_id;

@@ -4,6 +4,7 @@ use protocol::{Author, AuthorKind, WELCOME_ID};
 
 use crate::client::Device;
 use crate::connection::Phase;
+use crate::lobby::item;
 use crate::outbox::{Kept, Pending, State};
 use crate::timers::{BANNER_MS, UNCONFIRMED_MS};
 use crate::{Banner, Client, Delivery, From, Item, LinkState, Site, Transport, View};
@@ -12,11 +13,7 @@ impl Client {
     /// Returns all that a person sees.
     pub fn view(&self) -> View {
         View {
-            site: self.site.as_ref().map(|site| Site {
-                name: site.name.clone(),
-                color: site.color.clone(),
-                assistant: site.assistant.clone(),
-            }),
+            site: self.site.as_ref().map(Site::of),
             items: self.items(),
             older: self.timeline.older,
             unread: self.unread(),
@@ -74,15 +71,12 @@ impl Client {
             return None;
         }
         let author = Author { kind: AuthorKind::System, name: site.name.clone() };
-        let text = site.welcome.clone();
-        let key = String::from(WELCOME_ID);
-        Some(Item { key, seq: 0, author, from: From::Other, text, at: 0, delivery: Delivery::Sent })
+        Some(item(WELCOME_ID, author, From::Other, &site.welcome))
     }
 
     fn own_item(&self, id: &str, text: &str, at: u64, delivery: Delivery) -> Item {
         let author = Author { kind: self.own_kind(), name: String::new() };
-        let (key, text) = (String::from(id), String::from(text));
-        Item { key, seq: 0, author, from: From::Own, text, at, delivery }
+        Item { at, delivery, ..item(id, author, From::Own, text) }
     }
 
     fn delivery(&self, pending: &Pending) -> Delivery {

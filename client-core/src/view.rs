@@ -1,6 +1,7 @@
 //! The user interface as plain data; a driver compares it with the last one and touches the page.
 
 use protocol::Author;
+use protocol::http::SiteConfig;
 
 /// All that a person sees.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -36,6 +37,13 @@ pub struct Site {
     pub color: String,
     /// The name of the assistant that answers, or empty.
     pub assistant: String,
+}
+
+impl Site {
+    /// Takes what is shown out of the settings.
+    pub(crate) fn of(site: &SiteConfig) -> Self {
+        Self { name: site.name.clone(), color: site.color.clone(), assistant: site.assistant.clone() }
+    }
 }
 
 /// One entry of the conversation.
