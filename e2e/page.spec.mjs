@@ -162,12 +162,12 @@ test('a click while the client cannot be fetched opens the panel as soon as it c
   noise.allow(/ERR_FAILED|\[rejoin\] offline/);
   await page.goto(`${rejoin.url}/demo/one`);
   let refused = 0;
-  await page.route('**/assets/client-*', (route) => {
+  await page.route('**/assets/panel-*', (route) => {
     refused += 1;
     return route.abort();
   });
   await page.getByRole('button', { name: 'Open chat' }).click();
   await expect.poll(() => refused).toBeGreaterThan(0);
-  await page.unroute('**/assets/client-*');
+  await page.unroute('**/assets/panel-*');
   await expect(page.getByRole('textbox')).toBeVisible({ timeout: 30_000 });
 });

@@ -57,9 +57,39 @@ test('opening the panel shows the welcome, and still makes no dialog', async ({ 
   expect(await visitor.texts()).toEqual([expect.stringContaining('Hello from the studio!')]);
   await page.waitForLoadState('networkidle');
   expect(requests.filter((path) => path.startsWith('/ws/'))).toEqual([]);
+  expect(requests.filter((path) => path.endsWith('.wasm'))).toEqual([expect.stringMatching(/\/panel-/)]);
   expect(await page.evaluate(() => localStorage.length)).toBe(0);
   expect(await context.cookies()).toEqual([]);
   expect(await count(rejoin)).toBe(0);
+});
+
+test('the first letter fetches the link, and still makes no dialog', async ({ page, rejoin }) => {
+  const requests = listen(page);
+  const visitor = await Visitor.visit(page, `${rejoin.url}/demo/one`);
+  await visitor.field.pressSequentially('H');
+  await expect.poll(() => requests.filter((path) => path.endsWith('.wasm'))).toHaveLength(2);
+  await page.waitForLoadState('networkidle');
+  expect(requests.filter((path) => path.startsWith('/ws/'))).toEqual([]);
+  expect(await count(rejoin)).toBe(0);
+  await visitor.send('Hello');
+  await visitor.expectDelivery('Hello', 'sent');
+});
+
+test('what is sent while the link cannot be fetched is shown, kept through a reload, and arrives once', async ({ page, rejoin, noise }) => {
+  noise.allow(/503|Failed to load resource|ERR_FAILED/);
+  const link = /\/assets\/client-/;
+  await page.route(link, (route) => route.fulfill({ status: 503 }));
+  const visitor = await Visitor.visit(page, `${rejoin.url}/demo/one`);
+  await visitor.send('First');
+  await visitor.send('Second');
+  await visitor.expectMessages(['First', 'Second']);
+  await visitor.expectDelivery('First', 'sending');
+  await expect(visitor.banner).toBeVisible();
+  await page.reload();
+  await page.unroute(link);
+  await visitor.open();
+  await visitor.expectMessages(['First', 'Second']);
+  await visitor.expectDelivery('Second', 'sent', { timeout: 15_000 });
 });
 
 test('a dialog that is under way comes up with the page', async ({ page, rejoin }) => {

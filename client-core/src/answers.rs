@@ -82,18 +82,16 @@ impl Client {
         }
     }
 
-    /// Takes the settings; whether they could be read.
-    pub(crate) fn settings(&mut self, body: &str) -> bool {
-        let Ok(site) = json::from_str::<SiteConfig>(body) else { return false };
+    /// Takes the settings.
+    pub(crate) fn settings(&mut self, site: SiteConfig) {
         self.marks.operators.clone_from(&site.operators);
         self.site = Some(site);
-        true
     }
 
     fn on_settings(&mut self, status: u16, body: &str) {
-        match (status, json::from_str::<ErrorBody>(body)) {
-            (200..=299, _) if self.settings(body) => {}
-            (400..=404, Ok(body)) => self.refused_for_good(status, &body.error.code),
+        match (status, json::from_str::<SiteConfig>(body), json::from_str::<ErrorBody>(body)) {
+            (200..=299, Ok(site), _) => self.settings(site),
+            (400..=404, _, Ok(body)) => self.refused_for_good(status, &body.error.code),
             _ => self.failed(Purpose::Settings),
         }
     }

@@ -174,7 +174,7 @@ impl Client {
             }
             Input::TryNow => self.try_now(),
             Input::Draft { text } => self.draft(text),
-            Input::Settings { body } => _ = self.settings(&body),
+            Input::Settings(site) => self.settings(site),
             Input::Panel(panel) => self.panel(panel),
             Input::Older => self.ask_older(),
             Input::Credential(secret) => self.credential(secret),

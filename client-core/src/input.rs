@@ -1,6 +1,7 @@
 //! Everything that can happen to a client.
 
 use protocol::Secret;
+use protocol::http::SiteConfig;
 
 use crate::{Level, LinkId, RequestId};
 
@@ -14,11 +15,8 @@ pub enum Input {
         /// The name of [`crate::Output::Save`].
         name: String,
     },
-    /// The site's settings, which somebody else has asked for already: the body of a good answer.
-    Settings {
-        /// As it came.
-        body: String,
-    },
+    /// The site's settings, which somebody else has asked for already.
+    Settings(SiteConfig),
     /// The application wants the link up: the widget was opened, or a dialog is under way.
     Start,
     /// The application wants no link; nothing is forgotten.

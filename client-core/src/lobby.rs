@@ -7,8 +7,8 @@
 
 use std::collections::VecDeque;
 
-use protocol::http::{ErrorBody, SiteConfig};
-use protocol::{Author, AuthorKind, WELCOME_ID, json, limits};
+use protocol::http::SiteConfig;
+use protocol::{Author, AuthorKind, WELCOME_ID, limits};
 
 use crate::backoff::Rng;
 use crate::message_id::MessageIds;
@@ -37,8 +37,6 @@ pub struct Lobby {
     outputs: VecDeque<Output>,
     settings: Errand,
     link: Errand,
-    /// The settings as they came, for the client.
-    answer: Option<String>,
     site: Option<SiteConfig>,
     is_refused: bool,
     /// The visitor's key; in `kept` as soon as it is needed.
@@ -66,7 +64,8 @@ pub enum Output {
         /// Its name.
         name: String,
     },
-    /// Ask for the settings, and forget an older question; answer with [`Lobby::answered`] or [`Lobby::unanswered`].
+    /// Ask for the settings, and forget an older question; answer with [`Lobby::settled`], [`Lobby::refused`] or
+    /// [`Lobby::unanswered`].
     Ask(Call),
     /// Bring the rest of the client; then [`Lobby::hand_over`], or else [`Lobby::link_failed`].
     Link,
@@ -123,7 +122,6 @@ impl Lobby {
             outputs: VecDeque::new(),
             settings: Errand::default(),
             link: Errand::default(),
-            answer: None,
             site: None,
             is_refused: false,
             key,
@@ -166,7 +164,7 @@ impl Lobby {
             | Input::Older
             | Input::Credential(_)
             | Input::Page(_)
-            | Input::Settings { .. }
+            | Input::Settings(_)
             | Input::Opened { .. }
             | Input::Received { .. }
             | Input::Closed { .. }
@@ -179,21 +177,22 @@ impl Lobby {
         }
     }
 
-    /// The settings were answered.
-    pub fn answered(&mut self, now: Now, status: u16, body: String) {
+    /// The settings have come.
+    pub fn settled(&mut self, now: Now, site: SiteConfig) {
         self.now = now;
-        match (status, json::from_str::<SiteConfig>(&body), json::from_str::<ErrorBody>(&body)) {
-            (200..=299, Ok(site), _) => {
-                self.site = Some(site);
-                self.answer = Some(body);
-                self.settings.state = Fetch::Done;
-            }
-            (400..=404, _, Ok(body)) => {
-                self.is_refused = true;
-                self.settings.state = Fetch::Done;
-                self.outputs.push_back(Output::Event(Event::Refused { code: status, reason: body.error.code }));
-            }
-            _ => self.unanswered(now),
+        self.site = Some(site);
+        self.settings.state = Fetch::Done;
+    }
+
+    /// The question was refused with an error of ours: `reason` is its code, empty where somebody in between said so.
+    pub fn refused(&mut self, now: Now, status: u16, reason: String) {
+        self.now = now;
+        if (400..=404).contains(&status) && !reason.is_empty() {
+            self.is_refused = true;
+            self.settings.state = Fetch::Done;
+            self.outputs.push_back(Output::Event(Event::Refused { code: status, reason }));
+        } else {
+            self.unanswered(now);
         }
     }
 
@@ -228,7 +227,7 @@ impl Lobby {
     pub fn hand_over(self) -> Vec<Input> {
         let mut inputs = vec![Input::Restored(self.kept)];
         inputs.extend(self.unsaved.into_iter().map(|name| Input::SaveFailed { name }));
-        inputs.extend(self.answer.map(|body| Input::Settings { body }));
+        inputs.extend(self.site.map(Input::Settings));
         inputs.push(Input::Start);
         inputs.extend(self.panel.map(Input::Panel));
         inputs
@@ -379,7 +378,9 @@ pub(crate) fn item(id: &str, author: Author, from: From, text: &str) -> Item {
 mod tests {
     use super::*;
 
-    const SITE: &str = r#"{"name":"Morrow","welcome":"Hello!","color":"","operators":[]}"#;
+    fn site() -> SiteConfig {
+        SiteConfig { name: "Morrow".into(), welcome: "Hello!".into(), ..SiteConfig::default() }
+    }
 
     struct Page {
         lobby: Lobby,
@@ -423,7 +424,7 @@ mod tests {
         let mut page = Page::new(&[]);
         assert!(matches!(page.input(Input::Start)[..], [Output::Ask(_)]));
         let now = page.now();
-        page.lobby.answered(now, 200, SITE.into());
+        page.lobby.settled(now, site());
         assert_eq!(page.input(Input::Panel(Panel::Open)), []);
         assert_eq!(page.lobby.poll_timeout(), None);
         let view = page.lobby.view();
@@ -459,7 +460,7 @@ mod tests {
         let mut page = Page::new(&[]);
         page.input(Input::Start);
         let now = page.now();
-        page.lobby.answered(now, 200, SITE.into());
+        page.lobby.settled(now, site());
         page.input(Input::Panel(Panel::Open));
         page.send("first");
         page.send("second");
@@ -519,8 +520,10 @@ mod tests {
         let mut page = Page::new(&[]);
         page.input(Input::Start);
         let now = page.now();
-        page.lobby.answered(now, 403, r#"{"error":{"code":"forbidden_origin","message":"no"}}"#.into());
-        assert!(matches!(&page.taken()[..], [Output::Event(Event::Refused { code: 403, reason })] if reason == "forbidden_origin"));
+        page.lobby.refused(now, 403, "forbidden_origin".into());
+        assert!(
+            matches!(&page.taken()[..], [Output::Event(Event::Refused { code: 403, reason })] if reason == "forbidden_origin")
+        );
         assert_eq!((page.lobby.view().banner, page.lobby.poll_timeout()), (Banner::Refused, None));
     }
 

@@ -10,6 +10,9 @@ extern "C" {
     /// Anything that can be called.
     pub(crate) type Function;
 
+    #[cfg(feature = "widget")]
+    #[wasm_bindgen(js_namespace = Reflect, js_name = get)]
+    pub(crate) fn get_at(list: &JsValue, place: u32) -> JsValue;
     #[wasm_bindgen(js_namespace = Reflect)]
     pub(crate) fn get(object: &JsValue, name: &str) -> JsValue;
     #[cfg(feature = "headless")]

@@ -8,14 +8,13 @@ use core::cell::{Cell, RefCell};
 use core::mem::take;
 use std::rc::Rc;
 
-use client_core::{
-    Authorization, Call, Client, Config, End, Event, Input, Instant, LinkId, Now, Output, Transport, View,
-};
+use client_core::{Authorization, Call, Client, Config, End, Event, Input, LinkId, Output, Transport, View};
 use wasm_bindgen::JsValue;
 
-use crate::browser::{Function, clear_timeout, mono_ms, set_timeout, text, wall_ms};
+use crate::browser::text;
 use crate::page;
 use crate::storage::Storage;
+use crate::timer::{Timer, now};
 use crate::transport::{Chunk, Origin, Outlive, Request, Socket, Stream};
 use crate::wake::{Listener, Wake, Waker};
 
@@ -25,15 +24,13 @@ pub(crate) trait Face {
     fn show(&self, view: &View, last: &View);
     /// Passes on what happened.
     fn tell(&self, event: &Event);
-    /// Takes a [`Wake::Face`], and returns what it means for the client.
-    fn wake(&self, id: u32, value: &JsValue) -> Option<Input>;
 }
 
 /// One client in one page.
 pub(crate) struct Shell<F: Face> {
-    waker: Waker,
+    waker: Rc<Waker>,
     base: String,
-    storage: Storage,
+    storage: Rc<Storage>,
     face: F,
     client: RefCell<Client>,
     queue: RefCell<Vec<Input>>,
@@ -49,21 +46,23 @@ pub(crate) struct Shell<F: Face> {
 
 /// What a shell is made of.
 pub(crate) struct Parts<F> {
-    pub(crate) waker: Waker,
+    pub(crate) waker: Rc<Waker>,
     /// The server's base address, without a slash at its end.
     pub(crate) base: String,
-    pub(crate) storage: Storage,
+    pub(crate) storage: Rc<Storage>,
     pub(crate) window: JsValue,
     pub(crate) config: Config,
-    pub(crate) restored: Vec<(String, String)>,
+    /// What the client is told first.
+    pub(crate) inputs: Vec<Input>,
+    /// What is on the screen already.
+    pub(crate) view: View,
     pub(crate) face: F,
 }
 
 impl<F: Face> Shell<F> {
     /// Makes a shell that has not asked for anything yet.
     pub(crate) fn new(parts: Parts<F>) -> Self {
-        let Parts { waker, base, storage, window, config, restored, face } = parts;
-        let mut queue = vec![Input::Restored(restored)];
+        let Parts { waker, base, storage, window, config, inputs: mut queue, view, face } = parts;
         if text(&crate::browser::get(&window, "document"), "visibilityState") == "hidden" {
             queue.push(Input::Page(client_core::Page::Hidden));
         }
@@ -71,7 +70,7 @@ impl<F: Face> Shell<F> {
         listeners.push(waker.listen(&window, "storage", Wake::Storage, 0));
         Self {
             client: RefCell::new(Client::new(config, crate::random::seed())),
-            timer: RefCell::new(Timer { due: None, handle: 0.0, callback: waker.of(Wake::Timer, 0) }),
+            timer: RefCell::new(Timer::new(waker.of(Wake::Timer, 0))),
             _listeners: listeners,
             queue: RefCell::new(queue),
             waker,
@@ -79,7 +78,7 @@ impl<F: Face> Shell<F> {
             storage,
             face,
             running: Cell::new(false),
-            view: RefCell::default(),
+            view: RefCell::new(Rc::new(view)),
             sockets: RefCell::default(),
             streams: RefCell::default(),
             requests: RefCell::default(),
@@ -94,6 +93,7 @@ impl<F: Face> Shell<F> {
     }
 
     /// Returns whom it is shown to.
+    #[cfg(feature = "headless")]
     pub(crate) fn face(&self) -> &F {
         &self.face
     }
@@ -118,7 +118,8 @@ impl<F: Face> Shell<F> {
         self.run();
     }
 
-    fn run(&self) {
+    /// Does what waits.
+    pub(crate) fn run(&self) {
         if self.running.replace(true) {
             return;
         }
@@ -221,7 +222,7 @@ impl<F: Face> Shell<F> {
         let link = LinkId(id);
         Some(match wake {
             Wake::Timer => {
-                self.timer.borrow_mut().due = None;
+                self.timer.borrow_mut().rang();
                 Input::Timeout
             }
             Wake::Page => {
@@ -248,7 +249,8 @@ impl<F: Face> Shell<F> {
                 return self.stream(wake, link, value, inputs);
             }
             Wake::AnswerHead | Wake::AnswerBody | Wake::AnswerFailed => return self.answer(wake, id, value),
-            Wake::Face => return self.face.wake(id, value),
+            // These are not the link's.
+            Wake::Face | Wake::LinkHere | Wake::LinkFailed => return None,
         })
     }
 
@@ -285,39 +287,4 @@ impl<F: Face> Shell<F> {
         let request = requests.swap_remove(at);
         Some(if wake == Wake::AnswerBody { request.answer(value) } else { Input::Unanswered { request: request.id } })
     }
-}
-
-/// The one timer of a shell; it ends with it.
-struct Timer {
-    due: Option<Instant>,
-    handle: f64,
-    callback: Function,
-}
-
-/// A browser takes 2³¹ − 1 ms at most; a timer that comes too early does no harm.
-const TIMER_MAX_MS: u64 = 1 << 30;
-
-impl Timer {
-    fn set(&mut self, due: Option<Instant>) {
-        if due == self.due {
-            return;
-        }
-        clear_timeout(self.handle);
-        self.due = due;
-        if let Some(due) = due {
-            let ms = due.since(now().mono).min(TIMER_MAX_MS);
-            self.handle = set_timeout(&self.callback, ms as f64);
-        }
-    }
-}
-
-impl Drop for Timer {
-    fn drop(&mut self) {
-        clear_timeout(self.handle);
-    }
-}
-
-/// Returns what both clocks show.
-pub(crate) fn now() -> Now {
-    Now { mono: Instant::from_millis(mono_ms() as u64), wall: wall_ms() as u64 }
 }

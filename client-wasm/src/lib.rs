@@ -2,7 +2,8 @@
 //!
 //! Two modules are built from this crate. With the feature `widget` it is what a visitor's page loads: the loader fetches it
 //! when the visitor first reaches for the launcher, calls `mount` and `command`, and from then on the browser calls `wake`
-//! whenever something happens. With the feature `headless` it is the link alone: `connect` gives an operator's console, or a
+//! whenever something happens. It is cut in two for the way to the browser (see `link`): the panel, which is all that a
+//! visitor needs who only looks, and the link, which comes as soon as somebody writes. With the feature `headless` it is the link alone: `connect` gives an operator's console, or a
 //! page with an interface of its own, the same client without a panel.
 //!
 //! The life of a call: the browser calls `wake`, the driver turns it into an input for `client-core`, carries out what that
@@ -15,9 +16,12 @@ mod dom;
 mod driver;
 #[cfg(feature = "headless")]
 pub mod headless;
+#[cfg(feature = "widget")]
+pub mod link;
 mod page;
 mod random;
 mod storage;
+mod timer;
 mod transport;
 mod wake;
 #[cfg(feature = "widget")]

@@ -39,10 +39,14 @@ pub(crate) enum Wake {
     AnswerFailed,
     /// Something happened to the panel; the id says what.
     Face,
+    /// The rest of the client has come.
+    LinkHere,
+    /// The rest of the client could not be fetched.
+    LinkFailed,
 }
 
 impl Wake {
-    const ALL: [Self; 14] = [
+    const ALL: [Self; 16] = [
         Self::Timer,
         Self::Page,
         Self::Storage,
@@ -57,6 +61,8 @@ impl Wake {
         Self::AnswerBody,
         Self::AnswerFailed,
         Self::Face,
+        Self::LinkHere,
+        Self::LinkFailed,
     ];
 
     /// Reads the number that [`Waker::of`] bound.

@@ -8,23 +8,32 @@
 //! - `emit(name, value)`: what happened; `wake(_, wake, id, value)`: calls [`Widget::wake`] and catches
 //!   what it throws.
 
-use core::cell::Cell;
+use core::cell::{Cell, RefCell};
+use std::rc::Rc;
 
-use client_core::{Config, Event, Input, Panel as Opened, Side, View};
+use client_core::lobby::{self, Lobby};
+use client_core::{Authorization, Call, Config, Event, Input, Panel as Opened, RequestId, Side, View};
+use protocol::http::SiteConfig;
 use protocol::{Secret, code};
 use wasm_bindgen::prelude::*;
 
-use crate::browser::{Function, console_error, get, text, window};
+use crate::browser::{Function, console_error, get, get_at, text, window};
 use crate::dom::{Done, Panel, STYLE};
-use crate::driver::{Face, Parts, Shell};
+use crate::driver::{Face, Parts};
+use crate::link::{Knock, knock, load};
 use crate::storage::Storage;
-use crate::wake::{Wake, Waker};
+use crate::timer::{Timer, now};
+use crate::transport::{Origin, Outlive, Request};
+use crate::wake::{Listener, Wake, Waker};
 use crate::words;
+
+/// The lobby's requests; the client's own numbers begin at the other end.
+const SETTINGS: RequestId = RequestId(u32::MAX);
 
 /// Makes the widget, closed.
 #[wasm_bindgen]
 pub fn mount(options: JsValue) -> Widget {
-    let waker = Waker::new(0, get(&options, "wake").unchecked_into());
+    let waker = Rc::new(Waker::new(0, get(&options, "wake").unchecked_into()));
     get(&options, "style").unchecked_into::<Function>().call(&JsValue::UNDEFINED, STYLE, &JsValue::UNDEFINED);
 
     let (site, assistant) = (text(&options, "site"), text(&options, "assistant"));
@@ -35,10 +44,8 @@ pub fn mount(options: JsValue) -> Widget {
     prefix.push_str(if site.is_empty() { &assistant } else { &site });
     prefix.push(':');
     let store = get(&options, "store");
-    let storage = Storage::new(if store.is_object() { Some(store.unchecked_into()) } else { None }, prefix);
-    let restored = storage.load();
-    let kept = |wanted: &str| restored.iter().find(|(name, _)| name == wanted).map(|(_, value)| value.clone());
-    let key = kept("key").unwrap_or_else(crate::random::visitor_key);
+    let store = if store.is_object() { Some(store.unchecked_into()) } else { None };
+    let storage = Rc::new(Storage::new(store, prefix));
     let side = if site.is_empty() {
         Side::Widget {
             assistant_id: assistant.parse().unwrap_or_default(),
@@ -48,69 +55,103 @@ pub fn mount(options: JsValue) -> Widget {
     } else {
         Side::Site { site_token: site }
     };
-    // Or a first message was written that has not reached the server yet.
-    let under_way = restored.iter().any(|(name, _)| name == "dialog" || name.starts_with("o:"));
     let window = window();
-    let face = Screen {
+    let screen = Rc::new(Screen {
         panel: Panel::new(&options, &window, &waker),
         emit: get(&options, "emit").unchecked_into(),
         origin: text(&options, "origin"),
         open: Cell::new(false),
+    });
+    let lobby = Lobby::new(side.clone(), crate::random::visitor_key(), storage.load(), crate::random::seed());
+    let room = Room {
+        lobby,
+        side,
+        view: View::default(),
+        request: None,
+        timer: Timer::new(waker.of(Wake::Timer, 0)),
+        _storage: waker.listen(&window, "storage", Wake::Storage, 0),
     };
-    let config = Config::new(side, Secret::new(key));
-    let base = text(&options, "base");
-    let shell = Shell::new(Parts { waker, base, storage, window, config, restored, face });
-    if under_way {
-        shell.push(Input::Start);
-    }
-    shell.face().emit("ready", &JsValue::from_str(env!("CARGO_PKG_VERSION")));
-    Widget { shell }
+    let widget = Widget { screen, waker, storage, base: text(&options, "base"), room: RefCell::new(Some(room)) };
+    // What an earlier page has left is shown, and sent.
+    widget.push(Input::Restored(Vec::new()));
+    widget.screen.emit("ready", &JsValue::from_str(env!("CARGO_PKG_VERSION")));
+    widget
 }
 
 /// The widget of one page.
 #[wasm_bindgen]
 pub struct Widget {
-    shell: Shell<Screen>,
+    screen: Rc<Screen>,
+    waker: Rc<Waker>,
+    storage: Rc<Storage>,
+    base: String,
+    /// Until the link is here.
+    room: RefCell<Option<Room>>,
+}
+
+/// The lobby and what drives it.
+struct Room {
+    lobby: Lobby,
+    side: Side,
+    view: View,
+    request: Option<Request>,
+    timer: Timer,
+    _storage: Listener,
 }
 
 #[wasm_bindgen]
 impl Widget {
     /// Does what the page asks for: `open`, `close`, `toggle`, `send` and `compose` with a text.
     pub fn command(&self, name: &str, value: JsValue) {
-        let shell = &self.shell;
-        let open = shell.face().open.get();
         match name {
-            "open" => shell.open_panel(),
-            "close" => shell.close_panel(),
-            "toggle" if open => shell.close_panel(),
-            "toggle" => shell.open_panel(),
-            "send" => shell.push(Input::Send { text: value.as_string().unwrap_or_default() }),
-            "compose" => {
-                let input = shell.face().panel.compose(&value.as_string().unwrap_or_default());
-                shell.push(input);
-            }
+            "open" => self.open_panel(),
+            "close" => self.close_panel(),
+            "toggle" if self.screen.open.get() => self.close_panel(),
+            "toggle" => self.open_panel(),
+            "send" => self.push(Input::Send { text: value.as_string().unwrap_or_default() }),
+            "compose" => self.push(self.screen.panel.compose(&value.as_string().unwrap_or_default())),
             _ => {}
         }
     }
 
     /// Takes a call of the browser; the numbers are those that the options' `wake` was bound to.
     pub fn wake(&self, wake: u32, id: u32, value: JsValue) {
-        if let Some(wake) = Wake::from_number(wake) {
-            self.shell.wake(wake, id, &value);
+        match Wake::from_number(wake) {
+            Some(Wake::Face) => match self.screen.panel.wake(id, &value) {
+                Done::Input(input) => input.into_iter().for_each(|input| self.push(input)),
+                Done::Close => self.close_panel(),
+            },
+            Some(Wake::LinkHere) => self.begin(),
+            Some(wake) => {
+                if self.room.borrow().is_none() {
+                    knock(Knock::Wake(wake, id, value));
+                } else {
+                    self.happened(wake, &value);
+                }
+            }
+            None => {}
         }
     }
 }
 
-impl Shell<Screen> {
+impl Drop for Widget {
+    fn drop(&mut self) {
+        if self.room.get_mut().is_none() {
+            knock(Knock::End);
+        }
+    }
+}
+
+impl Widget {
     fn open_panel(&self) {
-        let face = self.face();
-        let first = !face.open.replace(true);
+        let screen = &self.screen;
+        let first = !screen.open.replace(true);
         if first {
             // While the focus is still where it was: the page gives it back there.
-            face.emit("open", &JsValue::UNDEFINED);
+            screen.emit("open", &JsValue::UNDEFINED);
         }
         // Asked again, it takes the focus again: a frame could not while its page had not shown it yet.
-        face.panel.open();
+        screen.panel.open();
         if first {
             self.push(Input::Start);
             self.push(Input::Panel(Opened::Open));
@@ -118,14 +159,152 @@ impl Shell<Screen> {
     }
 
     fn close_panel(&self) {
-        if self.face().close() {
+        if self.screen.close() {
             self.push(Input::Panel(Opened::Closed));
         }
     }
+
+    /// Takes an input, for whoever is there.
+    fn push(&self, input: Input) {
+        if self.room.borrow().is_none() {
+            return knock(Knock::Input(input));
+        }
+        if let Input::Send { .. } = input
+            && let Some(key) = self.storage.read("key")
+        {
+            // Another page of this visitor may have been first, a moment ago.
+            self.serve(|lobby| lobby.handle(now(), Input::Restored(vec![(String::from("key"), key)])));
+        }
+        self.serve(|lobby| lobby.handle(now(), input));
+    }
+
+    /// The browser called while there is no link.
+    fn happened(&self, wake: Wake, value: &JsValue) {
+        match wake {
+            Wake::Timer => {
+                if let Some(room) = &mut *self.room.borrow_mut() {
+                    room.timer.rang();
+                }
+                self.serve(|lobby| lobby.handle(now(), Input::Timeout));
+            }
+            Wake::Storage => {
+                if let Some((name, value)) = self.storage.written(value)
+                    && (name == "key" || name == "dialog")
+                {
+                    self.serve(|lobby| lobby.handle(now(), Input::Restored(vec![(name, value)])));
+                }
+            }
+            Wake::AnswerHead => {
+                if let Some(Room { request: Some(request), .. }) = &mut *self.room.borrow_mut() {
+                    request.head_of_json(value, &self.waker);
+                }
+            }
+            Wake::AnswerBody => {
+                let request = self.room.borrow_mut().as_mut().and_then(|room| room.request.take());
+                match (request.map_or(0, |request| request.status), site(value)) {
+                    (200, Some(site)) => self.serve(|lobby| lobby.settled(now(), site)),
+                    (status, _) => {
+                        let error = within(value, "error");
+                        let code = within(&error, "code").as_string().unwrap_or_default();
+                        self.serve(|lobby| lobby.refused(now(), status, code));
+                    }
+                }
+            }
+            Wake::AnswerFailed => self.serve(|lobby| lobby.unanswered(now())),
+            Wake::LinkFailed => self.serve(|lobby| lobby.link_failed(now())),
+            Wake::Page
+            | Wake::SocketOpen
+            | Wake::SocketText
+            | Wake::SocketClosed
+            | Wake::StreamHead
+            | Wake::StreamChunk
+            | Wake::StreamRefused
+            | Wake::StreamFailed
+            | Wake::Face
+            | Wake::LinkHere => {}
+        }
+    }
+
+    /// Tells the lobby something, and does what it asks for. Nothing is borrowed while the page's functions run.
+    fn serve(&self, tell: impl FnOnce(&mut Lobby)) {
+        let mut events = Vec::new();
+        let Some((view, last)) = self.room.borrow_mut().as_mut().map(|room| {
+            tell(&mut room.lobby);
+            while let Some(output) = room.lobby.poll_output() {
+                self.perform(room, output, &mut events);
+            }
+            room.timer.set(room.lobby.poll_timeout());
+            let view = room.lobby.view();
+            (view.clone(), core::mem::replace(&mut room.view, view))
+        }) else {
+            return;
+        };
+        if view != last {
+            self.screen.show(&view, &last);
+        }
+        for event in events {
+            self.screen.tell(&event);
+        }
+    }
+
+    fn perform(&self, room: &mut Room, output: lobby::Output, events: &mut Vec<Event>) {
+        match output {
+            lobby::Output::Save { name, value } => {
+                if !self.storage.save(&name, &value) {
+                    room.lobby.handle(now(), Input::SaveFailed { name });
+                }
+            }
+            lobby::Output::Remove { name } => self.storage.remove(&name),
+            lobby::Output::Ask(Call { path, body, auth: Authorization::Bearer | Authorization::None }) => {
+                let origin = Origin { base: &self.base, bearer: "" };
+                let body = body.as_deref();
+                room.request = Request::send(SETTINGS, &origin, &path, body, Outlive::No, &self.waker);
+            }
+            lobby::Output::Link => load(&self.waker.of(Wake::LinkHere, 0), &self.waker.of(Wake::LinkFailed, 0)),
+            lobby::Output::Event(event) => events.push(event),
+        }
+    }
+
+    /// The link is here: from now on it has everything to say.
+    fn begin(&self) {
+        let Some(Room { lobby, side, view, .. }) = self.room.take() else { return };
+        let config = Config::new(side, Secret::new(lobby.key()));
+        let parts = Parts {
+            waker: self.waker.clone(),
+            base: self.base.clone(),
+            storage: self.storage.clone(),
+            window: window(),
+            config,
+            inputs: lobby.hand_over(),
+            view,
+            face: self.screen.clone(),
+        };
+        knock(Knock::Begin(Box::new(parts)));
+    }
+}
+
+/// Reads a site's settings out of what the browser has read: its reader of JSON is there already, ours is not yet.
+fn site(value: &JsValue) -> Option<SiteConfig> {
+    let operators = within(value, "operators");
+    let count = within(&operators, "length").as_f64().unwrap_or_default();
+    let word = |name| within(value, name).as_string();
+    Some(SiteConfig {
+        name: word("name")?,
+        welcome: word("welcome").unwrap_or_default(),
+        color: word("color").unwrap_or_default(),
+        assistant: word("assistant").unwrap_or_default(),
+        operators: (0..count as u32).filter_map(|place| get_at(&operators, place).as_string()).collect(),
+        open: within(value, "open").is_truthy(),
+    })
+}
+
+/// Reads a property of what may be anything: who answers may not be our server.
+fn within(value: &JsValue, name: &str) -> JsValue {
+    if value.is_object() { get(value, name) } else { JsValue::UNDEFINED }
 }
 
 /// The panel, and the page's own functions.
-struct Screen {
+pub(crate) struct Screen {
     panel: Panel,
     emit: Function,
     /// The page that embeds the widget.
@@ -163,7 +342,7 @@ impl Screen {
     }
 }
 
-impl Face for Screen {
+impl Face for Rc<Screen> {
     fn show(&self, view: &View, last: &View) {
         self.panel.show(view, last);
         if view.unread != last.unread {
@@ -187,13 +366,6 @@ impl Face for Screen {
                 self.explain(reason);
                 self.emit("error", &JsValue::from_str(reason));
             }
-        }
-    }
-
-    fn wake(&self, id: u32, value: &JsValue) -> Option<Input> {
-        match self.panel.wake(id, value) {
-            Done::Input(input) => input,
-            Done::Close => self.close().then_some(Input::Panel(Opened::Closed)),
         }
     }
 }

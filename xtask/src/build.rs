@@ -8,9 +8,10 @@ use std::time::Instant;
 use wasm_bindgen_cli_support::Bindgen;
 
 use crate::failure::{Failure, Result};
-use crate::glue;
+use crate::glue::{self, Second};
 use crate::process::{cargo, node, root, run as run_process, target};
 use crate::setup::{self, WASM};
+use crate::split::split;
 use crate::www;
 
 /// The standard library is built anew for a release, without the words of its panics.
@@ -23,6 +24,15 @@ const SMALL_STD: &[&str] = &["-Z", "build-std=std,panic_abort"];
 /// These flags are unstable; the pinned toolchain keeps them what they are. docs/decisions/0004 has the figures.
 const SMALL_FLAGS: &str = "target.wasm32-unknown-unknown.rustflags=[\"-Zunstable-options\",\"-Cpanic=immediate-abort\",\
      \"-Zlocation-detail=none\",\"-Zfmt-debug=none\",\"-Ctarget-feature=-reference-types\"]";
+
+/// What the compiler uses; a half that was cut no longer says so itself.
+const FEATURES: [&str; 5] = [
+    "--enable-bulk-memory",
+    "--enable-bulk-memory-opt",
+    "--enable-mutable-globals",
+    "--enable-nontrapping-float-to-int",
+    "--enable-sign-ext",
+];
 
 /// How much time to spend on making things small and fast.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -45,11 +55,16 @@ impl Mode {
     }
 }
 
-/// One WebAssembly module and the JavaScript around it.
+/// One WebAssembly module, perhaps cut in two, and the JavaScript around it.
 pub(crate) struct Module {
     pub(crate) glue: Vec<u8>,
     pub(crate) wasm: Vec<u8>,
+    /// What comes later.
+    pub(crate) rest: Option<Vec<u8>>,
 }
+
+/// The widget's function that leads to what a visitor needs only to write; `client-wasm/src/link.rs` tells why.
+const ENTRY: &str = "advance";
 
 pub(crate) fn run(args: &[String]) -> Result<()> {
     let mode = Mode::parse(args)?;
@@ -72,8 +87,8 @@ pub(crate) fn assets(mode: Mode) -> Result<()> {
         setup::for_small_std()?;
     }
     let start = Instant::now();
-    let client = module("client", "widget", mode)?;
-    let link = module("link", "headless", mode)?;
+    let client = module("client", "widget", mode, Some(ENTRY))?;
+    let link = module("link", "headless", mode, None)?;
     www::write(&client, &link, mode)?;
     println!("web assets in dist/www ({:.1} s)", start.elapsed().as_secs_f32());
     Ok(())
@@ -101,7 +116,9 @@ fn server(mode: Mode) -> Result<PathBuf> {
 ///
 /// The crate type is given here and not in its `Cargo.toml`: a crate that is both a cdylib and an
 /// rlib silently loses link-time optimisation.
-fn module(name: &str, feature: &str, mode: Mode) -> Result<Module> {
+///
+/// With an entry, a release is cut in two there.
+fn module(name: &str, feature: &str, mode: Mode, entry: Option<&str>) -> Result<Module> {
     let mut compile = cargo(&[
         "rustc",
         "--quiet",
@@ -126,16 +143,28 @@ fn module(name: &str, feature: &str, mode: Mode) -> Result<Module> {
     let folder = target().join("www").join(name);
     let _ = fs::remove_dir_all(&folder);
     fs::create_dir_all(&folder).map_err(|error| Failure::at(&folder, error))?;
-    bind(name, &built, &folder, mode).map_err(|error| Failure::new(format!("wasm-bindgen ({name}): {error}")))?;
+    bind(name, &built, &folder, mode, entry)
+        .map_err(|error| Failure::new(format!("wasm-bindgen ({name}): {error}")))?;
     let wasm = folder.join(format!("{name}_bg.wasm"));
     if mode == Mode::Release {
         optimise(&wasm)?;
     }
-    Ok(Module { glue: read(&folder.join(format!("{name}.js")))?, wasm: read(&wasm)? })
+    let mut rest = None;
+    if let Some(entry) = entry.filter(|_| mode == Mode::Release) {
+        let halves = split(&read(&wasm)?, entry)?;
+        let second = folder.join(format!("{name}_rest.wasm"));
+        for (path, half) in [(&wasm, halves.first), (&second, halves.second)] {
+            fs::write(path, half).map_err(|error| Failure::at(path, error))?;
+            optimise(path)?;
+        }
+        rest = Some(read(&second)?);
+    }
+    Ok(Module { glue: read(&folder.join(format!("{name}.js")))?, wasm: read(&wasm)?, rest })
 }
 
 /// Binds a module: writes it and the script around it.
-fn bind(name: &str, built: &Path, folder: &Path, mode: Mode) -> std::result::Result<(), String> {
+fn bind(name: &str, built: &Path, folder: &Path, mode: Mode, entry: Option<&str>) -> std::result::Result<(), String> {
+    let words = |failure: Failure| failure.message().to_owned();
     let mut bindgen = Bindgen::new();
     let mut output = bindgen
         .input_path(built)
@@ -154,9 +183,13 @@ fn bind(name: &str, built: &Path, folder: &Path, mode: Mode) -> std::result::Res
     if output.snippets().values().any(|list| !list.is_empty()) || !output.local_modules().is_empty() {
         return Err("the glue must be one file; take `inline_js` and `module =` out of client-wasm".into());
     }
-    let script = glue::simplify_start(output.js()).map_err(|failure| failure.message().to_owned())?;
+    let mut script = glue::simplify_start(output.js()).map_err(words)?;
+    if let Some(entry) = entry {
+        let second = if mode == Mode::Release { Second::Apart } else { Second::Within };
+        script = glue::fetch_second(&script, entry, second).map_err(words)?;
+    }
     let imports: Vec<&str> = output.wasm().imports.iter().map(|import| import.name.as_str()).collect();
-    let short = glue::shorten(&script, &imports).map_err(|failure| failure.message().to_owned())?;
+    let short = glue::shorten(&script, &imports).map_err(words)?;
     let module = output.wasm_mut();
     for (import, name) in module.imports.iter_mut().zip(short.names) {
         import.name = name;
@@ -175,7 +208,7 @@ fn optimise(wasm: &Path) -> Result<()> {
         return Err(Failure::new("node_modules lacks binaryen; remove node_modules and try again"));
     }
     let flags = ["-Oz", "--strip-debug", "--strip-producers", "--strip-target-features", "-o"];
-    run_process(node(script).arg(wasm).args(flags).arg(wasm))
+    run_process(node(script).arg(wasm).args(FEATURES).args(flags).arg(wasm))
 }
 
 pub(crate) fn read(path: &Path) -> Result<Vec<u8>> {

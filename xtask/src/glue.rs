@@ -1,6 +1,7 @@
 //! Makes the JavaScript around a module as small as what it is used for.
 
 use crate::failure::{Failure, Result};
+use crate::split::FIRST;
 
 /// A module's imports, by the names that wasm-bindgen gave them, and the JavaScript that provides them.
 pub(crate) struct Glue {
@@ -54,12 +55,46 @@ export default async function start({ module_or_path }) {
 }
 ";
 
+/// Adds what fetches the second module: `link.load(here, failed)`, and from then on `link.advance()`.
+///
+/// `__REJOIN_REST__` becomes its path. Without a second module (a quick build) the first has everything.
+///
+/// # Errors
+/// The script does not export the entry as that of the pinned version does.
+pub(crate) fn fetch_second(script: &str, entry: &str, second: Second) -> Result<String> {
+    let wrapper = format!("export function {entry}() {{\nwasm.{entry}();\n}}");
+    if script.matches(&wrapper).count() != 1 {
+        return Err(unknown(&format!("it does not export `{entry}` as it did")));
+    }
+    let script = script.replace(&wrapper, "");
+    let load = match second {
+        Second::Apart => format!(
+            "fetch(new URL('__REJOIN_REST__', import.meta.url))
+            .then((response) => WebAssembly.instantiateStreaming(response, {{ {FIRST}: wasm }}))
+            .then(({{ instance }}) => {{ link.{entry} = instance.exports.{entry}; }})"
+        ),
+        Second::Within => format!("Promise.resolve().then(() => {{ link.{entry} = wasm.{entry}; }})"),
+    };
+    Ok(format!(
+        "{script}const link = {{\n    load(here, failed) {{\n        {load}.then(here, failed);\n    }},\n}};\n"
+    ))
+}
+
+/// Where the functions are that only the entry reaches.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Second {
+    /// In a module of their own.
+    Apart,
+    /// In the first.
+    Within,
+}
+
 fn unknown(how: &str) -> Failure {
     Failure::new(format!("wasm-bindgen's script is not what it was ({how}): look at xtask/src/glue.rs"))
 }
 
 /// Returns `$a`, `$b`, … `$z`, `$aa`: names that wasm-bindgen does not give.
-fn short_name(number: usize) -> String {
+pub(crate) fn short_name(number: usize) -> String {
     let letter = char::from(b'a' + (number % 26) as u8);
     if number < 26 { format!("${letter}") } else { format!("{}{letter}", short_name(number / 26 - 1)) }
 }
@@ -80,6 +115,7 @@ mod tests {
     fn an_import_that_nobody_provides_is_an_error() {
         assert!(shorten("{ __wbg_a_1: 1 }", &["__wbg_b_2"]).is_err());
         assert!(simplify_start("export {}").is_err());
+        assert!(fetch_second("export function other() {}", "advance", Second::Apart).is_err());
     }
 
     #[test]

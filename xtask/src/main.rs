@@ -15,6 +15,7 @@ mod run;
 mod setup;
 mod sim;
 mod size;
+mod split;
 mod tally;
 mod test;
 mod tidy;

@@ -26,23 +26,25 @@ const SITE: &str = "www/site";
 ///
 /// Files that stay the same keep their time of change, so that Cargo does not build the server again.
 pub(crate) fn write(client: &Module, link: &Module, mode: Mode) -> Result<()> {
-    let mut glue = Tree::new();
-    glue.insert("client.js".into(), client.glue.clone());
-    glue.insert("link.js".into(), link.glue.clone());
-    let mut glue = minified(glue, mode)?;
-
     let mut tree = Tree::new();
-    let mut place = |name: &str, extension: &str, content: Vec<u8>| {
+    let mut names = Names::new();
+    let mut place = |word: &'static str, name: &str, extension: &str, content: Vec<u8>| {
         let path = format!("assets/{name}-{}.{extension}", hash8(&content));
         tree.insert(path.clone(), content);
-        format!("/{path}")
+        (word, format!("/{path}"))
     };
-    let names: Names = vec![
-        ("__REJOIN_CLIENT__", place("client", "js", glue.remove("client.js").unwrap_or_default())),
-        ("__REJOIN_WASM__", place("client", "wasm", client.wasm.clone())),
-        ("__REJOIN_LINK__", place("link", "js", glue.remove("link.js").unwrap_or_default())),
-        ("__REJOIN_LINK_WASM__", place("link", "wasm", link.wasm.clone())),
-    ];
+    // The script of a module names what comes later.
+    names.extend(client.rest.clone().map(|rest| place("__REJOIN_REST__", "client", "wasm", rest)));
+    let mut glue = Tree::new();
+    glue.insert("client.js".into(), named("client.js", &client.glue, &names)?);
+    glue.insert("link.js".into(), link.glue.clone());
+    let mut glue = minified(glue, mode)?;
+    names.extend([
+        place("__REJOIN_CLIENT__", "panel", "js", glue.remove("client.js").unwrap_or_default()),
+        place("__REJOIN_WASM__", "panel", "wasm", client.wasm.clone()),
+        place("__REJOIN_LINK__", "link", "js", glue.remove("link.js").unwrap_or_default()),
+        place("__REJOIN_LINK_WASM__", "link", "wasm", link.wasm.clone()),
+    ]);
 
     let mut pages = Tree::new();
     let loader = root().join(LOADER);

@@ -46,18 +46,21 @@ pub fn connect(options: JsValue, #[wasm_bindgen(js_name = onChange)] on_change: 
         Keep::Session => get_guarded(&window, "sessionStorage").ok(),
         Keep::Nothing => None,
     };
-    let storage = Storage::new(store.filter(JsValue::is_object).map(JsCast::unchecked_into), options.prefix());
+    let store = store.filter(JsValue::is_object).map(JsCast::unchecked_into);
+    let storage = Rc::new(Storage::new(store, options.prefix()));
     let restored = storage.load();
     let kept = restored.iter().find(|(name, _)| name == "key").map(|(_, key)| key.clone());
     let config = options.config(kept.unwrap_or_else(crate::random::visitor_key))?;
     let number = LAST.get() + 1;
     LAST.set(number);
-    let waker = Waker::new(number, ENTRY.with(|entry| entry.as_ref().clone()).unchecked_into());
+    let waker = Rc::new(Waker::new(number, ENTRY.with(|entry| entry.as_ref().clone()).unchecked_into()));
     let face = Listeners { on_change: on_change.unchecked_into(), listeners: RefCell::default() };
     let base = options.base();
-    let shell = Rc::new(Shell::new(Parts { waker, base, storage, window, config, restored, face }));
+    let inputs = vec![Input::Restored(restored), Input::Start];
+    let shell =
+        Rc::new(Shell::new(Parts { waker, base, storage, window, config, inputs, view: View::default(), face }));
     SHELLS.with_borrow_mut(|shells| shells.push(shell.clone()));
-    shell.push(Input::Start);
+    shell.run();
     Ok(Link { shell })
 }
 
@@ -174,9 +177,5 @@ impl Face for Listeners {
                 self.emit("refused", &value);
             }
         }
-    }
-
-    fn wake(&self, _id: u32, _value: &JsValue) -> Option<Input> {
-        None
     }
 }

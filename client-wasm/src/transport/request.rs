@@ -13,7 +13,7 @@ use crate::wake::{Wake, Waker};
 pub(crate) struct Request {
     pub(crate) id: RequestId,
     abort: AbortController,
-    status: u16,
+    pub(crate) status: u16,
 }
 
 /// Whether a request should outlive the page.
@@ -49,6 +49,17 @@ impl Request {
         let response: &Response = response.unchecked_ref();
         self.status = response.status();
         if let Ok(body) = response.text() {
+            let body: Promise = JsValue::from(body).unchecked_into();
+            body.then(&waker.of(Wake::AnswerBody, self.id.0), &waker.of(Wake::AnswerFailed, self.id.0));
+        }
+    }
+
+    /// Takes the head of an answer that the browser is to read as JSON.
+    #[cfg(feature = "widget")]
+    pub(crate) fn head_of_json(&mut self, response: &JsValue, waker: &Waker) {
+        let response: &Response = response.unchecked_ref();
+        self.status = response.status();
+        if let Ok(body) = response.json() {
             let body: Promise = JsValue::from(body).unchecked_into();
             body.then(&waker.of(Wake::AnswerBody, self.id.0), &waker.of(Wake::AnswerFailed, self.id.0));
         }

@@ -1,0 +1,69 @@
+//! Where the widget is cut in two.
+//!
+//! `cargo xtask build` makes two WebAssembly modules of this one: everything that only [`advance`] can reach goes into the
+//! second, which is fetched when somebody writes or a dialog is under way. Both share one memory, so what goes from one to the
+//! other are values in [`DOOR`], and the panel's functions are called as they are. Nothing of the panel may name [`Shell`] or
+//! the client itself: it would pull them into the first module (`cargo xtask size` would show it).
+
+use core::cell::RefCell;
+use core::mem::take;
+use std::rc::Rc;
+
+use client_core::Input;
+use wasm_bindgen::prelude::*;
+
+use crate::browser::Function;
+use crate::driver::{Parts, Shell};
+use crate::wake::Wake;
+use crate::widget::Screen;
+
+/// What the panel has for the link.
+pub(crate) enum Knock {
+    /// There is something to link: a client is made.
+    Begin(Box<Parts<Rc<Screen>>>),
+    /// A person did something.
+    Input(Input),
+    /// The browser called.
+    Wake(Wake, u32, JsValue),
+    /// The widget is taken off its page.
+    End,
+}
+
+thread_local! {
+    static DOOR: RefCell<Vec<Knock>> = const { RefCell::new(Vec::new()) };
+    static SHELL: RefCell<Option<Rc<Shell<Rc<Screen>>>>> = const { RefCell::new(None) };
+}
+
+#[wasm_bindgen]
+extern "C" {
+    /// Fetches the second module; the script around the modules has it (`xtask/src/glue.rs`).
+    #[wasm_bindgen(js_namespace = link)]
+    pub(crate) fn load(here: &Function, failed: &Function);
+    #[wasm_bindgen(js_namespace = link, js_name = advance)]
+    fn call_advance();
+}
+
+/// Gives the link something to do; only after it is here.
+pub(crate) fn knock(knock: Knock) {
+    DOOR.with_borrow_mut(|door| door.push(knock));
+    call_advance();
+}
+
+/// Does what the panel has for the link.
+#[wasm_bindgen]
+pub fn advance() {
+    for knock in DOOR.with_borrow_mut(take) {
+        let shell = SHELL.with_borrow(Option::clone);
+        match (knock, shell) {
+            (Knock::Begin(parts), _) => {
+                let shell = Rc::new(Shell::new(*parts));
+                SHELL.set(Some(shell.clone()));
+                shell.run();
+            }
+            (Knock::Input(input), Some(shell)) => shell.push(input),
+            (Knock::Wake(wake, id, value), Some(shell)) => shell.wake(wake, id, &value),
+            (Knock::End, _) => SHELL.set(None),
+            (Knock::Input(_) | Knock::Wake(..), None) => {}
+        }
+    }
+}
