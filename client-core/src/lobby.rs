@@ -47,6 +47,7 @@ pub struct Lobby {
     draft: String,
     notice: Notice,
     panel: Option<Panel>,
+    later: Vec<Input>,
 }
 
 /// Everything a [`Lobby`] asks its driver to do.
@@ -130,6 +131,7 @@ impl Lobby {
             draft: String::new(),
             notice: Notice::None,
             panel: None,
+            later: Vec::new(),
         };
         for (name, value) in restored {
             lobby.restore(name, value);
@@ -159,6 +161,8 @@ impl Lobby {
             Input::Panel(panel) => self.panel = Some(panel),
             Input::TryNow => self.try_now(),
             Input::Timeout => self.timeout(),
+            // The client's to know, when it is there.
+            Input::Log(_) => self.later.push(input),
             Input::Stop
             | Input::Retry { .. }
             | Input::Older
@@ -225,7 +229,8 @@ impl Lobby {
 
     /// Returns what a new client has to be told, in this order.
     pub fn hand_over(self) -> Vec<Input> {
-        let mut inputs = vec![Input::Restored(self.kept)];
+        let mut inputs = self.later;
+        inputs.push(Input::Restored(self.kept));
         inputs.extend(self.unsaved.into_iter().map(|name| Input::SaveFailed { name }));
         inputs.extend(self.site.map(Input::Settings));
         inputs.push(Input::Start);

@@ -16,7 +16,7 @@ const FIRST_OPEN_MAX: usize = 28 * 1024;
 /// What we aim at for the same figure.
 const FIRST_OPEN_TARGET: usize = 24 * 1024;
 /// Bytes, after brotli 11, of all that a visitor who writes has fetched: a ratchet, so that nothing grows unseen.
-const CONVERSATION_MAX: usize = 56 * 1024;
+const CONVERSATION_MAX: usize = 64 * 1024;
 
 /// The three sizes of a file, in bytes.
 #[derive(Clone, Copy, Default)]
