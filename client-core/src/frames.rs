@@ -89,7 +89,7 @@ impl Client {
             ServerFrame::Drain(drain) => self.drain(drain),
             // What it was stays without an answer, and goes over another link in time.
             ServerFrame::Error(_) => self.trouble(Trouble::Misread, "frame"),
-            ServerFrame::Subscribed(_) | ServerFrame::Unsubscribed(_) => {}
+            ServerFrame::Subscribed(_) | ServerFrame::Unsubscribed(_) | ServerFrame::MetricsReceived(_) => {}
         }
     }
 

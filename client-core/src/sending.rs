@@ -239,6 +239,7 @@ impl Client {
             | ServerFrame::Error(_)
             | ServerFrame::Subscribed(_)
             | ServerFrame::Unsubscribed(_)
+            | ServerFrame::MetricsReceived(_)
             | ServerFrame::Bye(_) => {}
         }
     }

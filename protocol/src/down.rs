@@ -37,6 +37,8 @@ frames! {
         "subscribed" => Subscribed(Channels),
         /// The channels that no longer are.
         "unsubscribed" => Unsubscribed(Channels),
+        /// The answer to figures.
+        "metrics_received" => MetricsReceived(MetricsReceived),
         /// What a close code says, for transports that have none.
         "bye" => Bye(Bye),
     }
@@ -357,6 +359,17 @@ wire! {
         pub channels: Vec<String>,
         /// Always `ok`.
         pub status: String,
+    }
+}
+
+wire! {
+    /// Figures have come.
+    #[derive(Clone, Debug, Default, PartialEq)]
+    pub struct MetricsReceived {
+        /// `ok`, or `off` where nobody wants them.
+        pub status: String,
+        /// The server's wall clock, ms since 1970.
+        pub timestamp: u64,
     }
 }
 

@@ -1,7 +1,7 @@
 //! Bodies of the HTTP API.
 
 use crate::wire::wire;
-use crate::{AuthorKind, Message, Secret, SendMessage, Stored};
+use crate::{AuthorKind, Decimal, Message, Secret, SendMessage, Stored};
 
 wire! {
     /// `POST /api/{site,widget}/dialogs`: finds this visitor's dialog, or starts one with a first message.
@@ -90,6 +90,8 @@ wire! {
         pub operators: Vec<String> [default],
         /// Whether the site token alone opens dialogs (`visitor_auth = "open"`).
         pub open: bool [default],
+        /// Whether the site's owner wants to be told how good the links are (`metrics`).
+        pub metrics: bool [default],
     }
 }
 
@@ -219,6 +221,42 @@ wire! {
         pub tcp_connections: u64,
         /// The links in dialogs of the operator's sites, up to 1,000.
         pub links: Vec<LinkLine>,
+        /// What clients have told of their links since this server started, by site.
+        pub metrics: Vec<SiteMetrics> [default],
+    }
+}
+
+wire! {
+    /// What the clients of one site have told of their links.
+    #[derive(Clone, Debug, Default, PartialEq)]
+    pub struct SiteMetrics {
+        /// The site.
+        pub site_id: u64,
+        /// How often any of them has told something.
+        pub reports: u64,
+        /// When one did so last, ms since 1970.
+        pub at: u64,
+        /// Each figure, by name.
+        pub figures: Vec<FigureLine>,
+    }
+}
+
+wire! {
+    /// One figure over all that clients have told.
+    #[derive(Clone, Debug, Default, PartialEq)]
+    pub struct FigureLine {
+        /// Its name.
+        pub name: String,
+        /// How often it was told.
+        pub count: u64,
+        /// Its mean.
+        pub mean: Decimal,
+        /// The least.
+        pub min: Decimal,
+        /// The most.
+        pub max: Decimal,
+        /// The last.
+        pub last: Decimal,
     }
 }
 

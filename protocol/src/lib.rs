@@ -15,6 +15,7 @@ mod frame;
 pub mod http;
 pub mod json;
 pub mod limits;
+mod measures;
 mod secret;
 mod timestamp;
 mod up;
@@ -22,13 +23,14 @@ mod wire;
 
 pub use down::{
     Author, AuthorKind, Bye, Channels, DialogActivity, DialogChange, Drain, ErrorFrame, Heartbeat, InboxFrame,
-    InboxReady, Known, Limits, Message, Presence, Ready, Receipt, Refused, ResumeMode, ServerFrame, Stored, Synced,
-    TypingBy,
+    InboxReady, Known, Limits, Message, MetricsReceived, Presence, Ready, Receipt, Refused, ResumeMode, ServerFrame,
+    Stored, Synced, TypingBy,
 };
 pub use frame::Frame;
+pub use measures::{Decimal, Measures};
 pub use secret::Secret;
 pub use timestamp::Timestamp;
-pub use up::{Auth, ClientFrame, ClientInfo, Hello, Ping, SendMessage, Subscription, Sync, Typing, Watermark};
+pub use up::{Auth, ClientFrame, ClientInfo, Hello, Metrics, Ping, SendMessage, Subscription, Sync, Typing, Watermark};
 
 /// The version of the wire that this crate speaks.
 pub const VERSION: u32 = 1;

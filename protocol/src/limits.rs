@@ -53,3 +53,9 @@ pub const HEARTBEAT_MS: u32 = 20_000;
 
 /// The longest that a poll waits for news, in seconds.
 pub const POLL_WAIT_S: u64 = 25;
+
+/// Figures in one `metrics`.
+pub const MEASURES: usize = 32;
+
+/// Bytes in the name of a figure.
+pub const MEASURE_NAME_BYTES: usize = 64;

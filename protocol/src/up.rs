@@ -2,7 +2,7 @@
 
 use crate::frame::frames;
 use crate::wire::wire;
-use crate::{Secret, Timestamp};
+use crate::{Measures, Secret, Timestamp};
 
 frames! {
     /// What a client sends.
@@ -27,6 +27,8 @@ frames! {
         "subscribe" => Subscribe(Subscription),
         /// Ends subscriptions.
         "unsubscribe" => Unsubscribe(Subscription),
+        /// Figures of the sender's own, by name.
+        "metrics" => Metrics(Metrics),
     }
 }
 
@@ -132,5 +134,14 @@ wire! {
     pub struct Subscription {
         /// Names of channels.
         pub channels: Vec<String>,
+    }
+}
+
+wire! {
+    /// Figures of the sender's own.
+    #[derive(Clone, Debug, Default, PartialEq)]
+    pub struct Metrics {
+        /// By name.
+        pub data: Measures,
     }
 }

@@ -15,6 +15,7 @@ use crate::config::ServeConfig;
 use crate::connection::Links;
 use crate::credentials::Credentials;
 use crate::error::ApiError;
+use crate::figures::Figures;
 use crate::hub::{Hub, Pool};
 use crate::rate::Buckets;
 use crate::store::{Assistant, Site, Store};
@@ -44,6 +45,7 @@ struct Shared {
     logins: Buckets<IpAddr>,
     posts: Buckets<(u64, Pool)>,
     batches: Semaphore,
+    figures: Figures,
 }
 
 impl App {
@@ -70,6 +72,7 @@ impl App {
             logins: Buckets::new(LOGINS.0, LOGINS.1),
             posts: Buckets::new(burst(config.messages_per_s), config.messages_per_s),
             batches: Semaphore::new(BATCHES),
+            figures: Figures::default(),
         }))
     }
 
@@ -109,6 +112,11 @@ impl App {
     /// As many as may be in memory at once.
     pub(crate) fn batch(&self) -> Result<SemaphorePermit<'_>, ApiError> {
         self.0.batches.try_acquire().map_err(|_| ApiError::Overloaded { retry_after_ms: 1_000 })
+    }
+
+    /// What clients tell of their links.
+    pub(crate) fn figures(&self) -> &Figures {
+        &self.0.figures
     }
 
     pub(crate) fn limits(&self) -> session::Limits {

@@ -10,8 +10,8 @@ use server_core::access::{Sites, VisitorAuth};
 use server_core::origin::Pattern;
 
 use crate::credentials::{Passwords, ServerSecret};
-use crate::store::CannedAnswer;
 use crate::store::sqlite::{Admin, NewAssistant, NewOperator, NewSite, OpenError};
+use crate::store::{CannedAnswer, Metrics};
 
 /// What the demo's operator logs in with.
 pub const OPERATOR: &str = "demo";
@@ -203,6 +203,7 @@ fn put_site(admin: &mut Admin, site: &DemoSite, origins: &[Pattern]) -> Result<u
         welcome: site.welcome.into(),
         color: site.color.into(),
         visitor_auth: site.auth,
+        metrics: Metrics::On,
         origins: origins.to_vec(),
     })?;
     Ok(site.id)

@@ -22,6 +22,7 @@ mod connection;
 pub mod credentials;
 pub mod demo;
 mod error;
+mod figures;
 mod hub;
 pub mod logging;
 mod rate;

@@ -12,6 +12,7 @@ use protocol::Secret;
 use serde_json::{Value, json};
 use server::config::ServeConfig;
 use server::credentials::{Credentials, ServerSecret};
+use server::store::Metrics;
 use server::store::sqlite::{Admin, NewAssistant, NewOperator, NewSite};
 use server_core::access::{Sites, VisitorAuth};
 use server_core::origin::Pattern;
@@ -369,6 +370,7 @@ pub fn make_world(data: &Path) {
         welcome: welcome.into(),
         color: "#123456".into(),
         visitor_auth,
+        metrics: if id == 4 { Metrics::On } else { Metrics::Off },
         origins: origins.iter().map(|origin| Pattern::parse(origin).expect("it is an origin")).collect(),
     };
     let sites = [

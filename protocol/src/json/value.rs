@@ -75,6 +75,11 @@ impl Object {
         }
     }
 
+    /// Returns all fields that were not taken out.
+    pub fn into_fields(self) -> Vec<(String, Value)> {
+        self.fields
+    }
+
     /// Says whether something was missing or of another shape.
     pub fn fault(&self) -> Fault {
         self.fault

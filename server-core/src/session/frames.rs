@@ -49,7 +49,8 @@ impl Session {
             | ClientFrame::Sync(_)
             | ClientFrame::Auth(_)
             | ClientFrame::Subscribe(_)
-            | ClientFrame::Unsubscribe(_) => self.timers.heard(now.mono),
+            | ClientFrame::Unsubscribe(_)
+            | ClientFrame::Metrics(_) => self.timers.heard(now.mono),
         }
         if !matches!(frame, ClientFrame::Message(_)) && self.frames.take(now.mono).is_err() {
             self.error(code::RATE_LIMITED, "more frames a second than this server takes");
@@ -66,7 +67,8 @@ impl Session {
             | ClientFrame::Sync(_)
             | ClientFrame::Auth(_)
             | ClientFrame::Subscribe(_)
-            | ClientFrame::Unsubscribe(_) => self.on_later_frame(now, frame),
+            | ClientFrame::Unsubscribe(_)
+            | ClientFrame::Metrics(_) => self.on_later_frame(now, frame),
         }
     }
 
@@ -172,6 +174,7 @@ impl Session {
                 let found = self.channels.set(&subscription.channels, Subscribed::No);
                 self.answer_channels(&subscription.channels, &found, ServerFrame::Unsubscribed);
             }
+            ClientFrame::Metrics(metrics) => self.outputs.push_back(Output::Metrics(metrics.data)),
             // Answered in `on_frame` already.
             ClientFrame::Hello(_) | ClientFrame::Ping(_) => {}
         }
@@ -266,7 +269,8 @@ impl Session {
             | ClientFrame::Auth(_)
             | ClientFrame::Ping(_)
             | ClientFrame::Subscribe(_)
-            | ClientFrame::Unsubscribe(_) => {
+            | ClientFrame::Unsubscribe(_)
+            | ClientFrame::Metrics(_) => {
                 self.error(code::RATE_LIMITED, "too many frames before `ready`");
             }
         }

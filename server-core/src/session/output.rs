@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use protocol::{Bye, Hello, Secret, ServerFrame, close};
+use protocol::{Bye, Hello, Measures, Secret, ServerFrame, close};
 
 use super::{Cursor, Ticket};
 use crate::append::NewMessage;
@@ -64,6 +64,8 @@ pub enum Output {
     Publish(Ephemeral),
     /// These channels are new: bring their present state by `Ephemeral`.
     Subscribed(Vec<&'static str>),
+    /// The client's own figures: keep them where somebody wants them, and answer with [`ServerFrame::MetricsReceived`].
+    Metrics(Measures),
     /// End the connection after what was sent before; nothing follows.
     Close(Ending),
 }

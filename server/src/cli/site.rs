@@ -7,8 +7,8 @@ use server_core::origin::Pattern;
 use super::failure::Failure;
 use crate::config::DataConfig;
 use crate::credentials;
-use crate::store::Site;
 use crate::store::sqlite::{Admin, NewSite};
+use crate::store::{Metrics, Site};
 
 /// The accent colour of a site that chose none.
 const COLOR: &str = "#3b4cca";
@@ -64,6 +64,9 @@ struct Options {
     /// Who may open a visitor's dialog: `key`, its own browser; `open`, everybody who knows its number
     #[arg(long, value_name = "key|open", value_parser = visitor_auth)]
     visitor_auth: Option<VisitorAuth>,
+    /// Whether the clients tell how good their links are; operators read it at /api/debug/websocket/status
+    #[arg(long, value_name = "on|off", value_parser = metrics)]
+    metrics: Option<Metrics>,
     /// This server's address, as visitors see it, for the line to embed
     #[arg(long, value_name = "URL", env = "REJOIN_URL", default_value = "http://127.0.0.1:8787")]
     url: String,
@@ -85,6 +88,7 @@ impl SiteCommand {
                     welcome: args.options.welcome.unwrap_or_default(),
                     color: args.options.color.unwrap_or_else(|| COLOR.into()),
                     visitor_auth: args.options.visitor_auth.unwrap_or_default(),
+                    metrics: args.options.metrics.unwrap_or_default(),
                     origins: args.options.origin,
                 };
                 embed(&admin.put_site(&new)?, &args.options.url);
@@ -112,6 +116,7 @@ impl SiteCommand {
                     welcome: args.options.welcome.unwrap_or(site.welcome),
                     color: args.options.color.unwrap_or(site.color),
                     visitor_auth: args.options.visitor_auth.unwrap_or(site.visitor_auth),
+                    metrics: args.options.metrics.unwrap_or(site.metrics),
                     origins,
                 };
                 embed(&admin.put_site(&changed)?, &args.options.url);
@@ -168,6 +173,14 @@ fn visitor_auth(text: &str) -> Result<VisitorAuth, String> {
         "key" => Ok(VisitorAuth::Key),
         "open" => Ok(VisitorAuth::Open),
         _ => Err("`key` or `open` is needed".into()),
+    }
+}
+
+fn metrics(text: &str) -> Result<Metrics, String> {
+    match text {
+        "on" => Ok(Metrics::On),
+        "off" => Ok(Metrics::Off),
+        _ => Err("`on` or `off` is needed".into()),
     }
 }
 

@@ -36,6 +36,8 @@ fn options_are_taken_and_bad_ones_are_not() {
         ("site add --name Shop --origin https://*.example", false),
         ("site add --name Shop --color red", false),
         ("site add --name Shop --visitor-auth none", false),
+        ("site set st_x --metrics on", true),
+        ("site set st_x --metrics yes", false),
         ("assistant add --name R --site st_x --fallback Hm --answer price,cost=Nothing", true),
         ("assistant add --name R --site st_x --fallback Hm --answer nothing", false),
         ("assistant add --name R --site st_x --fallback Hm --answer ,=text", false),

@@ -157,7 +157,8 @@ impl Inbox {
             | ClientFrame::Typing(_)
             | ClientFrame::Sync(_)
             | ClientFrame::Subscribe(_)
-            | ClientFrame::Unsubscribe(_) => {
+            | ClientFrame::Unsubscribe(_)
+            | ClientFrame::Metrics(_) => {
                 self.fault(
                     code::UNKNOWN_TYPE,
                     "an inbox takes ping, hello and auth; dialogs have sockets of their own",

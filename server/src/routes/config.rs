@@ -7,6 +7,7 @@ use server_core::access::VisitorAuth;
 use super::Json;
 use super::call::{Call, Side};
 use crate::error::ApiError;
+use crate::store::Metrics;
 
 /// Tells a site's settings.
 pub(super) async fn read<S: Side>(mut call: Call<S>) -> Result<Response, ApiError> {
@@ -19,6 +20,7 @@ pub(super) async fn read<S: Side>(mut call: Call<S>) -> Result<Response, ApiErro
         assistant: caller.assistant().map(|assistant| assistant.name.clone()).unwrap_or_default(),
         operators: call.app.hub().operators(site.id),
         open: site.visitor_auth == VisitorAuth::Open,
+        metrics: site.metrics == Metrics::On,
     };
     Ok(Json(config).into_response())
 }

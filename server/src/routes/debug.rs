@@ -37,6 +37,7 @@ pub(super) async fn status(mut call: Call<Admin>) -> Result<Response, ApiError> 
         max_connections: app.links().most() as u64,
         tcp_connections: app.connections().open() as u64,
         links,
+        metrics: app.figures().of(&operator.sites),
     };
     Ok(Json(list).into_response())
 }

@@ -22,7 +22,7 @@ use server_core::{Event, Millis, Refusal};
 use tokio::sync::Notify;
 
 pub use error::StoreError;
-pub use site::{Assistant, CannedAnswer, Operator, Site};
+pub use site::{Assistant, CannedAnswer, Metrics, Operator, Site};
 
 /// A future of an answer; it may outlive the call.
 pub type Answer<T> = Pin<Box<dyn Future<Output = Result<T, StoreError>> + Send + 'static>>;

@@ -19,8 +19,20 @@ pub struct Site {
     pub color: String,
     /// How its visitors prove who they are.
     pub visitor_auth: VisitorAuth,
+    /// Whether its clients tell how good their links are.
+    pub metrics: Metrics,
     /// Pages that may embed the widget; empty: none.
     pub origins: Vec<Pattern>,
+}
+
+/// Whether the clients of a site tell how good their links are.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Metrics {
+    /// They keep it to themselves.
+    #[default]
+    Off,
+    /// They do.
+    On,
 }
 
 /// An automatic assistant of a site.

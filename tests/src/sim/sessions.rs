@@ -361,7 +361,7 @@ impl Sim {
                 let dialog = self.dialog_of(target)?;
                 self.publish_ephemeral(target, dialog.id(), &ephemeral);
             }
-            Output::Subscribed(_) => {}
+            Output::Subscribed(_) | Output::Metrics(_) => {}
             Output::Close(_) => {}
         }
         None
@@ -393,6 +393,7 @@ impl Sim {
                 | ServerFrame::Error(_)
                 | ServerFrame::Subscribed(_)
                 | ServerFrame::Unsubscribed(_)
+                | ServerFrame::MetricsReceived(_)
                 | ServerFrame::Bye(_),
             ) => self.queue(conn, Down::Frame { text }),
         }

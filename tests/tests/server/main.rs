@@ -11,6 +11,7 @@ mod dialogs;
 mod drain;
 mod events;
 mod faults;
+mod figures;
 mod frames;
 mod health;
 mod heartbeat;

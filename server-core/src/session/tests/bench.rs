@@ -150,6 +150,7 @@ impl Bench {
             Output::Mark { received, read } => Some(format!("mark {received} {read}")),
             Output::Publish(ephemeral) => Some(format!("publish {}", ephemeral.channel())),
             Output::Subscribed(channels) => Some(format!("state of {}", channels.join(" "))),
+            Output::Metrics(measures) => Some(format!("metrics {}", measures.0.len())),
             Output::Close(ending) => Some(format!("close {} {}", ending.code, ending.reason)),
         }
     }
@@ -210,6 +211,7 @@ pub(super) fn line(frame: &ServerFrame) -> String {
         | ServerFrame::Receipt(_)
         | ServerFrame::Typing(_)
         | ServerFrame::Presence(_)
+        | ServerFrame::MetricsReceived(_)
         | ServerFrame::Bye(_) => protocol::Frame::kind(frame).into(),
     }
 }

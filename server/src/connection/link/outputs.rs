@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use protocol::{Presence, ServerFrame, json};
+use protocol::{MetricsReceived, Presence, ServerFrame, json};
 use server_core::session::{Cursor, Input, Output, Ticket};
 use server_core::{Ephemeral, Now};
 
@@ -10,6 +10,7 @@ use super::super::outgoing::{Frame, Pushed};
 use super::super::question::Question;
 use super::super::socket::Talk;
 use super::{Flow, Inside, Link, Place};
+use crate::store::Metrics;
 
 impl Link {
     /// Carries out everything that the session asks for.
@@ -71,6 +72,17 @@ impl Link {
                 Flow::Waiting => self.early_channels = channels,
                 Flow::Open | Flow::Congested => self.bring(&channels, now),
             },
+            Output::Metrics(measures) => {
+                let wanted = self.caller.site().filter(|site| site.metrics == Metrics::On);
+                if let Some(site) = wanted {
+                    self.app.figures().add(site.id, &measures, now.wall);
+                }
+                let status = if wanted.is_some() { "ok" } else { "off" };
+                self.transmit(&ServerFrame::MetricsReceived(MetricsReceived {
+                    status: status.into(),
+                    timestamp: now.wall,
+                }));
+            }
             Output::Close(ending) => self.end(ending),
         }
     }
@@ -93,6 +105,7 @@ impl Link {
             | ServerFrame::Error(_)
             | ServerFrame::Subscribed(_)
             | ServerFrame::Unsubscribed(_)
+            | ServerFrame::MetricsReceived(_)
             | ServerFrame::Bye(_) => Frame::Answer(text),
         };
         self.outgoing.push(frame);

@@ -9,7 +9,7 @@ use server_core::access::{Sites, VisitorAuth};
 use server_core::origin::Pattern;
 
 use super::{OpenError, hashes, open, row};
-use crate::store::{Assistant, CannedAnswer, Operator, Site};
+use crate::store::{Assistant, CannedAnswer, Metrics, Operator, Site};
 
 /// A connection for commands; a running server sees each change with its next read.
 #[derive(Debug)]
@@ -33,6 +33,8 @@ pub struct NewSite {
     pub color: String,
     /// How its visitors prove who they are.
     pub visitor_auth: VisitorAuth,
+    /// Whether its clients tell how good their links are.
+    pub metrics: Metrics,
     /// Pages that may embed the widget.
     pub origins: Vec<Pattern>,
 }
@@ -102,10 +104,11 @@ impl Admin {
         };
         let transaction = self.conn.transaction_with_behavior(TransactionBehavior::Immediate)?;
         let id: u64 = transaction.query_row(
-            "INSERT INTO sites (id, token, name, welcome, color, visitor_auth) VALUES (?1, ?2, ?3, ?4, ?5, ?6) \
+            "INSERT INTO sites (id, token, name, welcome, color, visitor_auth, metrics) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7) \
              ON CONFLICT (id) DO UPDATE SET token = excluded.token, name = excluded.name, \
-             welcome = excluded.welcome, color = excluded.color, visitor_auth = excluded.visitor_auth RETURNING id",
-            params![site.id, site.token, site.name, site.welcome, site.color, auth],
+             welcome = excluded.welcome, color = excluded.color, visitor_auth = excluded.visitor_auth, \
+             metrics = excluded.metrics RETURNING id",
+            params![site.id, site.token, site.name, site.welcome, site.color, auth, site.metrics == Metrics::On],
             |row| row.get(0),
         )?;
         transaction.execute("DELETE FROM origins WHERE site_id = ?1", [id])?;

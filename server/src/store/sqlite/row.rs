@@ -13,7 +13,7 @@ use server_core::{Event, Millis};
 use super::hashes;
 use super::message_id::{IdText, MessageId};
 use crate::store::{
-    Assistant, CannedAnswer, DialogFilter, DialogSummary, Job, LogPage, Mark, Marks, Operator, Resumed, Site,
+    Assistant, CannedAnswer, DialogFilter, DialogSummary, Job, LogPage, Mark, Marks, Metrics, Operator, Resumed, Site,
 };
 
 /// Dialogs in one answer.
@@ -211,7 +211,7 @@ fn summary(row: &Row<'_>) -> rusqlite::Result<DialogSummary> {
     })
 }
 
-const SITE: &str = "SELECT id, token, name, welcome, color, visitor_auth FROM sites WHERE ";
+const SITE: &str = "SELECT id, token, name, welcome, color, visitor_auth, metrics FROM sites WHERE ";
 
 /// Returns the site with this token.
 pub(super) fn site_by_token(conn: &Connection, token: &str) -> rusqlite::Result<Option<Arc<Site>>> {
@@ -247,6 +247,7 @@ fn site(conn: &Connection, sql: &str, key: impl Params) -> rusqlite::Result<Opti
                 welcome: row.get(3)?,
                 color: row.get(4)?,
                 visitor_auth: if row.get_ref(5)?.as_str()? == "open" { VisitorAuth::Open } else { VisitorAuth::Key },
+                metrics: if row.get(6)? { Metrics::On } else { Metrics::Off },
                 origins: Vec::new(),
             })
         })

@@ -4,6 +4,7 @@ use std::sync::Mutex;
 use server_core::access::VisitorAuth;
 
 use super::*;
+use crate::store::Metrics;
 use crate::store::conformance::{Scene, WELCOME, conformance};
 
 mod faults;
@@ -22,6 +23,7 @@ fn site(token: &str, welcome: &str) -> NewSite {
         welcome: welcome.into(),
         color: "#336699".into(),
         visitor_auth: VisitorAuth::Key,
+        metrics: Metrics::Off,
         origins: Vec::new(),
     }
 }
