@@ -350,7 +350,7 @@ fn serve(
 }
 
 /// Returns an empty directory, in memory where there is room: what a disk costs is no part of most tests.
-fn directory() -> TempDir {
+pub(crate) fn directory() -> TempDir {
     const ROOM_BYTES: u64 = 1 << 30;
     let mut builder = tempfile::Builder::new();
     builder.prefix("rejoin-test-");

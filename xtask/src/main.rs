@@ -5,6 +5,7 @@
 //! command that fails says what to do about it; a command that was called wrongly exits with 2.
 
 mod build;
+mod chaos;
 mod ci;
 mod compression;
 mod failure;
@@ -32,10 +33,12 @@ cargo xtask <command>
   run    [--dev] [-- ARGS]       build everything and start it on http://127.0.0.1:8787 with the demo
                                  ARGS go to `rejoin serve`, or name another command of `rejoin`
   build  [--dev]                 build the WebAssembly, the web assets (dist/www) and the server
-  test   [rust|e2e|sim]          set up, build, and run all tests (or one kind)
+  test   [rust|e2e|sim|chaos]    set up, build, and run all tests (or one kind)
   ci                             what CI runs: format, lints, tidy, then all tests
   sim    [--seeds N] [--from S]  run the simulator (100,000 seeds unless told otherwise)
   mutants [NAMES|--list]         plant bugs, one after the other, and want the tests to catch each
+  chaos  [--full] [--only NAME]  break the server, the network and the disk under real clients; --list names the
+                                 scenarios, --seed N replays one; reports in reports/
   size                           what a visitor downloads, in bytes, against the budget
   tidy                           rules about the source that no compiler checks
   setup                          only the set-up: wasm target, npm packages, browser
@@ -54,6 +57,7 @@ fn main() -> ExitCode {
             Ok(())
         }
         Some("build") => build::run(&rest),
+        Some("chaos") => chaos::run(&rest),
         Some("ci") => ci::run(&rest),
         Some("mutants") => mutants::run(&rest),
         Some("run") => run::run(&rest),

@@ -146,6 +146,18 @@ fn install(packages: &[&str]) -> Result<()> {
     outcome
 }
 
+/// Makes sure of what breaks disks and clocks, where it can be had; without, their scenarios are skipped.
+pub(crate) fn for_chaos() {
+    let clock = ["x86_64-linux-gnu", "aarch64-linux-gnu"];
+    let clock = clock.iter().any(|machine| Path::new("/usr/lib").join(machine).join("faketime").is_dir());
+    let tools = [("strace", on_path("strace").is_some()), ("libfaketime", clock)];
+    let missing: Vec<&str> =
+        tools.into_iter().filter_map(|(package, is_there)| (!is_there).then_some(package)).collect();
+    if !missing.is_empty() && may_install() {
+        let _ = install(&missing);
+    }
+}
+
 fn wasm_target() -> Result<()> {
     let sysroot = answer("rustc", &["--print", "sysroot"])
         .ok_or_else(|| Failure::new("`rustc` does not answer; get Rust from https://rustup.rs"))?;

@@ -35,6 +35,14 @@ impl Counts {
         Some(counts)
     }
 
+    /// Reads `chaos result: ok. 5 passed; 0 failed; 1 skipped; …`, the last line of the chaos suite.
+    pub(crate) fn of_chaos_line(line: &str) -> Option<Self> {
+        let (_, figures) = line.trim().strip_prefix("chaos result: ")?.split_once(". ")?;
+        let mut figures = figures.split("; ");
+        let mut figure = |what: &str| figures.next()?.strip_suffix(what)?.trim().parse().ok();
+        Some(Self { passed: figure("passed")?, failed: figure("failed")?, skipped: figure("skipped")? })
+    }
+
     /// Reads the `stats` of Playwright's JSON report. A test that passed only when repeated has failed.
     pub(crate) fn of_playwright(report: &str) -> Option<Self> {
         let report: serde_json::Value = serde_json::from_str(report).ok()?;
@@ -133,6 +141,14 @@ mod tests {
         );
         check("test a_result_is_ok ... ok", None);
         check("running 5 tests", None);
+    }
+
+    #[test]
+    fn the_last_line_of_the_chaos_suite_is_read() {
+        let counts = Counts::of_chaos_line("chaos result: FAILED. 24 passed; 1 failed; 2 skipped; seed 7");
+        assert_eq!(counts, Some(Counts { passed: 24, failed: 1, skipped: 2 }));
+        assert_eq!(Counts::of_chaos_line("scenario outages ... ok"), None);
+        assert_eq!(Counts::of_chaos_line("chaos result: ok. nothing"), None);
     }
 
     #[test]

@@ -6,7 +6,7 @@ use crate::build::{self, Mode};
 use crate::failure::{Failure, Result};
 use crate::process::{cargo, node, root, run as run_process, run_watching};
 use crate::tally::{Counts, Passed, Tally};
-use crate::{mutants, setup, sim, size, tidy};
+use crate::{chaos, mutants, setup, sim, size, tidy};
 
 /// Seeds for the simulator within the tests: enough to find a planted fault, in under two minutes.
 const SEEDS: &str = "20000";
@@ -28,7 +28,11 @@ pub(crate) fn run(args: &[String]) -> Result<()> {
             webkit(&mut tally, built);
         }
         ["sim"] => simulator(&mut tally),
-        [word] => return Err(Failure::Usage(format!("`{word}` is none of rust, e2e, sim"))),
+        ["chaos"] => {
+            let built = build(&mut tally);
+            scenarios(&mut tally, built);
+        }
+        [word] => return Err(Failure::Usage(format!("`{word}` is none of rust, e2e, sim, chaos"))),
         [_, more, ..] => return Err(Failure::Usage(format!("unexpected argument `{more}`"))),
     }
     tally.finish()
@@ -72,6 +76,13 @@ fn rust(tally: &mut Tally) {
 
 fn simulator(tally: &mut Tally) {
     let _ = tally.check("simulator", || run_process(sim::simulator().args(["--seeds", SEEDS])));
+}
+
+fn scenarios(tally: &mut Tally, built: Passed) {
+    let _ = tally.runner("chaos", |counts| {
+        needs(built)?;
+        chaos::short(counts)
+    });
 }
 
 fn e2e(tally: &mut Tally, built: Passed) {

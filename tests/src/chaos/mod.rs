@@ -5,5 +5,14 @@
 //! into a [`history::History`]; when all is whole again the server's log is added, and [`checker::check`] judges. A
 //! nemesis that did not bite makes its scenario void.
 
+pub mod bites;
 pub mod checker;
+pub mod crowd;
 pub mod history;
+pub mod outcome;
+pub mod proxy;
+pub mod report;
+pub mod scenario;
+pub mod scenarios;
+pub mod stage;
+mod witness;

@@ -18,7 +18,7 @@ mod machine;
 mod network;
 mod page;
 mod plan;
-mod random;
+pub(crate) mod random;
 mod report;
 mod server;
 mod sessions;

@@ -1,0 +1,10 @@
+//! The scenarios, by what they break.
+
+mod network;
+
+use super::scenario::Scenario;
+
+/// Returns all scenarios, in the order of the report.
+pub fn all() -> Vec<Scenario> {
+    [network::SCENARIOS].concat()
+}
