@@ -197,35 +197,13 @@ fn each(list: &Value, take: impl FnMut(&Value)) {
 
 impl Observer for Witness {
     fn told(&mut self, input: &Input) {
-        match input {
-            Input::Send { text } => {
-                let text = label(text);
-                self.just_sent = Some(text.clone());
-                self.tell(Fact::Sent { text });
-            }
-            Input::Received { text, .. } => {
-                self.changed = true;
-                self.read(text);
-            }
-            Input::Answered { body, .. } => {
-                self.changed = true;
-                self.read(body);
-            }
-            Input::Restored(_)
-            | Input::SaveFailed { .. }
-            | Input::Start
-            | Input::Stop
-            | Input::Retry { .. }
-            | Input::TryNow
-            | Input::Draft { .. }
-            | Input::Panel(_)
-            | Input::Older
-            | Input::Credential(_)
-            | Input::Page(_)
-            | Input::Opened { .. }
-            | Input::Closed { .. }
-            | Input::Unanswered { .. }
-            | Input::Timeout => {}
+        if let Input::Send { text } = input {
+            let text = label(text);
+            self.just_sent = Some(text.clone());
+            self.tell(Fact::Sent { text });
+        } else if let Input::Received { text, .. } | Input::Answered { body: text, .. } = input {
+            self.changed = true;
+            self.read(text);
         }
     }
 
