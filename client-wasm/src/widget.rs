@@ -295,6 +295,7 @@ fn site(value: &JsValue) -> Option<SiteConfig> {
         assistant: word("assistant").unwrap_or_default(),
         operators: (0..count as u32).filter_map(|place| get_at(&operators, place).as_string()).collect(),
         open: within(value, "open").is_truthy(),
+        metrics: within(value, "metrics").is_truthy(),
     })
 }
 

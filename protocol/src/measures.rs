@@ -139,10 +139,10 @@ impl ToJson for Decimal {
         if rest > 0 {
             out.raw(".");
             out.number(rest / 100);
-            if rest % 100 > 0 {
+            if !rest.is_multiple_of(100) {
                 out.number(rest / 10 % 10);
             }
-            if rest % 10 > 0 {
+            if !rest.is_multiple_of(10) {
                 out.number(rest % 10);
             }
         }
