@@ -3,15 +3,14 @@
 use protocol::http::{DialogLoaded, ErrorBody, Health, Page, SiteConfig, StartDialog};
 use protocol::{SendMessage, code, json};
 
-use crate::client::{Device, Loading};
-use crate::connection::{Next, Phase, Then, Why};
+use crate::client::{Device, Loading, Wanted};
+use crate::connection::{Phase, Then, Why};
 use crate::outbox::State;
 use crate::requests::Purpose;
+use crate::servers::Failure;
 use crate::trouble::Trouble;
 use crate::{Client, Event, LinkId, Older, RequestId, Side, path};
 
-/// The gate answers fast or not at all, in ms.
-const GATE_TIMEOUT_MS: u64 = 2_000;
 /// The gate is asked again after so long, in ms …
 const GATE_FIRST_MS: u64 = 250;
 /// … and so long at the most, for the first ten minutes …
@@ -20,8 +19,10 @@ const GATE_USUAL_MS: u64 = 1_000;
 const GATE_SLOW_MS: u64 = 3_000;
 /// The slow tries begin after so many failures.
 const GATE_SLOW_AFTER: u32 = 600;
-/// The settings are asked for again after so long, in ms.
+/// The settings are asked for again after so long, in ms, then after twice as long …
 const SETTINGS_AGAIN_MS: u64 = 5_000;
+/// … up to so long.
+const SETTINGS_SELDOM_MS: u64 = 320_000;
 
 impl Client {
     /// A request was answered.
@@ -39,12 +40,13 @@ impl Client {
             Purpose::Load { first } if is_ok => self.on_loaded(first.as_deref(), body),
             Purpose::Load { first } => self.on_load_refused(first.as_deref(), status, body),
             Purpose::Gate => self.on_gate(status, body),
-            Purpose::NextGate if is_ok => self.open_next(),
+            Purpose::NextGate if is_ok => self.next_passed(),
             Purpose::NextGate => self.next_failed(),
+            Purpose::Poll { link } => self.on_poll(link, status, body),
             Purpose::Frames { link, ids } => self.on_frames_answer(link, &ids, status, body),
             Purpose::Older { before } => match json::from_str::<Page>(body) {
                 Ok(page) if is_ok => self.on_older(before, page),
-                _ => self.failed(purpose),
+                _ => self.failed(purpose, Failure::Fast),
             },
         }
     }
@@ -53,23 +55,37 @@ impl Client {
     pub(crate) fn unanswered(&mut self, request: RequestId) {
         if let Some(purpose) = self.requests.take(request) {
             self.trouble(Trouble::Unreachable, purpose.word());
-            self.failed(purpose);
+            self.failed(purpose, Failure::Fast);
         }
     }
 
     /// A request got no answer, or none in time.
-    pub(crate) fn failed(&mut self, purpose: Purpose) {
+    pub(crate) fn failed(&mut self, purpose: Purpose, failure: Failure) {
         match purpose {
-            Purpose::Settings => self.site_again_at = Some(self.now.mono.plus(SETTINGS_AGAIN_MS)),
+            Purpose::Settings => self.ask_settings_later(),
             Purpose::Load { .. } => self.back_off(0),
-            Purpose::Gate => self.gate_again(0),
+            Purpose::Gate => self.gate_again(0, failure),
             Purpose::NextGate => self.next_failed(),
+            Purpose::Poll { link } => {
+                if self.knows(link) {
+                    self.poll_failed(link);
+                }
+            }
             Purpose::Frames { link, ids } => self.on_frames_failure(link, &ids),
             Purpose::Older { before } => {
                 if self.timeline.awaits(before) {
                     self.timeline.older = Older::Some;
                 }
             }
+        }
+    }
+
+    /// The settings did not come: they are asked for again, more and more seldom, as long as somebody wants them.
+    fn ask_settings_later(&mut self) {
+        if self.wanted == Wanted::Yes && !matches!(self.phase, Phase::Stopped) {
+            let delay = SETTINGS_AGAIN_MS << self.site_failures.min(6);
+            self.site_failures += 1;
+            self.site_again_at = Some(self.now.mono.plus(delay.min(SETTINGS_SELDOM_MS)));
         }
     }
 
@@ -85,6 +101,8 @@ impl Client {
     /// Takes the settings.
     pub(crate) fn settings(&mut self, site: SiteConfig) {
         self.marks.operators.clone_from(&site.operators);
+        self.servers.learn(&site.servers);
+        self.site_failures = 0;
         self.site = Some(site);
     }
 
@@ -92,7 +110,7 @@ impl Client {
         match (status, json::from_str::<SiteConfig>(body), json::from_str::<ErrorBody>(body)) {
             (200..=299, Ok(site), _) => self.settings(site),
             (400..=404, _, Ok(body)) => self.refused_for_good(status, &body.error.code),
-            _ => self.failed(Purpose::Settings),
+            _ => self.ask_settings_later(),
         }
     }
 
@@ -210,32 +228,34 @@ impl Client {
     /// Finds out whether the server is there, before a socket is opened.
     pub(crate) fn gate(&mut self, why: Why) {
         self.phase = Phase::Gate { why };
-        self.ask(Purpose::Gate, path::gate(), GATE_TIMEOUT_MS);
-    }
-
-    /// The same for the link that will take over.
-    pub(crate) fn next_gate(&mut self, why: Why) {
-        if let Phase::Online(online) = &mut self.phase {
-            online.next = Next::Gate { why };
-        }
-        self.ask(Purpose::NextGate, path::gate(), GATE_TIMEOUT_MS);
+        self.ask(Purpose::Gate, path::gate(), path::GATE_TIMEOUT_MS);
     }
 
     fn on_gate(&mut self, status: u16, body: &str) {
         let Phase::Gate { why } = self.phase else { return };
         let retry_ms = json::from_str::<Health>(body).map_or(0, |health| u64::from(health.retry_ms));
         if status >= 500 || status == 429 {
-            self.gate_again(retry_ms);
-        } else if retry_ms > 0 {
+            return self.gate_again(retry_ms, Failure::Fast);
+        }
+        if !mutants::planted(mutants::Mutant::ClientNoBlame) {
+            self.ladder.blame(self.now.mono);
+        }
+        if retry_ms > 0 {
             self.pause(self.now.mono.plus(retry_ms), Then::Proceed, why);
         } else {
             self.proceed(why);
         }
     }
 
-    fn gate_again(&mut self, at_least_ms: u64) {
+    fn gate_again(&mut self, at_least_ms: u64, failure: Failure) {
         let Phase::Gate { why } = self.phase else { return };
         self.attempts += 1;
+        self.ladder.excuse();
+        if self.servers.strike(failure) {
+            // The next one is asked at once, as long as there is one that was not.
+            let delay = if self.servers.all_failed() { GATE_USUAL_MS } else { GATE_FIRST_MS };
+            return self.pause(self.now.mono.plus(delay), Then::Gate, why);
+        }
         let bound = match self.attempts {
             1 => GATE_FIRST_MS,
             2 => GATE_FIRST_MS * 2,

@@ -36,7 +36,10 @@ pub struct Client {
     pub(crate) attempts: u32,
     pub(crate) next_link: u32,
     pub(crate) requests: Requests,
-    pub(crate) sockets: crate::connection::Sockets,
+    pub(crate) ladder: crate::ladder::Ladder,
+    pub(crate) servers: crate::servers::Servers,
+    /// Credentials that were asked for since one was taken.
+    pub(crate) renewals: u32,
     /// Since when there is no link, for the banner.
     pub(crate) lost_at: Option<Instant>,
     pub(crate) device: Device,
@@ -47,6 +50,8 @@ pub struct Client {
     /// The cursor and the moment since which the log is known to go on.
     pub(crate) behind_since: Option<(u64, Instant)>,
     pub(crate) asked_for_gap: Option<Instant>,
+    /// The cursor behind which nothing came though it was said to be there, and how often a link was given up for it.
+    pub(crate) stale: (u64, u32),
     // Sending.
     pub(crate) client_id: String,
     ids: MessageIds,
@@ -58,6 +63,7 @@ pub struct Client {
     // The screen.
     pub(crate) site: Option<SiteConfig>,
     pub(crate) site_again_at: Option<Instant>,
+    pub(crate) site_failures: u32,
     pub(crate) marks: crate::marks::Marks,
     pub(crate) draft: String,
     pub(crate) notice: Notice,
@@ -105,7 +111,7 @@ pub(crate) struct Settled {
 
 impl Client {
     /// Makes a client; the seed decides every jitter and every message id, so give each page load another one.
-    pub fn new(config: Config, seed: u64) -> Self {
+    pub fn new(mut config: Config, seed: u64) -> Self {
         let mut rng = Rng::new(seed);
         let mut client_id = String::from("c");
         message_id::push_hex(&mut client_id, rng.next(), 64, 0);
@@ -114,6 +120,7 @@ impl Client {
             Side::Site { .. } | Side::Widget { .. } => None,
         };
         Self {
+            servers: crate::servers::Servers::new(core::mem::take(&mut config.servers)),
             config,
             now: Now::default(),
             rng,
@@ -124,7 +131,8 @@ impl Client {
             attempts: 0,
             next_link: 0,
             requests: Requests::default(),
-            sockets: crate::connection::Sockets::default(),
+            ladder: crate::ladder::Ladder::default(),
+            renewals: 0,
             lost_at: None,
             device: Device::Online,
             dialog_id,
@@ -132,6 +140,7 @@ impl Client {
             timeline: Timeline::default(),
             behind_since: None,
             asked_for_gap: None,
+            stale: (0, 0),
             client_id,
             ids: MessageIds::default(),
             outbox: Outbox::default(),
@@ -141,6 +150,7 @@ impl Client {
             key: Key::Unsaved,
             site: None,
             site_again_at: None,
+            site_failures: 0,
             marks: crate::marks::Marks::default(),
             draft: String::new(),
             notice: Notice::None,
@@ -273,6 +283,7 @@ impl Client {
                 "dialog" if self.is_visitor() && self.dialog_id.is_none() => {
                     self.dialog_id = protocol::json::from_str(&value).ok();
                 }
+                "way" => self.restore_way(&value),
                 "draft" => self.draft = value,
                 "read" => self.marks.restore(protocol::json::from_str(&value).ok()),
                 _ => {}
@@ -310,6 +321,7 @@ impl Client {
             return;
         }
         self.notice = Notice::None;
+        self.poll_soon();
         self.save_key();
         let mut name = String::from("o:");
         name.push_str(&id);
@@ -354,6 +366,7 @@ impl Client {
             self.save("draft", text.clone());
         }
         let had_text = !self.draft.is_empty();
+        self.poll_soon();
         self.draft = text;
         self.notice = Notice::None;
         self.say_typing(had_text);
@@ -368,6 +381,7 @@ impl Client {
 
     fn panel(&mut self, panel: Panel) {
         self.marks.panel = panel;
+        self.poll_soon();
         self.mark_read();
     }
 
@@ -386,7 +400,7 @@ impl Client {
             }
             Page::Online => {
                 self.device = Device::Online;
-                self.sockets.try_again();
+                self.forget_way();
                 self.wake(Why::Online);
             }
             Page::Offline => {

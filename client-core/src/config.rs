@@ -19,6 +19,9 @@ pub struct Config {
     pub transports: Transports,
     /// An answer to a request is awaited for so long, in ms.
     pub request_timeout_ms: u64,
+    /// Base addresses (`https://a.example`) of servers over the same data, the best first. Paths of outputs begin with that of
+    /// the server that is meant; where this is empty they begin with `/`.
+    pub servers: Vec<String>,
 }
 
 /// Who a client is; it decides the paths.
@@ -100,7 +103,9 @@ pub struct Transports {
     pub open_timeout_ms: u64,
     /// A WebSocket that is not ready by then gets an SSE link beside it, in ms.
     pub fallback_after_ms: u64,
-    /// When a client on SSE tries the WebSocket again; the last one repeats, in ms.
+    /// A stream that has brought nothing by then gets a poll beside it, in ms.
+    pub stream_after_ms: u64,
+    /// When a client tries a better transport than the one that is up; the last one repeats, in ms.
     pub upgrade_after_ms: [u64; 3],
 }
 
@@ -125,11 +130,13 @@ impl Config {
                 batch: 10,
             },
             transports: Transports {
-                open_timeout_ms: 8_000,
+                open_timeout_ms: 10_000,
                 fallback_after_ms: 2_500,
+                stream_after_ms: 3_000,
                 upgrade_after_ms: [60_000, 300_000, 1_800_000],
             },
             request_timeout_ms: 5_000,
+            servers: Vec::new(),
         }
     }
 }

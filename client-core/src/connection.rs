@@ -1,10 +1,12 @@
 //! The link: which one is open, which is being opened, and what comes when it breaks.
 
-use mutants::Mutant;
-
-use crate::client::{Loading, Wanted};
+use crate::client::Wanted;
+use crate::opening::Opening;
+use crate::polling::Polls;
 use crate::pulse::Pulse;
-use crate::{Client, Config, Instant, LinkId, Output, Transport, message_id};
+use crate::requests::Purpose;
+use crate::servers::Failure;
+use crate::{Client, Instant, LinkId, Output, Transport};
 
 /// The page's own reasons to reconnect are spread over this, in ms.
 pub(crate) const SOON_MS: u64 = 250;
@@ -12,10 +14,8 @@ pub(crate) const SOON_MS: u64 = 250;
 const HEALTHY_MS: u64 = 10_000;
 /// Links that die young are opened so seldom at most, in ms.
 const FLAPPING_MS: u64 = 4_000;
-/// A stream that was heard from so lately needs no proof on waking, in ms.
-const FRESH_MS: u64 = 5_000;
-/// A client whose WebSockets used to work tries the next one after so long, in ms.
-const PROVEN_UPGRADE_MS: u64 = 5_000;
+/// A stream that was heard from so lately needs no proof, in ms.
+pub(crate) const FRESH_MS: u64 = 5_000;
 
 /// Where the link stands; each state owns its data.
 #[derive(Clone, Debug)]
@@ -28,7 +28,7 @@ pub(crate) enum Phase {
     Waiting { until: Instant, then: Then, why: Why },
     /// A cheap request finds out whether the server is there.
     Gate { why: Why },
-    /// One or two links are being opened; the first that is ready wins.
+    /// Up to three links are being opened; the first that is ready wins.
     Opening(Opening),
     /// A link is ready.
     Online(Box<Online>),
@@ -57,24 +57,8 @@ pub(crate) enum Why {
     Online,
     Drain,
     Upgrade,
-}
-
-/// Links that are being opened.
-#[derive(Clone, Copy, Debug)]
-pub(crate) struct Opening {
-    pub(crate) why: Why,
-    pub(crate) socket: Try,
-    pub(crate) stream: Try,
-    pub(crate) fallback_at: Option<Instant>,
-    pub(crate) until: Instant,
-}
-
-/// One of them.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Try {
-    Untried,
-    Open(LinkId),
-    Failed,
+    /// A better server is there again.
+    Return,
 }
 
 /// A link that is ready.
@@ -84,6 +68,7 @@ pub(crate) struct Online {
     pub(crate) transport: Transport,
     pub(crate) since: Instant,
     pub(crate) pulse: Pulse,
+    pub(crate) polls: Polls,
     pub(crate) catching: Catching,
     pub(crate) spread_ms: u64,
     pub(crate) next: Next,
@@ -101,44 +86,8 @@ pub(crate) enum Catching {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Next {
     None,
-    Gate { why: Why },
-    Opening { link: LinkId, until: Instant },
-}
-
-/// What is known about WebSockets here.
-#[derive(Clone, Debug, Default)]
-pub(crate) struct Sockets {
-    failures: usize,
-    pub(crate) bad_until: Option<Instant>,
-    proven: Option<Instant>,
-}
-
-impl Sockets {
-    fn usable(&self, now: Instant) -> bool {
-        self.bad_until.is_none_or(|until| until <= now)
-    }
-
-    /// Notes that SSE was ready and the WebSocket was not; returns when to try it again.
-    pub(crate) fn failed(&mut self, now: Instant, config: &Config) -> Instant {
-        let steps = &config.transports.upgrade_after_ms;
-        let delay = match steps.get(self.failures) {
-            Some(first) if self.failures == 0 && self.proven.is_some() => PROVEN_UPGRADE_MS.min(*first),
-            Some(delay) => *delay,
-            None => steps.last().copied().unwrap_or(60_000),
-        };
-        self.failures += 1;
-        let until = now.plus(delay);
-        self.bad_until = Some(until);
-        until
-    }
-
-    pub(crate) fn worked(&mut self, now: Instant) {
-        *self = Self { failures: 0, bad_until: None, proven: Some(now) };
-    }
-
-    pub(crate) fn try_again(&mut self) {
-        self.bad_until = None;
-    }
+    Gate { why: Why, server: usize },
+    Opening { why: Why, server: usize, link: LinkId, transport: Transport, until: Instant },
 }
 
 impl Why {
@@ -150,6 +99,7 @@ impl Why {
             Self::Online => "online",
             Self::Drain => "drain",
             Self::Upgrade => "upgrade",
+            Self::Return => "return",
         }
     }
 }
@@ -178,15 +128,16 @@ impl Client {
         self.links().contains(&Some(link))
     }
 
-    pub(crate) fn links(&self) -> [Option<LinkId>; 2] {
+    /// Returns every link that is up or being opened.
+    pub(crate) fn links(&self) -> [Option<LinkId>; 3] {
         if let Some(opening) = self.opening() {
-            return [opening.socket.link(), opening.stream.link()];
+            return opening.links();
         }
         let next = self.online().and_then(|online| match online.next {
             Next::Opening { link, .. } => Some(link),
             Next::None | Next::Gate { .. } => None,
         });
-        [self.link(), next]
+        [self.link(), next, None]
     }
 
     /// The application wants a link.
@@ -211,6 +162,7 @@ impl Client {
     /// The application wants no link.
     pub(crate) fn stop(&mut self) {
         self.wanted = Wanted::No;
+        self.site_again_at = None;
         self.let_go();
         self.lost_at = None;
         self.phase = Phase::Idle;
@@ -231,9 +183,22 @@ impl Client {
     /// Lets go of every link and request; what was on its way is in doubt.
     pub(crate) fn let_go(&mut self) {
         for link in self.links().into_iter().flatten() {
-            self.outputs.push_back(Output::Drop { link });
+            self.leave(link);
         }
         self.abort_requests();
+        self.in_doubt();
+    }
+
+    /// Lets go of one link.
+    pub(crate) fn leave(&mut self, link: LinkId) {
+        // A poll's link is nothing but its request.
+        if !self.abort(&Purpose::Poll { link }) {
+            self.outputs.push_back(Output::Drop { link });
+        }
+    }
+
+    /// What was on its way may have arrived, or not.
+    pub(crate) fn in_doubt(&mut self) {
         self.outbox.put_back(None);
         self.marks.reopened();
         self.behind_since = None;
@@ -259,7 +224,7 @@ impl Client {
         let soon = now.plus(self.rng.up_to(SOON_MS));
         match &mut self.phase {
             Phase::Online(online) => {
-                if why == Why::Online && online.transport == Transport::Sse {
+                if why == Why::Online && online.transport != Transport::WebSocket {
                     online.next_at = Some((soon, Why::Upgrade));
                 }
                 let silent_ms = online.pulse.silent_for(now);
@@ -268,7 +233,12 @@ impl Client {
                         online.pulse.wake(now, &self.config.heartbeat);
                         self.ping();
                     }
-                    Transport::Sse if silent_ms > FRESH_MS => self.pause(soon, Then::Gate, why),
+                    // A stream cannot be asked: another one is opened, and this one left when that is ready.
+                    Transport::Sse if silent_ms > FRESH_MS && online.next == Next::None => {
+                        let server = self.servers.current();
+                        self.next_gate(why, server);
+                    }
+                    Transport::LongPolling | Transport::Polling => self.poll_now(),
                     Transport::WebSocket | Transport::Sse => {}
                 }
             }
@@ -307,89 +277,37 @@ impl Client {
 
     /// The link broke: the first try comes within the spread that the server sized by its load.
     pub(crate) fn lost(&mut self, why: Why) {
+        if self.go_over() {
+            return;
+        }
         let now = self.now.mono;
         let spread_ms = self.online().map_or(SOON_MS, |online| online.spread_ms);
         let mut delay = self.rng.up_to(spread_ms);
-        if why == Why::Lost && self.online().is_some_and(|online| now.since(online.since) < HEALTHY_MS) {
-            // The second link in a row that dies young: opening them as fast as the network allows heals nothing.
-            if self.attempts > 0 {
-                delay = delay.max(self.backoff.next(&self.config.reconnect, &mut self.rng).min(FLAPPING_MS));
+        if why == Why::Lost
+            && let Some(online) = self.online()
+        {
+            let age_ms = now.since(online.since);
+            self.ladder.died(online.transport, age_ms);
+            if age_ms < HEALTHY_MS {
+                // The second link in a row that dies young: opening them as fast as the network allows heals nothing.
+                if self.attempts > 0 {
+                    delay = delay.max(self.backoff.next(&self.config.reconnect, &mut self.rng).min(FLAPPING_MS));
+                }
+                self.attempts += 1;
             }
-            self.attempts += 1;
         }
         let until = now.plus(delay);
         self.pause(until, Then::Gate, why);
     }
 
-    /// A try has failed: the next one comes later.
+    /// A try has failed: the next one comes later, at another server perhaps.
     pub(crate) fn back_off(&mut self, at_least_ms: u64) {
+        if self.go_over() {
+            return;
+        }
         self.attempts += 1;
+        self.servers.strike(Failure::Fast);
         let delay = self.backoff.next(&self.config.reconnect, &mut self.rng).max(at_least_ms);
         self.pause(self.now.mono.plus(delay), Then::Gate, Why::Lost);
-    }
-
-    /// Opens the link, after the dialog was loaded.
-    pub(crate) fn proceed(&mut self, why: Why) {
-        if self.loading == Loading::Todo {
-            return self.load();
-        }
-        let now = self.now.mono;
-        let until = now.plus(self.config.transports.open_timeout_ms);
-        let mut opening = Opening { why, socket: Try::Untried, stream: Try::Untried, fallback_at: None, until };
-        if self.sockets.usable(now) {
-            opening.socket = self.open(Transport::WebSocket);
-            opening.fallback_at = Some(now.plus(self.config.transports.fallback_after_ms));
-        } else {
-            opening.stream = self.open(Transport::Sse);
-        }
-        self.phase = Phase::Opening(opening);
-    }
-
-    pub(crate) fn open(&mut self, transport: Transport) -> Try {
-        let Some(dialog_id) = self.dialog_id else { return Try::Failed };
-        let link = self.new_link();
-        let path = match transport {
-            Transport::WebSocket => self.config.side.socket(dialog_id),
-            Transport::Sse => {
-                let (after, epoch) = (self.timeline.cursor(), self.timeline.epoch());
-                self.config.side.events(dialog_id, &self.sender(link), after, epoch)
-            }
-        };
-        self.outputs.push_back(Output::Open { link, transport, path });
-        self.saw_opening(link, transport);
-        Try::Open(link)
-    }
-
-    /// Names the sender of a link's messages: each link counts them anew.
-    ///
-    /// What is still in the pipe of a link before has that link's numbers, and can neither take the place of a message
-    /// that is sent again nor overtake it.
-    pub(crate) fn sender(&self, link: LinkId) -> String {
-        let mut sender = self.client_id.clone();
-        if mutants::planted(Mutant::ClientOneSender) {
-            return sender;
-        }
-        sender.push('-');
-        message_id::push_hex(&mut sender, u64::from(link.0), 32, 0);
-        sender
-    }
-
-    /// The WebSocket takes too long or has failed: SSE is tried beside it.
-    pub(crate) fn fall_back(&mut self) {
-        let Phase::Opening(mut opening) = self.phase else { return };
-        opening.fallback_at = None;
-        if opening.stream == Try::Untried {
-            opening.stream = self.open(Transport::Sse);
-        }
-        self.phase = Phase::Opening(opening);
-    }
-}
-
-impl Try {
-    fn link(self) -> Option<LinkId> {
-        match self {
-            Self::Open(link) => Some(link),
-            Self::Untried | Self::Failed => None,
-        }
     }
 }

@@ -2,42 +2,11 @@
 
 use protocol::{ClientFrame, close, json};
 
-use crate::connection::{Phase, Try, Why};
+use crate::connection::{Phase, Then, Why};
 use crate::trouble::Trouble;
-use crate::{Client, End, Event, LinkId, Output, Transport};
+use crate::{Client, End, Event, LinkId, Transport};
 
 impl Client {
-    /// A link that is not ready yet has ended; it never will be.
-    pub(crate) fn attempt_failed(&mut self, link: LinkId, at_least_ms: u64) {
-        self.saw_failure();
-        let Phase::Opening(mut opening) = self.phase else {
-            if self.knows(link) && self.link() != Some(link) {
-                self.next_failed();
-            }
-            return;
-        };
-        if opening.socket == Try::Open(link) {
-            opening.socket = Try::Failed;
-        }
-        if opening.stream == Try::Open(link) {
-            opening.stream = Try::Failed;
-        }
-        self.outputs.push_back(Output::Drop { link });
-        self.phase = Phase::Opening(opening);
-        match (opening.socket, opening.stream) {
-            _ if at_least_ms > 0 => self.back_off(at_least_ms),
-            (Try::Failed, Try::Untried) => self.fall_back(),
-            (Try::Open(_), _) | (_, Try::Open(_)) => {}
-            (Try::Failed | Try::Untried, Try::Failed | Try::Untried) => self.opening_failed(),
-        }
-    }
-
-    /// Nothing that was tried has become ready. Where the stream is no better, WebSockets are not to be avoided.
-    pub(crate) fn opening_failed(&mut self) {
-        self.sockets.try_again();
-        self.back_off(0);
-    }
-
     /// A link has ended.
     pub(crate) fn closed(&mut self, link: LinkId, end: &End) {
         if !self.knows(link) {
@@ -47,6 +16,11 @@ impl Client {
             End::Socket { code, reason } => {
                 let reason: close::Reason = json::from_str(reason).unwrap_or_default();
                 self.saw_close(*code);
+                if *code == close::DONE && reason.reason.is_empty() {
+                    // A proxy says goodbye, not the server: that would give its reason.
+                    self.trouble(Trouble::Broken, "link");
+                    return self.broken(link, 0);
+                }
                 self.end(link, *code, &reason.reason, reason.retry_ms);
             }
             End::Refused { status, body } => {
@@ -98,6 +72,7 @@ impl Client {
             return self.refused_for_good(401, protocol::code::UNAUTHORIZED);
         }
         self.let_go();
+        self.renewals += 1;
         self.lost_at = Some(self.lost_at.unwrap_or(self.now.mono));
         self.phase = Phase::Unauthorized;
         self.emit(Event::CredentialsNeeded);
@@ -107,6 +82,11 @@ impl Client {
     pub(crate) fn credential(&mut self, secret: protocol::Secret) {
         self.config.credential = secret.clone();
         if matches!(self.phase, Phase::Unauthorized) {
+            if self.renewals > 1 {
+                // The last ones were no better: whoever hands them over need not be asked as fast as the network allows.
+                let delay = self.backoff.next(&self.config.reconnect, &mut self.rng);
+                return self.pause(self.now.mono.plus(delay), Then::Proceed, Why::Start);
+            }
             self.proceed(Why::Start);
         } else if !self.is_visitor() && self.transport() == Some(Transport::WebSocket) {
             self.transmit(&[ClientFrame::Auth(protocol::Auth { token: secret })], Vec::new());
@@ -117,6 +97,9 @@ impl Client {
     pub(crate) fn refused_for_good(&mut self, code: u16, reason: &str) {
         let is_gone = code == close::NOT_FOUND || reason == protocol::code::DIALOG_NOT_FOUND;
         if is_gone && self.is_visitor() && self.dialog_id.is_some() {
+            // Nor is there anything that a link of it could take over.
+            self.let_go();
+            self.phase = Phase::Idle;
             self.forget_dialog();
             return self.back_off(0);
         }

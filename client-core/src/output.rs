@@ -21,9 +21,9 @@ pub enum Output {
     Open {
         /// The tag of everything that this link will tell.
         link: LinkId,
-        /// How.
+        /// How: a WebSocket or a stream. Polls are plain requests, and need nothing here.
         transport: Transport,
-        /// Path and query, beginning with `/`; relative to the server's base address.
+        /// Path and query behind the base address of a server; see [`crate::Config::servers`].
         path: String,
     },
     /// Let go of a link; nothing it tells afterwards counts.
@@ -54,13 +54,17 @@ pub enum Output {
     Event(Event),
 }
 
-/// How frames travel.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+/// How frames travel, the best first.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Transport {
     /// Both ways on one socket.
     WebSocket,
     /// Down as server-sent events over `fetch`, up as POSTs; sent with the credential as a bearer token.
     Sse,
+    /// Down as the answers of requests that the server holds until there is something, up as POSTs.
+    LongPolling,
+    /// The same with requests that are answered at once.
+    Polling,
 }
 
 impl Transport {
@@ -69,6 +73,8 @@ impl Transport {
         match self {
             Self::WebSocket => "websocket",
             Self::Sse => "sse",
+            Self::LongPolling => "long-polling",
+            Self::Polling => "polling",
         }
     }
 }
@@ -76,7 +82,7 @@ impl Transport {
 /// One HTTP request.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Call {
-    /// Path and query, beginning with `/`.
+    /// Path and query behind the base address of a server; see [`crate::Config::servers`].
     pub path: String,
     /// The body of a POST (`application/json`); none for a GET.
     pub body: Option<String>,

@@ -4,8 +4,22 @@ use protocol::{CHANNELS, json};
 
 use crate::{Authorization, Call, Side};
 
+/// The leaf of a stream …
+pub(crate) const EVENTS: &str = "/events";
+/// … and of a poll.
+pub(crate) const POLL: &str = "/poll";
+/// The gate answers fast or not at all, in ms.
+pub(crate) const GATE_TIMEOUT_MS: u64 = 2_000;
+
+/// From where on the log is asked for, and as whom.
+pub(crate) struct Stretch {
+    pub(crate) client: String,
+    pub(crate) after: u64,
+    pub(crate) epoch: Option<u64>,
+}
+
 /// Appends a number.
-fn push_number(out: &mut String, number: u64) {
+pub(crate) fn push_number(out: &mut String, number: u64) {
     out.push_str(&json::to_string(&number));
 }
 
@@ -58,13 +72,14 @@ impl Side {
         path
     }
 
-    pub(crate) fn events(&self, dialog_id: u64, client: &str, after: u64, epoch: Option<u64>) -> String {
-        let mut path = self.of_dialog(dialog_id, "/events");
+    /// Returns where a stream or a poll is asked for.
+    pub(crate) fn stretch(&self, dialog_id: u64, leaf: &str, of: &Stretch) -> String {
+        let mut path = self.of_dialog(dialog_id, leaf);
         path.push_str("&client=");
-        path.push_str(client);
+        path.push_str(&of.client);
         path.push_str("&after=");
-        push_number(&mut path, after);
-        if let Some(epoch) = epoch {
+        push_number(&mut path, of.after);
+        if let Some(epoch) = of.epoch {
             path.push_str("&epoch=");
             push_number(&mut path, epoch);
         }

@@ -1,5 +1,6 @@
 //! Requests that are under way, each with its purpose and its time.
 
+use crate::servers::Failure;
 use crate::trouble::Trouble;
 use crate::{Call, Client, Instant, LinkId, Output, RequestId};
 
@@ -30,6 +31,8 @@ pub(crate) enum Purpose {
     NextGate,
     /// Frames beside an SSE link; these messages among them.
     Frames { link: LinkId, ids: Vec<String> },
+    /// What comes after the cursor, for a link that is made of polls.
+    Poll { link: LinkId },
     /// Messages before this `seq`.
     Older { before: u64 },
 }
@@ -42,6 +45,7 @@ impl Purpose {
             Self::Load { .. } => "load",
             Self::Gate | Self::NextGate => "gate",
             Self::Frames { .. } => "frames",
+            Self::Poll { .. } => "poll",
             Self::Older { .. } => "history",
         }
     }
@@ -75,11 +79,26 @@ impl Requests {
 }
 
 impl Client {
+    /// Asks the server that this client is at.
     pub(crate) fn ask(&mut self, purpose: Purpose, call: Call, timeout_ms: u64) {
+        self.ask_at(self.servers.current(), purpose, call, timeout_ms);
+    }
+
+    /// Asks one of the servers.
+    pub(crate) fn ask_at(&mut self, server: usize, purpose: Purpose, mut call: Call, timeout_ms: u64) {
+        call.path = self.at(server, &call.path);
         self.requests.last += 1;
         let request = RequestId(self.requests.last);
         self.requests.asked.push(Asked { request, until: self.now.mono.plus(timeout_ms), purpose });
         self.outputs.push_back(Output::Request { request, call });
+    }
+
+    /// Aborts a request, if it is under way.
+    pub(crate) fn abort(&mut self, purpose: &Purpose) -> bool {
+        let Some(place) = self.requests.asked.iter().position(|asked| asked.purpose == *purpose) else { return false };
+        let request = self.requests.asked.swap_remove(place).request;
+        self.outputs.push_back(Output::Abort { request });
+        true
     }
 
     /// Aborts everything but the settings: the link it belongs to is gone.
@@ -99,7 +118,7 @@ impl Client {
         while let Some((request, purpose)) = self.requests.take_late(self.now.mono) {
             self.outputs.push_back(Output::Abort { request });
             self.trouble(Trouble::RequestTimeout, purpose.word());
-            self.failed(purpose);
+            self.failed(purpose, Failure::Silent);
         }
     }
 }

@@ -98,7 +98,9 @@ impl Client {
     }
 
     fn is_given_up(&self) -> bool {
-        self.device == Device::Offline || self.attempts >= self.config.reconnect.max_attempts
+        self.device == Device::Offline
+            || self.servers.all_failed()
+            || self.attempts >= self.config.reconnect.max_attempts
     }
 
     /// Returns how the link is.
@@ -108,6 +110,8 @@ impl Client {
             Phase::Online(online) => match online.transport {
                 Transport::WebSocket => LinkState::Online,
                 Transport::Sse => LinkState::OnlineSse,
+                Transport::LongPolling => LinkState::OnlineLongPolling,
+                Transport::Polling => LinkState::OnlinePolling,
             },
             Phase::Stopped => LinkState::Stopped,
             _ if self.is_given_up() => LinkState::Offline,

@@ -50,7 +50,7 @@ impl Client {
         let Phase::Online(online) = &self.phase else { return None };
         let room = match online.transport {
             Transport::WebSocket => self.outbox.on_their_way() < WINDOW,
-            Transport::Sse => self.requests.frames_under_way() < POSTS,
+            Transport::Sse | Transport::LongPolling | Transport::Polling => self.requests.frames_under_way() < POSTS,
         };
         room.then_some(online.link)
     }
@@ -100,11 +100,11 @@ impl Client {
         };
         match (transport, self.dialog_id) {
             (Transport::WebSocket, _) => self.outputs.push_back(Output::Transmit { link, text }),
-            (Transport::Sse, Some(dialog_id)) => {
+            (Transport::Sse | Transport::LongPolling | Transport::Polling, Some(dialog_id)) => {
                 let call = self.config.side.frames(dialog_id, &self.sender(link), text);
                 self.ask(Purpose::Frames { link, ids }, call, self.config.request_timeout_ms);
             }
-            (Transport::Sse, None) => {}
+            (Transport::Sse | Transport::LongPolling | Transport::Polling, None) => {}
         }
     }
 

@@ -1,10 +1,11 @@
 //! A link from its first frame on: hello, ready, pings, and the link that takes over.
 
 use mutants::Mutant;
-use protocol::{CHANNELS, ClientFrame, ClientInfo, Drain, Hello, Ping, Ready, Subscription, Timestamp, VERSION, json};
+use protocol::{CHANNELS, ClientFrame, ClientInfo, Hello, Ping, Ready, Subscription, Timestamp, VERSION, json};
 
 use crate::client::Settled;
-use crate::connection::{Catching, Next, Online, Phase, SOON_MS, Try, Why};
+use crate::connection::{Catching, Next, Online, Phase, SOON_MS, Why};
+use crate::polling::Polls;
 use crate::pulse::Pulse;
 use crate::{Client, Instant, LinkId, Output, Side, Transport};
 
@@ -14,11 +15,12 @@ impl Client {
         if !self.knows(link) {
             return;
         }
-        if self.link() == Some(link) || self.opening().is_some_and(|opening| opening.socket != Try::Open(link)) {
-            return;
-        }
-        let next_why = self.online().and_then(|online| online.next_at).map_or(Why::Upgrade, |(_, why)| why);
-        let why = self.opening().map_or(next_why, |opening| opening.why);
+        let why = match (&self.phase, self.online().map(|online| online.next)) {
+            (Phase::Opening(opening), _) if opening.socket.link() == Some(link) => opening.why,
+            (_, Some(Next::Opening { link: next, transport: Transport::WebSocket, why, .. })) if next == link => why,
+            // A stream says it in its address.
+            _ => return,
+        };
         let ticket = match &self.config.side {
             Side::Widget { ticket, .. } if !ticket.is_empty() => Some(protocol::Secret::new(ticket.clone())),
             Side::Widget { .. } | Side::Site { .. } | Side::Operator { .. } => None,
@@ -43,42 +45,40 @@ impl Client {
 
     /// A session begins: whatever else was open or being opened is let go.
     pub(crate) fn ready(&mut self, link: LinkId, ready: Ready) {
-        let is_stream = self.opening().is_some_and(|opening| opening.stream == Try::Open(link));
-        let transport = match self.transport() {
-            Some(transport) if self.link() == Some(link) => transport,
-            _ if is_stream => Transport::Sse,
-            _ => Transport::WebSocket,
-        };
         if self.dialog_id != Some(ready.dialog_id) {
             return self.attempt_failed(link, 0);
         }
+        self.servers.learn(&ready.servers);
+        let is_poll = matches!(self.transport(), Some(Transport::LongPolling | Transport::Polling));
+        if is_poll && self.link() == Some(link) {
+            return self.poll_goes_on(&ready);
+        }
+        let transport = self.arrived(link);
         for other in self.links().into_iter().flatten().filter(|other| *other != link) {
-            self.outputs.push_back(Output::Drop { link: other });
+            self.leave(other);
         }
         let now = self.now.mono;
-        let next_at = match (transport, &self.phase) {
-            (Transport::Sse, Phase::Opening(opening)) if opening.socket != Try::Untried => {
-                Some((self.sockets.failed(now, &self.config), Why::Upgrade))
-            }
-            (Transport::Sse, _) => Some((self.sockets.bad_until.unwrap_or(now), Why::Upgrade)),
-            (Transport::WebSocket, _) => None,
-        };
         self.saw_ready(link, transport);
+        self.servers.fine(now);
+        self.renewals = 0;
         self.take_up(&ready);
         self.phase = Phase::Online(Box::new(Online {
             link,
             transport,
             since: now,
             pulse: Pulse::new(now, u64::from(ready.heartbeat_ms)),
+            polls: Polls::new(now),
             catching: Catching::Up,
             spread_ms: u64::from(ready.spread_ms).max(SOON_MS),
             next: Next::None,
-            next_at,
+            next_at: self.ladder.climb_at(transport, now).map(|at| (at, Why::Upgrade)),
         }));
         self.lost_at = None;
         self.hold_until = None;
         if transport == Transport::WebSocket {
             self.ping();
+        } else {
+            self.keep_way(transport);
         }
     }
 
@@ -121,42 +121,9 @@ impl Client {
         if let (Phase::Online(online), Timestamp::Int(sent_at)) = (&mut self.phase, timestamp) {
             let sent_at = Instant::from_millis(u64::try_from(*sent_at).unwrap_or(0));
             online.pulse.measured(now.since(sent_at));
-            self.sockets.worked(now);
+            self.ladder.worked();
             self.saw_pong(now.since(sent_at));
-        }
-    }
-
-    /// The server will go: the next link is opened first, and this one left after.
-    pub(crate) fn drain(&mut self, drain: Drain) {
-        let half = u64::from(drain.in_ms) / 2;
-        let at = self.now.mono.plus(self.rng.up_to(half));
-        if let Phase::Online(online) = &mut self.phase {
-            online.spread_ms = online.spread_ms.max(u64::from(drain.spread_ms));
-            online.next_at = Some((at, Why::Drain));
-        }
-    }
-
-    /// Opens the next link while this one is up, its gate being passed.
-    pub(crate) fn open_next(&mut self) {
-        let until = self.now.mono.plus(self.config.transports.open_timeout_ms);
-        let Try::Open(link) = self.open(Transport::WebSocket) else { return };
-        if let Phase::Online(online) = &mut self.phase {
-            online.next = Next::Opening { link, until };
-        }
-    }
-
-    /// The next link did not come about; this one stays.
-    pub(crate) fn next_failed(&mut self) {
-        let now = self.now.mono;
-        if let Phase::Online(online) = &mut self.phase {
-            if let Next::Opening { link, .. } = online.next {
-                self.outputs.push_back(Output::Drop { link });
-            }
-            online.next = Next::None;
-            online.next_at = match online.transport {
-                Transport::Sse => Some((self.sockets.failed(now, &self.config), Why::Upgrade)),
-                Transport::WebSocket => None,
-            };
+            self.keep_way(Transport::WebSocket);
         }
     }
 }

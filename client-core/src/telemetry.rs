@@ -3,9 +3,10 @@
 use protocol::http::ErrorBody;
 use protocol::json;
 
-use crate::connection::{Phase, Try, Why};
+use crate::connection::{Next, Phase, Why};
 use crate::health::{Figures, Health, Status};
 use crate::log::{Entry, Log, What};
+use crate::opening::Try;
 use crate::trouble::{Action, Class, Trouble};
 use crate::window::{Outcome, Window};
 use crate::{Client, Event, Instant, LinkId, Transport};
@@ -250,15 +251,21 @@ impl Client {
         if transport == Transport::WebSocket {
             return "first_choice";
         }
-        match self.opening().map(|opening| opening.socket) {
-            Some(Try::Failed) => "websocket_failed",
-            Some(Try::Open(_)) => "websocket_slow",
-            Some(Try::Untried) | None => "websocket_avoided",
+        match self.opening().map(|opening| (opening.socket, opening.stream)) {
+            Some((_, Try::Failed)) if transport > Transport::Sse => "stream_failed",
+            Some((_, Try::Open(_))) if transport > Transport::Sse => "stream_held_back",
+            Some((_, Try::Untried)) if transport > Transport::Sse => "stream_avoided",
+            Some((Try::Failed, _)) => "websocket_failed",
+            Some((Try::Open(_), _)) => "websocket_slow",
+            Some((Try::Untried, _)) | None => "websocket_avoided",
         }
     }
 
     fn next_why(&self) -> Why {
-        self.online().and_then(|online| online.next_at).map_or(Why::Upgrade, |(_, why)| why)
+        match self.online().map(|online| online.next) {
+            Some(Next::Opening { why, .. } | Next::Gate { why, .. }) => why,
+            Some(Next::None) | None => Why::Upgrade,
+        }
     }
 
     /// Notes that the link is given up for another one.

@@ -13,8 +13,10 @@ use crate::{Client, Instant, Transport};
 const GAP_MS: u64 = 250;
 /// A stream may lag so far behind the answers to POSTs, in ms.
 const GAP_SSE_MS: u64 = 3_000;
-/// A gap that is not filled by then costs the link, in ms.
+/// A gap that is not filled by then costs the link, in ms; one that no link fills is given twice as long each time …
 const GAP_GIVE_UP_MS: u64 = 5_000;
+/// … so many times.
+const GAP_DOUBLINGS: u32 = 7;
 /// A message that a living link has not answered by then is asked for on a new one, in ms.
 const STUCK_MS: u64 = 20_000;
 /// A message is "not confirmed yet" after so long, in ms.
@@ -44,13 +46,21 @@ impl Client {
                 earlier(fallback, Some((opening.until, "open")))
             }
             Phase::Online(online) => {
-                let pulse = Some((online.pulse.due(&self.config.heartbeat), "heartbeat"));
+                let sign = match online.transport {
+                    Transport::WebSocket | Transport::Sse => {
+                        Some((online.pulse.due(&self.config.heartbeat), "heartbeat"))
+                    }
+                    Transport::LongPolling | Transport::Polling => online.polls.at.map(|at| (at, "poll")),
+                };
                 let next = match online.next {
-                    Next::None => online.next_at.map(|(at, _)| (at, "next link")),
+                    Next::None => earlier(
+                        online.next_at.map(|(at, _)| (at, "next link")),
+                        self.servers.check_at.map(|at| (at, "better server")),
+                    ),
                     Next::Gate { .. } => None,
                     Next::Opening { until, .. } => Some((until, "next link")),
                 };
-                earlier(earlier(pulse, next), self.marks.due.map(|at| (at, "marks")))
+                earlier(earlier(sign, next), self.marks.due.map(|at| (at, "marks")))
             }
             Phase::Idle
             | Phase::Loading
@@ -66,10 +76,12 @@ impl Client {
             return None;
         }
         let (Phase::Online(online), Some((_, since))) = (&self.phase, self.behind_since) else { return None };
+        let (cursor, times) = self.stale;
+        let stale = if cursor == self.timeline.cursor() { times.min(GAP_DOUBLINGS) } else { 0 };
         let wait = match online.transport {
-            _ if self.asked_for_gap.is_some() || online.catching == Catching::Up => GAP_GIVE_UP_MS,
+            _ if self.asked_for_gap.is_some() || online.catching == Catching::Up => GAP_GIVE_UP_MS << stale,
             Transport::WebSocket => GAP_MS,
-            Transport::Sse => GAP_SSE_MS,
+            Transport::Sse | Transport::LongPolling | Transport::Polling => GAP_SSE_MS << stale,
         };
         Some((since.plus(wait), "gap"))
     }
@@ -129,13 +141,15 @@ impl Client {
     fn online_timeout(&mut self) {
         let now = self.now.mono;
         let Phase::Online(online) = &mut self.phase else { return };
-        match (online.pulse.check(now, &self.config.heartbeat), online.transport) {
-            (Verdict::Alive, _) => {}
-            (Verdict::Ask, Transport::WebSocket) => self.ping(),
+        match (online.transport, online.pulse.check(now, &self.config.heartbeat)) {
+            // Each of its requests has a time of its own.
+            (Transport::LongPolling | Transport::Polling, _) => self.poll_timeout_due(),
+            (_, Verdict::Alive) => {}
+            (Transport::WebSocket, Verdict::Ask) => self.ping(),
             // A stream cannot be asked; the server's own heartbeat is overdue.
-            (Verdict::Ask, Transport::Sse) if online.pulse.is_overdue(now) => return self.lost_by(Trouble::Silence),
-            (Verdict::Ask, Transport::Sse) => online.pulse.rest(),
-            (Verdict::Dead, _) => return self.lost_by(Trouble::Silence),
+            (Transport::Sse, Verdict::Ask) if online.pulse.is_overdue(now) => return self.lost_by(Trouble::Silence),
+            (Transport::Sse, Verdict::Ask) => online.pulse.rest(),
+            (Transport::WebSocket | Transport::Sse, Verdict::Dead) => return self.lost_by(Trouble::Silence),
         }
         if self.stuck_at().is_some_and(|at| at <= now) {
             return self.lost_by(Trouble::NoAnswer);
@@ -160,34 +174,29 @@ impl Client {
         Some(oldest.plus(STUCK_MS))
     }
 
-    fn next_timeout(&mut self) {
-        let now = self.now.mono;
-        let Phase::Online(online) = &self.phase else { return };
-        match (online.next, online.next_at) {
-            (Next::None, Some((at, why))) if at <= now => self.next_gate(why),
-            (Next::Opening { until, .. }, _) if until <= now => {
-                self.trouble(Trouble::OpenTimeout, "next link");
-                self.saw_failure();
-                self.next_failed();
-            }
-            (Next::None | Next::Gate { .. } | Next::Opening { .. }, _) => {}
-        }
-    }
-
     fn gap_timeout(&mut self) {
         let now = self.now.mono;
         let (Some((at, _)), Phase::Online(online)) = (self.gap_due(), &self.phase) else { return };
         if now < at {
             return;
         }
+        let after = self.timeline.cursor();
         let can_ask = self.asked_for_gap.is_none() && online.catching == Catching::Done;
-        if can_ask && online.transport == Transport::WebSocket {
-            self.asked_for_gap = Some(now);
-            let after = self.timeline.cursor();
-            self.transmit(&[ClientFrame::Sync(Sync { after, limit: None })], Vec::new());
-        } else {
+        match online.transport {
+            Transport::WebSocket if can_ask => {
+                self.asked_for_gap = Some(now);
+                self.transmit(&[ClientFrame::Sync(Sync { after, limit: None })], Vec::new());
+            }
+            Transport::LongPolling | Transport::Polling if can_ask => {
+                self.asked_for_gap = Some(now);
+                self.poll_now();
+            }
             // A stream cannot be asked for the rest, but a new one begins with it.
-            self.lost_by(Trouble::Gap);
+            Transport::WebSocket | Transport::Sse | Transport::LongPolling | Transport::Polling => {
+                let (cursor, times) = self.stale;
+                self.stale = (after, if cursor == after { times + 1 } else { 1 });
+                self.lost_by(Trouble::Gap);
+            }
         }
     }
 }

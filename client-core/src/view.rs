@@ -119,6 +119,10 @@ pub enum LinkState {
     Online,
     /// All is well, without a WebSocket.
     OnlineSse,
+    /// All is well, by requests that the server holds.
+    OnlineLongPolling,
+    /// All is well but slow, by requests every few seconds.
+    OnlinePolling,
     /// It broke, and is being opened again.
     Reconnecting,
     /// Many tries have failed, or the device says it is offline; slow tries go on.

@@ -206,6 +206,8 @@ impl<F: Face> Shell<F> {
                 let origin = Origin { base: &self.base, bearer: client.bearer().expose() };
                 Stream::open(link, &origin, path, &self.waker).map(|stream| self.streams.borrow_mut().push(stream))
             }
+            // Polls are requests.
+            Transport::LongPolling | Transport::Polling => None,
         };
         if opened.is_none() {
             self.queue.borrow_mut().push(Input::Closed { link, end: End::Broken });

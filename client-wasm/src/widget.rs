@@ -285,17 +285,21 @@ impl Widget {
 
 /// Reads a site's settings out of what the browser has read: its reader of JSON is there already, ours is not yet.
 fn site(value: &JsValue) -> Option<SiteConfig> {
-    let operators = within(value, "operators");
-    let count = within(&operators, "length").as_f64().unwrap_or_default();
+    let words = |name| {
+        let list = within(value, name);
+        let count = within(&list, "length").as_f64().unwrap_or_default();
+        (0..count as u32).filter_map(|place| get_at(&list, place).as_string()).collect()
+    };
     let word = |name| within(value, name).as_string();
     Some(SiteConfig {
         name: word("name")?,
         welcome: word("welcome").unwrap_or_default(),
         color: word("color").unwrap_or_default(),
         assistant: word("assistant").unwrap_or_default(),
-        operators: (0..count as u32).filter_map(|place| get_at(&operators, place).as_string()).collect(),
+        operators: words("operators"),
         open: within(value, "open").is_truthy(),
         metrics: within(value, "metrics").is_truthy(),
+        servers: words("servers"),
     })
 }
 

@@ -23,6 +23,8 @@ pub(crate) fn link(link: LinkState) -> &'static str {
         LinkState::Connecting => "connecting",
         LinkState::Online => "online",
         LinkState::OnlineSse => "online-sse",
+        LinkState::OnlineLongPolling => "online-long-polling",
+        LinkState::OnlinePolling => "online-polling",
         LinkState::Reconnecting => "reconnecting",
         LinkState::Offline => "offline",
         LinkState::Stopped => "stopped",

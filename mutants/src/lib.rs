@@ -80,6 +80,16 @@ mutants! {
         "client-any-dialog" => ClientAnyDialog,
         /// The outbox takes any number of messages.
         "client-endless-outbox" => ClientEndlessOutbox,
+        /// Nothing is tried beside a transport that does not become ready.
+        "client-no-fallback" => ClientNoFallback,
+        /// A link is left before the next one is ready.
+        "client-break-before-make" => ClientBreakBeforeMake,
+        /// A server that fails is never left for the next one.
+        "client-no-failover" => ClientNoFailover,
+        /// A transport whose links die young is tried again and again.
+        "client-no-blame" => ClientNoBlame,
+        /// A held poll that was cut is held again.
+        "client-no-short-polls" => ClientNoShortPolls,
     }
     ServerCore {
         /// The id of a message is not looked up.

@@ -92,6 +92,8 @@ wire! {
         pub open: bool [default],
         /// Whether the site's owner wants to be told how good the links are (`metrics`).
         pub metrics: bool [default],
+        /// Where else to go, best first; empty: only here.
+        pub servers: Vec<String> [optional],
     }
 }
 

@@ -297,6 +297,7 @@ impl Driver {
                         let ask = Ask::new(server, "GET", &path).bearer(self.client.bearer().expose());
                         tokio::spawn(stream(ask, link, inputs))
                     }
+                    Transport::LongPolling | Transport::Polling => unreachable!("polls are requests"),
                 };
                 self.links.insert(link, Line { up, _task: Task(task) });
             }

@@ -198,6 +198,8 @@ fn a_stream_that_fails_does_not_keep_the_websocket_away() {
     let stream = bench.link(Transport::Sse);
     bench.taken();
     bench.input(Input::Closed { link: stream, end: End::Broken });
+    let (poll, _) = bench.request("/poll?");
+    bench.input(Input::Unanswered { request: poll });
     bench.pass(1_100);
     bench.answer("/health", 200, &json!({"status": "ok"}));
     bench.link(Transport::WebSocket);
@@ -211,6 +213,12 @@ fn a_link_that_dies_as_soon_as_it_is_ready_is_not_opened_as_fast_as_the_network_
     let start = bench.ms;
     for _ in 0..20 {
         bench.input(Input::Closed { link, end: End::Broken });
+        while bench.posts("/health") == 0 {
+            bench.pass(50);
+        }
+        // The server was away: otherwise the WebSocket would be given up.
+        bench.answer("/health", 503, &json!({"status": "draining"}));
+        bench.taken();
         while bench.posts("/health") == 0 {
             bench.pass(50);
         }

@@ -21,6 +21,7 @@ pub(super) async fn read<S: Side>(mut call: Call<S>) -> Result<Response, ApiErro
         operators: call.app.hub().operators(site.id),
         open: site.visitor_auth == VisitorAuth::Open,
         metrics: site.metrics == Metrics::On,
+        servers: call.app.servers().to_vec(),
     };
     Ok(Json(config).into_response())
 }

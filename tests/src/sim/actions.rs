@@ -4,11 +4,11 @@ use client_core::{Delivery, Input, Page as PageEvent, Panel};
 use protocol::Secret;
 use server_core::Millis;
 
-use super::machine::{Machine, Network, Room, Sockets};
+use super::machine::{Machine, Network, Room, Sockets, Streams};
 use super::network::Pace;
 use super::page::{Owner, PageLife};
 use super::server::{Disk, Life};
-use super::{Fault, Happening, Sim, Weather, trace};
+use super::{DOORS, Door, Fault, Happening, Sim, Weather, trace};
 
 /// What people do, and what fate does to them.
 #[derive(Clone, Debug)]
@@ -36,6 +36,18 @@ pub(crate) enum Action {
     /// The proxy lets WebSockets through.
     SocketsPass {
         machine: usize,
+    },
+    /// A proxy kills a socket.
+    Kill {
+        conn: u32,
+    },
+    /// A proxy has waited long enough for the answer to a poll.
+    PollCut {
+        call: u32,
+    },
+    /// A server can be reached again.
+    DoorOpens {
+        door: usize,
     },
     /// One fault.
     Blow(Fault),
@@ -77,10 +89,18 @@ impl Sim {
         for visitor in 0..self.plan.visitors {
             let mut machine = Machine::new();
             if self.random.chance(self.plan.sockets_blocked) {
-                machine.sockets = self.random.pick(&[Sockets::Refused, Sockets::Swallowed, Sockets::Mute]);
+                let ways = [Sockets::Refused, Sockets::Swallowed, Sockets::Mute, Sockets::Killed];
+                machine.sockets = self.random.pick(&ways);
                 if self.random.chance(500) {
                     let at = self.random.below(duration);
                     self.agenda.plan(at, Happening::Act(Action::SocketsPass { machine: visitor }));
+                }
+                // A network that blocks one thing blocks others.
+                if self.random.chance(self.plan.streams_blocked) {
+                    machine.streams = self.random.pick(&[Streams::Buffered, Streams::Buffered, Streams::Refused]);
+                }
+                if self.random.chance(self.plan.polls_cut) {
+                    machine.polls_cut_ms = Some(self.random.pick(&[200, 2_000, 10_000, 20_000]));
                 }
             }
             if self.random.chance(self.plan.storage_absent) {
@@ -167,7 +187,18 @@ impl Sim {
                     self.say(page);
                 }
             }
-            Action::SocketsPass { machine } => self.machines[machine].sockets = Sockets::Pass,
+            Action::SocketsPass { machine } => {
+                self.machines[machine].sockets = Sockets::Pass;
+                self.machines[machine].streams = Streams::Pass;
+            }
+            Action::Kill { conn } => {
+                if self.weather == Weather::Bad {
+                    self.bite(Fault::SocketKilled);
+                    self.cut(conn, super::network::Told::Yes, super::network::Told::Yes);
+                }
+            }
+            Action::PollCut { call } => self.cut_poll(call),
+            Action::DoorOpens { door } => self.doors[door] = Door::Open,
             Action::Blow(fault) => {
                 // What goes wrong matters most to what is on its way.
                 if self.random.chance(400) {
@@ -281,12 +312,16 @@ impl Sim {
         self.server.doom = None;
         self.server.set_disk(Disk::Free);
         self.server.stall(0);
+        self.doors = [Door::Open; DOORS];
         match self.server.life {
             Life::Up => {}
             Life::Draining => self.crash(),
             Life::Down => self.server_starts(),
         }
         for machine in 0..self.machines.len() {
+            if self.machines[machine].sockets == Sockets::Killed {
+                self.machines[machine].sockets = Sockets::Refused;
+            }
             self.wake(machine);
             self.outage_ends(machine);
         }

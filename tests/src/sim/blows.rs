@@ -9,7 +9,7 @@ use super::machine::{Network, Power, Room};
 use super::network::{Pace, Told, Wire};
 use super::page::{Owner, PageLife};
 use super::server::{Disk, Doom, Life};
-use super::{Fault, Happening, Sim, trace};
+use super::{Door, Fault, Happening, Sim, trace};
 
 const HOUR_MS: Millis = 3_600_000;
 /// Messages older than this are not sent without being asked.
@@ -23,6 +23,8 @@ const ALL: &[Fault] = &[
     Fault::HoleUp,
     Fault::HoleDown,
     Fault::Outage,
+    Fault::PrimaryDown,
+    Fault::AllDown,
     Fault::CrashBeforeCommit,
     Fault::CrashAfterCommit,
     Fault::Crash,
@@ -52,10 +54,13 @@ const NETWORK: &[Fault] = &[
     Fault::Outage,
     Fault::SlowReader,
     Fault::Handover,
+    Fault::PrimaryDown,
 ];
 
 /// What troubles the server.
 const SERVER: &[Fault] = &[
+    Fault::PrimaryDown,
+    Fault::AllDown,
     Fault::CrashBeforeCommit,
     Fault::CrashAfterCommit,
     Fault::Crash,
@@ -152,6 +157,18 @@ impl Sim {
                     self.plan_in(later, Happening::Act(Action::Blow(Fault::BackupRestored)));
                 }
             },
+            Fault::PrimaryDown => {
+                if self.plan.servers > 1 {
+                    self.bite(fault);
+                    self.shut_door(0, ms);
+                }
+            }
+            Fault::AllDown => {
+                self.bite(fault);
+                for door in 0..super::DOORS {
+                    self.shut_door(door, ms);
+                }
+            }
             Fault::DiskFull => {
                 self.server.set_disk(Disk::Full);
                 self.plan_in(ms, Happening::Act(Action::DiskFrees));
@@ -186,6 +203,11 @@ impl Sim {
             | Fault::RequestRepeated
             | Fault::RequestStale
             | Fault::SocketBlocked
+            | Fault::SocketKilled
+            | Fault::StreamBuffered
+            | Fault::StreamBlocked
+            | Fault::PollCut
+            | Fault::DialogLost
             | Fault::WritesLost
             | Fault::SecondTab
             | Fault::TimerLate
@@ -212,6 +234,26 @@ impl Sim {
         for after_ms in [300, 800, 1_500, 2_500] {
             self.plan_in(after_ms, Happening::Act(Action::Talk));
         }
+    }
+
+    /// Nothing gets through to one of the servers for a while.
+    fn shut_door(&mut self, door: usize, ms: Millis) {
+        let told = if self.random.chance(500) { Told::Yes } else { Told::No };
+        self.doors[door] = if told == Told::Yes { Door::Shut } else { Door::Silent };
+        trace!(self, "door {door} is {:?} for {ms} ms", self.doors[door]);
+        let through: Vec<u32> =
+            self.conns.iter().filter(|(_, conn)| conn.door == door).map(|(number, _)| *number).collect();
+        for conn in through {
+            self.cut(conn, told, Told::Yes);
+        }
+        let asked: Vec<super::Call> = self.calls.values().filter(|call| call.door == door).cloned().collect();
+        self.calls.retain(|_, call| call.door != door);
+        for super::Call { page, request, .. } in asked {
+            if told == Told::Yes {
+                self.plan_in(50, Happening::ToPage { page, input: Input::Unanswered { request } });
+            }
+        }
+        self.plan_in(ms, Happening::Act(Action::DoorOpens { door }));
     }
 
     fn end_page(&mut self, fault: Fault, ms: Millis) {

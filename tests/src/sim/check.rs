@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
-use client_core::{Delivery, Item, LinkState};
+use client_core::{Delivery, Item};
 use protocol::AuthorKind;
 use server_core::{Entry, Event};
 
@@ -286,6 +286,9 @@ impl Sim {
     fn not_returned(&self, page: usize) -> Option<String> {
         let state = &self.pages[page];
         let client = state.client.as_ref()?;
+        if self.is_gone(page) {
+            return None;
+        }
         if state.life != PageLife::Open {
             return Some("it is frozen".into());
         }
@@ -298,7 +301,7 @@ impl Sim {
             return Some(format!("{} messages are not settled, the link is {link:?}", client.unsettled()));
         }
         let dialog = client.dialog_id()?;
-        if !matches!(view.link, LinkState::Online | LinkState::OnlineSse) {
+        if !super::page::is_online(view.link) {
             return Some(format!("the link is {:?}", view.link));
         }
         let head = self.store.dialogs.get(&dialog).map_or(0, super::store::Dialog::head);
@@ -316,8 +319,15 @@ impl Sim {
             return;
         }
         self.check_return();
-        let lost =
-            self.ledger.messages.iter().find(|(_, written)| written.place.is_none() && written.loss == Loss::Never);
+        let is_lost = |written: &Written| {
+            // What an operator wrote into a dialog that no backup had has nowhere to go.
+            let is_gone = match written.owner {
+                Owner::Operator { dialog } => !self.store.dialogs.contains_key(&dialog),
+                Owner::Visitor { .. } => false,
+            };
+            written.place.is_none() && written.loss == Loss::Never && !is_gone
+        };
+        let lost = self.ledger.messages.iter().find(|(_, written)| is_lost(written));
         if let Some((text, written)) = lost {
             let wrong = format!("{text:?} of page {} was accepted and is lost", written.page);
             return self.violate(wrong);

@@ -49,6 +49,20 @@ faults! {
     RequestStale => "request repeated much later",
     /// A proxy lets no WebSocket through.
     SocketBlocked => "WebSocket blocked",
+    /// A proxy kept the events of a stream back.
+    StreamBuffered => "stream kept back by a proxy",
+    /// A proxy refused streams.
+    StreamBlocked => "stream refused by a proxy",
+    /// A proxy cut a poll that was held.
+    PollCut => "held poll cut by a proxy",
+    /// A WebSocket was opened, worked, and was killed by a proxy.
+    SocketKilled => "WebSocket killed by a proxy",
+    /// The first server could not be reached, while the second could.
+    PrimaryDown => "first server away",
+    /// None of the servers could be reached.
+    AllDown => "all servers away",
+    /// A dialog was younger than the log that came back.
+    DialogLost => "dialog younger than the backup",
     /// The server died before a commit.
     CrashBeforeCommit => "server crash before the commit",
     /// The server died after a commit and before its answers.

@@ -31,6 +31,7 @@ pub(crate) enum Route {
     Messages { door: Door, dialog: u64, before: Option<u64>, limit: u64 },
     Frames { door: Door, dialog: u64, client: Option<String> },
     Events { door: Door, dialog: u64, client: Option<String>, after: u64, epoch: Option<u64> },
+    Poll { door: Door, dialog: u64, client: Option<String>, after: u64, epoch: Option<u64>, wait_s: u64 },
     Socket { door: Door, dialog: u64 },
 }
 
@@ -72,6 +73,10 @@ impl Route {
                         let after = number("after")?;
                         Some(Self::Events { door, dialog, client: client(), after, epoch: number("epoch") })
                     }
+                    "poll" => {
+                        let (after, wait_s) = (number("after")?, number("wait").unwrap_or(0).min(25));
+                        Some(Self::Poll { door, dialog, client: client(), after, epoch: number("epoch"), wait_s })
+                    }
                     _ => None,
                 }
             }
@@ -87,6 +92,7 @@ impl Route {
             | Self::Messages { door, .. }
             | Self::Frames { door, .. }
             | Self::Events { door, .. }
+            | Self::Poll { door, .. }
             | Self::Socket { door, .. } => Some(door),
         }
     }
@@ -144,7 +150,7 @@ impl Sim {
 
     /// A request reaches the server.
     pub(crate) fn call_arrives(&mut self, number: u32, copy: bool) {
-        let Some(Call { page, request, call, bearer }) = self.calls.get(&number).cloned() else { return };
+        let Some(Call { page, request, call, bearer, .. }) = self.calls.get(&number).cloned() else { return };
         let to = (!copy).then_some(number);
         if self.server.life == Life::Down {
             if !copy {
@@ -201,6 +207,14 @@ impl Sim {
                     }
                     Err(_) => self.violate(format!("a client sent what cannot be read: {body}")),
                 },
+                Err((status, code)) => self.reply(to, status, json::to_string(&error_body(code))),
+            },
+            Route::Poll { dialog, client, after, epoch, wait_s, .. } => match self.admit(route, *dialog, bearer) {
+                Ok((dialog, author)) => {
+                    let hello = super::sessions::hello(client.clone(), *after, *epoch);
+                    let entrance = Entrance::Admitted { dialog, author, hello: Box::new(hello), channels: Vec::new() };
+                    self.poll(to, entrance, *wait_s);
+                }
                 Err((status, code)) => self.reply(to, status, json::to_string(&error_body(code))),
             },
             Route::Events { .. } | Route::Socket { .. } => self.violate(format!("a request to {route:?}")),

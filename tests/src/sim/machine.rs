@@ -20,6 +20,9 @@ pub(crate) struct Machine {
     pub(crate) skew_ms: i64,
     pub(crate) network: Network,
     pub(crate) sockets: Sockets,
+    pub(crate) streams: Streams,
+    /// A proxy cuts what was held for longer, in ms.
+    pub(crate) polls_cut_ms: Option<Millis>,
     pub(crate) storage: Storage,
     /// What came while it was asleep.
     pub(crate) deferred: Vec<Happening>,
@@ -50,6 +53,18 @@ pub(crate) enum Sockets {
     Swallowed,
     /// The socket opens, and nothing passes through it.
     Mute,
+    /// The socket opens, works, and is killed.
+    Killed,
+}
+
+/// Whether a proxy lets streams through.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Streams {
+    Pass,
+    /// The head comes, and nothing behind it.
+    Buffered,
+    /// A page of the proxy comes instead.
+    Refused,
 }
 
 impl Machine {
@@ -60,6 +75,8 @@ impl Machine {
             skew_ms: 0,
             network: Network::Up,
             sockets: Sockets::Pass,
+            streams: Streams::Pass,
+            polls_cut_ms: None,
             storage: Storage::default(),
             deferred: Vec::new(),
         }

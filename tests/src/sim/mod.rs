@@ -77,6 +77,8 @@ pub(crate) enum Happening {
     ToSession { target: Target, run: u32, input: server_core::session::Input },
     /// A session's timer.
     SessionTimer { conn: u32, run: u32, at: Millis },
+    /// A poll was held for long enough.
+    PollEnds { post: u32, run: u32 },
     /// The store commits what waits.
     Commit { run: u32 },
     /// A person, or fate, does something.
@@ -104,6 +106,7 @@ pub(crate) struct Sim {
     pages: Vec<Page>,
     ledger: Ledger,
     weather: Weather,
+    doors: [Door; DOORS],
     slowest_return_ms: Millis,
 }
 
@@ -112,6 +115,19 @@ pub(crate) struct Sim {
 pub(crate) enum Weather {
     Bad,
     Fine,
+}
+
+/// Addresses of servers over the same data.
+pub(crate) const DOORS: usize = 2;
+
+/// Whether a server can be reached.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Door {
+    Open,
+    /// Its machine says that nothing listens there.
+    Shut,
+    /// Nothing answers.
+    Silent,
 }
 
 /// Runs the schedule of a seed.
@@ -147,6 +163,7 @@ impl Sim {
             pages: Vec::new(),
             ledger: Ledger::default(),
             weather: Weather::Bad,
+            doors: [Door::Open; DOORS],
             slowest_return_ms: 0,
         };
         sim.populate();
@@ -202,6 +219,11 @@ impl Sim {
             Happening::SessionTimer { conn, run, at } => {
                 if run == self.server.run {
                     self.session_timer(conn, at);
+                }
+            }
+            Happening::PollEnds { post, run } => {
+                if run == self.server.run {
+                    self.poll_ends(post);
                 }
             }
             Happening::Commit { run } => {

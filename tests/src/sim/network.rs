@@ -6,8 +6,12 @@ use client_core::{End, Input, LinkId, RequestId, Transport};
 use server_core::Millis;
 
 use super::http::Route;
+use super::machine::{Sockets, Streams};
 use super::sessions::ServerEnd;
-use super::{Fault, Happening, Sim, trace};
+use super::{Door, Fault, Happening, Sim, trace};
+
+/// The address of the second server; the first has none.
+pub(crate) const SECOND: &str = "https://second.example";
 
 /// A server gives a connection up whose queue does not move for so long.
 const STALLED_MS: Millis = 15_000;
@@ -19,6 +23,8 @@ pub(crate) struct Conn {
     pub(crate) link: LinkId,
     pub(crate) transport: Transport,
     pub(crate) route: Route,
+    /// Which server's address it was opened at.
+    pub(crate) door: usize,
     /// The credential in the headers.
     pub(crate) bearer: Option<String>,
     pub(crate) server: Option<ServerEnd>,
@@ -82,6 +88,7 @@ pub(crate) struct Call {
     pub(crate) page: usize,
     pub(crate) request: RequestId,
     pub(crate) call: client_core::Call,
+    pub(crate) door: usize,
     pub(crate) bearer: Option<String>,
 }
 
@@ -94,6 +101,7 @@ impl Sim {
     /// A page opens a connection.
     pub(crate) fn connect(&mut self, page: usize, link: LinkId, transport: Transport, path: &str) {
         let bearer = self.pages[page].bearer().filter(|_| transport == Transport::Sse);
+        let (door, path) = door_of(path);
         let Some(route) = Route::parse(path) else {
             self.violate(format!("no such path: {path}"));
             return;
@@ -108,6 +116,7 @@ impl Sim {
                 link,
                 transport,
                 route,
+                door,
                 bearer,
                 server: None,
                 wire: Wire::Whole,
@@ -122,12 +131,26 @@ impl Sim {
         );
         trace!(self, "page {page} opens {link:?} as conn {conn}: {transport:?} {path}");
         let machine = &self.machines[self.pages[page].machine];
-        let (reachable, sockets) = (machine.is_reachable(), machine.sockets);
+        let (reachable, sockets, streams) = (machine.is_reachable(), machine.sockets, machine.streams);
         let latency = self.latency() * 2;
+        match self.doors[door] {
+            Door::Open => {}
+            Door::Shut => return self.page_loses(conn, latency),
+            Door::Silent => return,
+        }
+        if transport == Transport::Sse && streams == Streams::Refused {
+            self.bite(Fault::StreamBlocked);
+            let end = End::Refused { status: 403, body: "<html>blocked</html>".into() };
+            self.plan_in(latency, Happening::ToPage { page, input: Input::Closed { link, end } });
+            return;
+        }
         if transport == Transport::WebSocket {
-            use super::machine::Sockets;
             match sockets {
                 Sockets::Pass => {}
+                Sockets::Killed => {
+                    let ms = self.random.between(50, 20_000);
+                    self.plan_in(ms, Happening::Act(super::Action::Kill { conn }));
+                }
                 Sockets::Refused => {
                     self.bite(Fault::SocketBlocked);
                     self.page_loses(conn, latency);
@@ -201,7 +224,13 @@ impl Sim {
         if state.wire != Wire::Whole {
             return;
         }
-        let reachable = self.machines[self.pages[state.page].machine].is_reachable();
+        let machine = &self.machines[self.pages[state.page].machine];
+        let reachable = machine.is_reachable();
+        let is_body = !matches!(down, Down::Opened | Down::Refused { .. });
+        if state.transport == Transport::Sse && machine.streams == Streams::Buffered && is_body {
+            state.stuck_down.push(down);
+            return self.bite(Fault::StreamBuffered);
+        }
         if state.hole_down == Hole::Shut || !reachable || !state.stuck_down.is_empty() {
             state.stuck_down.push(down);
             return;
@@ -224,7 +253,9 @@ impl Sim {
             Down::Ready { text } | Down::Frame { text } | Down::Ephemeral { text } => Input::Received { link, text },
             Down::Close { code, reason } => match transport {
                 Transport::WebSocket => Input::Closed { link, end: End::Socket { code, reason } },
-                Transport::Sse => Input::Closed { link, end: End::Broken },
+                Transport::Sse | Transport::LongPolling | Transport::Polling => {
+                    Input::Closed { link, end: End::Broken }
+                }
             },
             Down::Reset => Input::Closed { link, end: broken(transport) },
         };
@@ -317,7 +348,9 @@ impl Sim {
     }
 
     /// A page makes a request.
-    pub(crate) fn request(&mut self, page: usize, request: RequestId, call: client_core::Call) {
+    pub(crate) fn request(&mut self, page: usize, request: RequestId, mut call: client_core::Call) {
+        let (door, path) = door_of(&call.path);
+        call.path = path.to_owned();
         let carries = call.auth == client_core::Authorization::Bearer;
         let bearer = self.pages[page].bearer().filter(|_| carries);
         self.next_call += 1;
@@ -329,8 +362,15 @@ impl Sim {
             call.body.as_deref().unwrap_or("")
         );
         self.pages[page].calls.insert(request, number);
-        self.calls.insert(number, Call { page, request, call, bearer });
+        self.calls.insert(number, Call { page, request, call, door, bearer });
         let latency = self.latency();
+        match self.doors[door] {
+            Door::Open => {}
+            Door::Shut => {
+                return self.plan_in(latency, Happening::ToPage { page, input: Input::Unanswered { request } });
+            }
+            Door::Silent => return,
+        }
         if !self.machines[self.pages[page].machine].is_reachable() {
             if self.random.chance(500) {
                 self.plan_in(latency, Happening::ToPage { page, input: Input::Unanswered { request } });
@@ -362,6 +402,9 @@ impl Sim {
         let Some(Call { page, request, .. }) = self.calls.get(&call).cloned() else { return };
         trace!(self, "call {call} is answered {status} {body}");
         let latency = self.latency();
+        if !self.machines[self.pages[page].machine].is_reachable() {
+            return;
+        }
         if self.fate(self.plan.answer_lost) {
             self.bite(Fault::AnswerLost);
             if self.random.chance(500) {
@@ -371,6 +414,11 @@ impl Sim {
         }
         self.plan_in(latency, Happening::ToPage { page, input: Input::Answered { request, status, body } });
     }
+}
+
+/// Returns which server an address belongs to, and the rest of it.
+fn door_of(address: &str) -> (usize, &str) {
+    address.strip_prefix(SECOND).map_or((0, address), |path| (1, path))
 }
 
 /// Whether an end hears of a loss.
@@ -383,7 +431,7 @@ pub(crate) enum Told {
 fn broken(transport: Transport) -> End {
     match transport {
         Transport::WebSocket => End::Socket { code: 1006, reason: String::new() },
-        Transport::Sse => End::Broken,
+        Transport::Sse | Transport::LongPolling | Transport::Polling => End::Broken,
     }
 }
 

@@ -46,6 +46,16 @@ pub(crate) enum PageLife {
     Closed,
 }
 
+/// Says whether a link is up, whatever it is made of.
+pub(crate) fn is_online(link: LinkState) -> bool {
+    match link {
+        LinkState::Online | LinkState::OnlineSse | LinkState::OnlineLongPolling | LinkState::OnlinePolling => true,
+        LinkState::Idle | LinkState::Connecting | LinkState::Reconnecting | LinkState::Offline | LinkState::Stopped => {
+            false
+        }
+    }
+}
+
 impl Page {
     pub(crate) fn is_open(&self) -> bool {
         self.life != PageLife::Closed
@@ -81,6 +91,7 @@ impl Sim {
         };
         let mut config = Config::new(side, Secret::new(credential));
         config.buffer.max_messages = self.plan.outbox;
+        config.servers = ["", super::network::SECOND].map(String::from)[..self.plan.servers].to_vec();
         let client = Client::new(config, self.random.next());
         self.pages.push(Page {
             machine,
@@ -153,6 +164,7 @@ impl Sim {
             }
             Input::Answered { request, .. } | Input::Unanswered { request } => state.calls.remove(request).is_none(),
             Input::Restored(_)
+            | Input::Settings(_)
             | Input::SaveFailed { .. }
             | Input::Start
             | Input::Stop
@@ -216,6 +228,7 @@ impl Sim {
                 self.trace.mix(self.now, text);
             }
             Input::Restored(_)
+            | Input::Settings(_)
             | Input::SaveFailed { .. }
             | Input::Start
             | Input::Stop
@@ -311,7 +324,17 @@ impl Sim {
                 let ms = self.random.between(10, 2_000);
                 self.plan_in(ms, Happening::Act(super::Action::Credential { page }));
             }
+            // What a backup did not have is gone for its operators.
+            Event::Refused { .. } if self.is_gone(page) => {}
             Event::Refused { code, reason } => self.violate(format!("page {page} is refused: {code} {reason}")),
+        }
+    }
+
+    /// Says whether this is an operator's page of a dialog that no backup had.
+    pub(crate) fn is_gone(&self, page: usize) -> bool {
+        match self.pages[page].owner {
+            Owner::Operator { dialog } => !self.store.dialogs.contains_key(&dialog),
+            Owner::Visitor { .. } => false,
         }
     }
 
@@ -346,7 +369,7 @@ impl Sim {
             return;
         }
         let Some(client) = &self.pages[page].client else { return };
-        if matches!(client.view().link, LinkState::Online | LinkState::OnlineSse) {
+        if is_online(client.view().link) {
             self.pages[page].back_at = Some(self.now);
         }
     }

@@ -86,6 +86,7 @@ impl Server {
             | Happening::CallArrives { .. }
             | Happening::ToSession { .. }
             | Happening::SessionTimer { .. }
+            | Happening::PollEnds { .. }
             | Happening::Commit { .. } => Some(self.stall_until),
             Happening::ToPage { .. }
             | Happening::PageTimer { .. }
@@ -206,8 +207,7 @@ impl Sim {
 
     /// The hub tells every session of the dialog; it may lose, repeat and delay.
     fn publish(&mut self, event: &Arc<Event>) {
-        for conn in self.subscribers(event.dialog_id) {
-            let target = Target::Conn(conn);
+        for target in self.subscribers(event.dialog_id) {
             let run = self.server.run;
             let input = Input::Published(Arc::clone(event));
             if self.fate(self.plan.hint_lost) {
@@ -230,8 +230,7 @@ impl Sim {
 
     /// Tells the other sessions of a dialog.
     pub(crate) fn publish_ephemeral(&mut self, from: Target, dialog_id: u64, ephemeral: &Ephemeral) {
-        for conn in self.subscribers(dialog_id) {
-            let target = Target::Conn(conn);
+        for target in self.subscribers(dialog_id) {
             if target != from {
                 let run = self.server.run;
                 let input = Input::Ephemeral(ephemeral.clone());
@@ -240,9 +239,11 @@ impl Sim {
         }
     }
 
-    fn subscribers(&self, dialog_id: u64) -> Vec<u32> {
+    fn subscribers(&self, dialog_id: u64) -> Vec<Target> {
         let subscribed = |conn: &super::Conn| conn.server.as_ref().is_some_and(|end| end.subscribed == Some(dialog_id));
-        self.conns.iter().filter(|(_, conn)| subscribed(conn)).map(|(number, _)| *number).collect()
+        let conns = self.conns.iter().filter(|(_, conn)| subscribed(conn)).map(|(number, _)| Target::Conn(*number));
+        let polls = self.server.posts.iter().filter(|(_, post)| post.is_poll() && post.dialog.id() == dialog_id);
+        conns.chain(polls.map(|(number, _)| Target::Post(*number))).collect()
     }
 
     /// The process dies: everything but the log is gone.
@@ -276,13 +277,15 @@ impl Sim {
 
     /// An older log comes back, under another epoch.
     pub(crate) fn restore_backup(&mut self) {
-        // A dialog that is younger than the backup would be gone for good, and so is its number.
-        let Some(backup) = self.backup.take().filter(|backup| backup.dialogs.len() == self.store.dialogs.len()) else {
-            return;
-        };
+        let Some(backup) = self.backup.take() else { return };
         self.bite(Fault::BackupRestored);
+        if backup.dialogs.len() < self.store.dialogs.len() {
+            self.bite(Fault::DialogLost);
+        }
         let epoch = self.store.epoch + u64::from(!mutants::planted(Mutant::EpochKept));
-        let lost = std::mem::replace(&mut self.store, super::Store { epoch, ..backup });
+        // The number of a dialog that is gone is not given to another one.
+        let last_id = self.store.last_id;
+        let lost = std::mem::replace(&mut self.store, super::Store { epoch, last_id, ..backup });
         self.ledger_restored(lost);
         self.crash();
     }

@@ -13,6 +13,8 @@ use server_core::{Entry, Event, Millis, Refusal};
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Store {
     pub(crate) epoch: u64,
+    /// The number of the last dialog, counted from 1,000.
+    pub(crate) last_id: u64,
     pub(crate) dialogs: BTreeMap<u64, Dialog>,
     pub(crate) by_key: BTreeMap<(u64, KeyHash), u64>,
 }
@@ -137,7 +139,8 @@ impl Store {
         if let Some(dialog) = self.find(site_id, key) {
             return dialog.facts.clone();
         }
-        let id = 1_000 + self.dialogs.len() as u64;
+        self.last_id += 1;
+        let id = 999 + self.last_id;
         let facts = DialogFacts { id, site_id, assistant_id, key_hash: Some(key), state: DialogState::Present };
         self.by_key.insert((site_id, key), id);
         self.dialogs.insert(
