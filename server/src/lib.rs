@@ -25,6 +25,8 @@ mod error;
 mod figures;
 mod hub;
 pub mod logging;
+#[cfg(feature = "probe")]
+pub mod probe;
 mod rate;
 mod routes;
 pub mod shutdown;

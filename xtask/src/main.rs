@@ -4,6 +4,7 @@
 //! rustup, Node and a C compiler, and nothing else. Everything comes from crates.io and npm. A
 //! command that fails says what to do about it; a command that was called wrongly exits with 2.
 
+mod autobahn;
 mod build;
 mod chaos;
 mod ci;
@@ -39,6 +40,7 @@ cargo xtask <command>
   mutants [NAMES|--list]         plant bugs, one after the other, and want the tests to catch each
   chaos  [--full] [--only NAME]  break the server, the network and the disk under real clients; --list names the
                                  scenarios, --seed N replays one; reports in reports/
+  autobahn [--own-limits]        the Autobahn suite against the server's sockets; needs Python 2.7
   size                           what a visitor downloads, in bytes, against the budget
   tidy                           rules about the source that no compiler checks
   setup                          only the set-up: wasm target, npm packages, browser
@@ -56,6 +58,7 @@ fn main() -> ExitCode {
             print!("{HELP}");
             Ok(())
         }
+        Some("autobahn") => autobahn::run(&rest),
         Some("build") => build::run(&rest),
         Some("chaos") => chaos::run(&rest),
         Some("ci") => ci::run(&rest),

@@ -84,7 +84,7 @@ impl Drop for Events {
 }
 
 /// Writes one event; its `id` is the cursor, so that a client that comes back says where it was.
-fn append(chunk: &mut String, frame: &Frame) {
+pub(crate) fn append(chunk: &mut String, frame: &Frame) {
     // Writing to a string does not fail. JSON has no line breaks of its own.
     let _infallible = match frame {
         Frame::Event(event) => write!(chunk, "id: {}\ndata: {}\n\n", event.seq, event.json),

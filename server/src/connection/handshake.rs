@@ -25,13 +25,15 @@ use crate::error::ApiError;
 const READ_BUFFER: usize = 2 * 1024;
 /// Bytes gathered before they are written without being flushed.
 const WRITE_BUFFER: usize = 4 * 1024;
-/// Bytes that may wait in the socket: the gathered ones and two of the largest frames.
-const MOST_WRITE_BUFFER: usize = WRITE_BUFFER + 2 * 128 * 1024;
+/// Bytes of the largest frame of ours that may wait in the socket, beside those of the largest that a client may send.
+const LARGEST_OWN: usize = 128 * 1024;
 
 /// A request that asks to become a socket.
 pub(crate) struct Upgrade {
     upgrade: OnUpgrade,
     accept: HeaderValue,
+    /// Bytes of the largest message that is taken.
+    pub(crate) most_bytes: usize,
     /// Its place among the TCP connections, for as long as the socket lives.
     place: Option<Arc<Place>>,
 }
@@ -55,7 +57,8 @@ impl<S: Sync> FromRequestParts<S> for Upgrade {
         let accept = HeaderValue::from_str(&accept).map_err(|_| ApiError::NotAnUpgrade)?;
         let upgrade = parts.extensions.remove::<OnUpgrade>().ok_or(ApiError::NotAnUpgrade)?;
         let place = parts.extensions.get::<Peer>().map(|peer| Arc::clone(&peer.place));
-        Ok(Self { upgrade, accept, place })
+        let most_bytes = if mutants::planted(Mutant::HugeFrames) { usize::MAX } else { limits::FRAME_BYTES as usize };
+        Ok(Self { upgrade, accept, most_bytes, place })
     }
 }
 
@@ -64,13 +67,13 @@ pub(crate) fn accept<F>(upgrade: Upgrade, serve: impl FnOnce(Accepted) -> F + Se
 where
     F: Future<Output = ()> + Send + 'static,
 {
-    let Upgrade { upgrade, accept, place } = upgrade;
+    let Upgrade { upgrade, accept, most_bytes, place } = upgrade;
     tokio::spawn(async move {
         let Ok(upgraded) = upgrade.await else { return };
         let Ok(parts) = upgraded.downcast::<TokioIo<TcpStream>>() else { return };
         let wire = Wire::new(parts.io.into_inner());
         let read = parts.read_buf.to_vec();
-        let socket = WebSocket::from_partially_read(wire, read, Role::Server, Some(settings()));
+        let socket = WebSocket::from_partially_read(wire, read, Role::Server, Some(settings(most_bytes)));
         // A task of its own is no larger than it must be, and this one is gone.
         tokio::spawn(serve(Accepted { socket, place }));
     });
@@ -82,14 +85,14 @@ where
     (StatusCode::SWITCHING_PROTOCOLS, headers, Body::empty()).into_response()
 }
 
-fn settings() -> WebSocketConfig {
-    let most = if mutants::planted(Mutant::HugeFrames) { usize::MAX } else { limits::FRAME_BYTES as usize };
+fn settings(most_bytes: usize) -> WebSocketConfig {
     WebSocketConfig::default()
         .read_buffer_size(READ_BUFFER)
         .write_buffer_size(WRITE_BUFFER)
-        .max_write_buffer_size(MOST_WRITE_BUFFER)
-        .max_message_size(Some(most))
-        .max_frame_size(Some(most))
+        // The gathered ones and two of the largest frames.
+        .max_write_buffer_size(most_bytes.max(LARGEST_OWN).saturating_mul(2).saturating_add(WRITE_BUFFER))
+        .max_message_size(Some(most_bytes))
+        .max_frame_size(Some(most_bytes))
 }
 
 fn has_word(headers: &HeaderMap, name: HeaderName, word: &str) -> bool {

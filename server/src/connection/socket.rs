@@ -40,12 +40,20 @@ pub(crate) trait Talk {
     fn take_text(&mut self, text: &str);
     /// Takes something else of the client.
     fn take_unreadable(&mut self, unreadable: Unreadable);
+    /// Takes a binary message of the client.
+    fn take_binary(&mut self, _bytes: &[u8]) {
+        self.take_unreadable(decode::BINARY);
+    }
     /// Returns whether the client is read now.
     fn is_reading(&self) -> bool;
     /// Does everything that can be done now, and has the task woken when there is more.
     fn poll(&mut self, context: &mut Context<'_>);
     /// Takes the next frame to be written.
     fn next_frame(&mut self) -> Option<Frame>;
+    /// Takes the next frame to be written, as a message.
+    fn next_message(&mut self) -> Option<Message> {
+        self.next_frame().map(|frame| Message::text(frame.text()))
+    }
     /// Returns whether there is one.
     fn has_frames(&self) -> bool;
     /// Notes that everything is written; says whether that makes room for something that waits.
@@ -117,7 +125,7 @@ impl<T: Talk> Socket<T> {
             }
             match self.socket.read() {
                 Ok(Message::Text(text)) => self.talk.take_text(&text),
-                Ok(Message::Binary(_)) => self.talk.take_unreadable(decode::BINARY),
+                Ok(Message::Binary(bytes)) => self.talk.take_binary(&bytes),
                 // Pongs are sent by the library, and the answer to a close frame with the next read.
                 Ok(Message::Ping(_) | Message::Pong(_) | Message::Close(_) | Message::Frame(_)) => {}
                 Err(error) if would_block(&error) => match self.socket.get_ref().poll_readable(context) {
@@ -152,7 +160,10 @@ impl<T: Talk> Socket<T> {
         };
         let ending = Ending { code, reason, retry_ms: None };
         // Only what fits into the kernel's buffer: a client that floods is not waited for.
-        let _blocked = self.socket.close(Some(close_frame(&ending)));
+        if self.socket.close(Some(close_frame(&ending))).is_ok() {
+            // Nothing follows: a client that has understood need not wait until it has been quiet for long enough.
+            self.socket.get_ref().end_writing();
+        }
         self.talk.end(ending);
         let now = self.now();
         self.state = State::Discarding { until: now + DISCARD_MS, quiet_until: now + QUIET_MS, bytes: 0 };
@@ -163,8 +174,8 @@ impl<T: Talk> Socket<T> {
     fn write(&mut self, context: &mut Context<'_>) -> Step {
         loop {
             if self.blocked.is_none() && self.state == State::Live {
-                while let Some(frame) = self.talk.next_frame() {
-                    match self.socket.write(Message::text(frame.text())) {
+                while let Some(message) = self.talk.next_message() {
+                    match self.socket.write(message) {
                         Ok(()) => {}
                         Err(error) if would_block(&error) => break,
                         Err(_) => return Step::Gone,

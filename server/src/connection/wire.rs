@@ -1,9 +1,11 @@
 //! The TCP connection under a socket, as tungstenite sees it.
 
 use std::io::{self, Read, Write};
+use std::net::Shutdown;
 use std::pin::Pin;
 use std::task::{Context, Poll, Waker};
 
+use socket2::SockRef;
 use tokio::io::{AsyncRead, ReadBuf};
 use tokio::net::TcpStream;
 
@@ -32,6 +34,12 @@ impl Wire {
     /// After a write that would have blocked: ready when one would not.
     pub(super) fn poll_writable(&self, context: &mut Context<'_>) -> Poll<io::Result<()>> {
         self.tcp.poll_write_ready(context)
+    }
+
+    /// Tells the other end that nothing more will come; it may go on.
+    pub(super) fn end_writing(&self) {
+        // A connection that is gone already has heard it.
+        let _gone = SockRef::from(&self.tcp).shutdown(Shutdown::Write);
     }
 
     /// Waits until a read would not block.

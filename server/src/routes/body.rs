@@ -26,10 +26,18 @@ const ARRIVAL: Duration = Duration::from_secs(10);
 /// Another media type, a body that is too large, too late or broken off, or not a `T`.
 pub(super) async fn json<T: DeserializeOwned>(headers: &HeaderMap, body: Body) -> Result<T, ApiError> {
     let bytes = bytes(headers, body, USUAL_BYTES).await?;
-    if protocol::json::is_too_deep(&bytes) {
+    read(&bytes)
+}
+
+/// Reads JSON that has arrived.
+///
+/// # Errors
+/// Not a `T`.
+pub(crate) fn read<T: DeserializeOwned>(bytes: &[u8]) -> Result<T, ApiError> {
+    if protocol::json::is_too_deep(bytes) {
         return Err(ApiError::InvalidBody("JSON is nested more than 32 levels deep here".into()));
     }
-    serde_json::from_slice(&bytes).map_err(|error| match error.classify() {
+    serde_json::from_slice(bytes).map_err(|error| match error.classify() {
         serde_json::error::Category::Data => ApiError::InvalidBody(error.to_string()),
         serde_json::error::Category::Syntax | serde_json::error::Category::Eof | serde_json::error::Category::Io => {
             ApiError::InvalidJson(error.to_string())

@@ -1,6 +1,6 @@
 //! Every address of the server, each exactly once.
 
-mod body;
+pub(crate) mod body;
 mod call;
 mod client_address;
 mod config;

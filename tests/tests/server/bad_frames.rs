@@ -1,8 +1,12 @@
 //! C10 on sockets: whatever a client sends, it is told what was wrong, and everybody else carries on.
 
+use std::time::Duration;
+
 use serde_json::{Value, json};
 use tests::app::{OPEN, TestApp, new_id, site_socket};
 use tests::socket::Socket;
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::net::TcpStream;
 use tokio_tungstenite::tungstenite::Message;
 use tokio_tungstenite::tungstenite::protocol::frame::Frame;
 use tokio_tungstenite::tungstenite::protocol::frame::coding::{Data, OpCode};
@@ -259,4 +263,35 @@ async fn sockets_that_are_cut_off_anywhere_leave_the_others_alone() {
         drop(stream);
     }
     neighbour.talk().await;
+}
+
+#[tokio::test]
+async fn who_broke_the_rules_hears_the_end_at_once_and_not_only_once_it_is_quiet() {
+    let app = TestApp::start().await;
+    let stream = TcpStream::connect(app.address).await.expect("the server listens");
+    let (mut from, mut to) = stream.into_split();
+    let path = site_socket(100, OPEN);
+    let upgrade = format!(
+        "GET {path} HTTP/1.1\r\nHost: rejoin\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n\
+         Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n\r\n"
+    );
+    to.write_all(upgrade.as_bytes()).await.expect("the server reads");
+    // A continuation of nothing, masked with zeros.
+    to.write_all(&[0x80, 0x81, 0, 0, 0, 0, b'x']).await.expect("the server reads");
+    let mut heard = Vec::new();
+    let mut noises = 0;
+    loop {
+        tokio::select! {
+            end = from.read_to_end(&mut heard) => {
+                end.expect("a close frame, and no reset");
+                break;
+            }
+            () = tokio::time::sleep(Duration::from_millis(20)) => {
+                noises += 1;
+                assert!(noises < 100, "the server listens to noise, and does not end");
+                to.write_all(b"?").await.expect("the server reads on");
+            }
+        }
+    }
+    assert!(String::from_utf8_lossy(&heard).ends_with("{\"reason\":\"protocol_error\"}"));
 }
