@@ -156,6 +156,17 @@ impl Outcome {
         self.figure(&what, us as f64 / 1_000.0, Bound::AtMost(at_most_ms as f64), "ms", Rigour::Times(times))
     }
 
+    /// Adds the recoveries from one kind of fault; without any the run is void.
+    #[must_use]
+    pub fn back(mut self, fault: &str, percent: usize, at_most_ms: u64, times: u32) -> Self {
+        let recovery = self.verdict.as_ref().and_then(|verdict| verdict.recoveries.get(fault));
+        let back_us = recovery.map(|recovery| recovery.back_us.clone()).unwrap_or_default();
+        if back_us.is_empty() {
+            self.problems.push(format!("void: nobody was away because of: {fault}"));
+        }
+        self.time(&format!("back after: {fault}"), &back_us, percent, at_most_ms, times)
+    }
+
     /// Adds problems.
     #[must_use]
     pub fn problems(mut self, problems: impl IntoIterator<Item = String>) -> Self {

@@ -72,7 +72,7 @@ impl Stage {
             make_world(&data);
         }
         let bites = Bites::default();
-        let server = Binary::start(serve(&data, &program, 0)).await;
+        let server = Binary::start(serve(&data, &program)).await;
         let output = binary::run(&data, &["operator", "token", OPERATORS[0].0]).await;
         let token = String::from_utf8_lossy(&output.stdout).trim().to_owned();
         if token.is_empty() {
@@ -136,11 +136,14 @@ impl Stage {
         status.code()
     }
 
-    /// Starts the server again, on the same port and data; returns how long it took until it could store.
+    /// Starts the server again on the same data; returns how long it took until it could store.
+    ///
+    /// It has another port, for somebody else may have taken the old one: the proxy leads there.
     pub async fn start_again(&mut self) -> Duration {
         let begun = Instant::now();
-        let port = self.address.port();
-        let server = Binary::start(serve(&self.data, &self.program, port)).await;
+        let server = Binary::start(serve(&self.data, &self.program)).await;
+        self.address = server.address;
+        self.proxy.lead_to(server.address);
         self.printed.push(server.printed().clone());
         self.server = Some(server);
         let ready = async { while !self.is_ready().await {} };
@@ -239,9 +242,8 @@ fn row(message: &Value) -> Row {
     Row { seq: message["seq"].as_u64().unwrap_or_default(), id: text("id").into(), text: label(text("text")) }
 }
 
-fn serve(data: &Path, program: &Program, port: u16) -> Command {
-    let port = port.to_string();
-    let mut arguments = vec!["serve", "--port", &port];
+fn serve(data: &Path, program: &Program) -> Command {
+    let mut arguments = vec!["serve", "--port", "0"];
     arguments.extend(program.options.iter().map(String::as_str));
     let mut command = binary::command(data, &arguments);
     command.envs(program.env.iter().map(|(name, value)| (name, value)));

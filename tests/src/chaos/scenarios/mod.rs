@@ -1,10 +1,11 @@
 //! The scenarios, by what they break.
 
 mod network;
+mod process;
 
 use super::scenario::Scenario;
 
 /// Returns all scenarios, in the order of the report.
 pub fn all() -> Vec<Scenario> {
-    [network::SCENARIOS].concat()
+    [network::SCENARIOS, process::SCENARIOS].concat()
 }
