@@ -177,6 +177,7 @@ impl Sim {
             | Input::Credential(_)
             | Input::Page(_)
             | Input::Log(_)
+            | Input::Settings(_)
             | Input::Timeout => false,
         }
     }
@@ -245,6 +246,7 @@ impl Sim {
             | Input::Answered { .. }
             | Input::Unanswered { .. }
             | Input::Log(_)
+            | Input::Settings(_)
             | Input::Timeout => trace!(self, "page {page} {input:?}"),
         }
     }
