@@ -68,6 +68,8 @@ pub struct Client {
     pub(crate) draft: String,
     pub(crate) notice: Notice,
     pub(crate) telemetry: Telemetry,
+    /// When the log was last loaded again because it was another one than the server's.
+    pub(crate) reloaded_at: Option<Instant>,
 }
 
 /// Whether the application wants a link.
@@ -155,6 +157,7 @@ impl Client {
             draft: String::new(),
             notice: Notice::None,
             telemetry: Telemetry::default(),
+            reloaded_at: None,
         }
     }
 
@@ -197,6 +200,7 @@ impl Client {
             Input::Timeout => self.timeout(),
             Input::Log(level) => self.telemetry.log.told = level,
         }
+        self.heed_audit();
         self.flush();
         self.mark();
         self.tell_health();

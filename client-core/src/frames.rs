@@ -61,16 +61,17 @@ impl Client {
             }
             ServerFrame::Message(message) => {
                 if self.is_ours(message.dialog_id) {
-                    self.apply(Entry { seq: message.seq, message: Some(message) });
+                    self.apply(Entry::Message(message));
                 }
             }
             ServerFrame::Dialog(change) => {
                 if self.is_ours(change.dialog_id) {
-                    self.apply(Entry { seq: change.seq, message: None });
+                    self.apply(Entry::Change(change));
                 }
             }
             ServerFrame::Synced(synced) => {
                 self.timeline.learn_head(synced.head);
+                self.timeline.compare(synced.head, synced.hash);
                 if let Phase::Online(online) = &mut self.phase {
                     online.catching = Catching::Done;
                 }
@@ -84,7 +85,10 @@ impl Client {
                 }
             }
             ServerFrame::Presence(presence) => self.marks.operators = presence.operators,
-            ServerFrame::Heartbeat(beat) => self.timeline.learn_head(beat.head),
+            ServerFrame::Heartbeat(beat) => {
+                self.timeline.learn_head(beat.head);
+                self.timeline.compare(beat.head, beat.hash);
+            }
             ServerFrame::Pong(pong) => self.pong(&pong.timestamp),
             ServerFrame::Drain(drain) => self.drain(drain),
             // What it was stays without an answer, and goes over another link in time.
@@ -103,7 +107,7 @@ impl Client {
     }
 
     pub(crate) fn apply(&mut self, entry: Entry) {
-        self.saw_event(entry.seq);
+        self.saw_event(entry.seq());
         for message in self.timeline.apply(entry) {
             self.forget(&message.id);
             self.settled.retain(|settled| settled.id != message.id);

@@ -15,6 +15,7 @@
 //! The same code runs in the browser (client-wasm), in load tools, and in the simulator.
 
 mod answers;
+mod audit;
 mod backoff;
 mod client;
 mod config;

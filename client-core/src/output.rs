@@ -121,6 +121,11 @@ pub enum Event {
         /// One word, as in `protocol::code`.
         reason: String,
     },
+    /// The log here was not the log at the server; it is being loaded again, at most once a minute.
+    AuditFailed {
+        /// Up to where they were compared.
+        seq: u64,
+    },
     /// The health has another score: see [`crate::Client::health`] and [`crate::Client::quality`].
     Health,
     /// Something happened, of a level that the page asked for by [`crate::Input::Log`].

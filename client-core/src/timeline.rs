@@ -2,9 +2,10 @@
 
 use mutants::Mutant;
 use protocol::http::Page;
-use protocol::{Message, Ready, ResumeMode};
+use protocol::{DialogChange, Message, Ready, ResumeMode};
 
 use crate::Older;
+use crate::audit::Audit;
 
 /// Messages kept for the screen; older ones are asked for again.
 const KEPT_MESSAGES: usize = 5_000;
@@ -23,14 +24,23 @@ pub(crate) struct Timeline {
     pub(crate) older: Older,
     /// Where the older page that was asked for ends; 0 when it no longer fits in front.
     before: u64,
+    audit: Audit,
 }
 
 /// One durable event of the log.
 #[derive(Clone, Debug)]
-pub(crate) struct Entry {
-    pub(crate) seq: u64,
-    /// `None` for an event that is not a message.
-    pub(crate) message: Option<Message>,
+pub(crate) enum Entry {
+    Message(Message),
+    Change(DialogChange),
+}
+
+impl Entry {
+    pub(crate) fn seq(&self) -> u64 {
+        match self {
+            Self::Message(message) => message.seq,
+            Self::Change(change) => change.seq,
+        }
+    }
 }
 
 impl Timeline {
@@ -67,6 +77,7 @@ impl Timeline {
         self.messages = page.messages;
         self.before = 0;
         self.older = if page.older { Older::Some } else { Older::None };
+        self.audit.load(&self.messages, page.head, page.hash);
     }
 
     /// Takes up what a session announces; everything before a snapshot is asked for again.
@@ -81,48 +92,75 @@ impl Timeline {
             self.target = self.cursor;
             self.before = 0;
             self.older = if self.cursor > 0 { Older::Some } else { Older::None };
+            self.audit = Audit::default();
         }
         self.epoch = Some(ready.epoch);
         self.learn_head(ready.head);
+        self.compare(ready.next.saturating_sub(1), ready.hash);
+    }
+
+    /// Compares the log here with what the server says of its own up to `head`.
+    pub(crate) fn compare(&mut self, head: u64, hash: Option<u64>) {
+        if let Some(hash) = hash {
+            self.audit.claimed(self.cursor, head, hash);
+        }
+    }
+
+    /// Returns whether the log here was found to be another one than the server's, once.
+    pub(crate) fn has_failed_audit(&mut self) -> bool {
+        core::mem::take(&mut self.audit.has_failed)
+    }
+
+    /// Returns the hash of what was applied, where it has a beginning.
+    pub(crate) fn hash(&self) -> Option<u64> {
+        self.audit.hash
     }
 
     /// Applies an event, and what was held behind it; returns the messages that are new, by `seq`.
     pub(crate) fn apply(&mut self, entry: Entry) -> Vec<Message> {
         let mut fresh = Vec::new();
-        self.learn_head(entry.seq);
-        if entry.seq > self.cursor + 1 && !mutants::planted(Mutant::ClientNoGapCheck) {
+        let seq = entry.seq();
+        self.learn_head(seq);
+        if seq > self.cursor + 1 && !mutants::planted(Mutant::ClientNoGapCheck) {
             self.hold(entry);
             return fresh;
         }
-        if entry.seq <= self.cursor && !mutants::planted(Mutant::ClientNoCursor) {
+        if seq <= self.cursor && !mutants::planted(Mutant::ClientNoCursor) {
             return fresh;
         }
         self.append(entry, &mut fresh);
-        while let Some(place) = self.held.iter().position(|held| held.seq == self.cursor + 1) {
+        while let Some(place) = self.held.iter().position(|held| held.seq() == self.cursor + 1) {
             let held = self.held.swap_remove(place);
             self.append(held, &mut fresh);
         }
         let cursor = self.cursor;
-        self.held.retain(|held| held.seq > cursor);
+        self.held.retain(|held| held.seq() > cursor);
         fresh
     }
 
     fn append(&mut self, entry: Entry, fresh: &mut Vec<Message>) {
-        self.cursor = entry.seq;
-        if let Some(message) = entry.message {
-            fresh.push(message.clone());
-            self.messages.push(message);
-            if self.messages.len() > KEPT_MESSAGES {
-                self.messages.drain(..KEPT_MESSAGES / 10);
-                self.before = 0;
-                self.older = Older::Some;
+        self.cursor = entry.seq();
+        match entry {
+            Entry::Message(message) => {
+                if mutants::planted(Mutant::ClientDropsMessage) && message.seq.is_multiple_of(5) {
+                    return;
+                }
+                self.audit.append(message.seq, &message.id, message.author.kind, &message.text);
+                fresh.push(message.clone());
+                self.messages.push(message);
+                if self.messages.len() > KEPT_MESSAGES {
+                    self.messages.drain(..KEPT_MESSAGES / 10);
+                    self.before = 0;
+                    self.older = Older::Some;
+                }
             }
+            Entry::Change(change) => self.audit.append(change.seq, "", change.author.kind, &change.change),
         }
     }
 
     fn hold(&mut self, entry: Entry) {
         // What does not fit is asked for again with the gap.
-        if self.held.len() < HELD_EVENTS && self.held.iter().all(|held| held.seq != entry.seq) {
+        if self.held.len() < HELD_EVENTS && self.held.iter().all(|held| held.seq() != entry.seq()) {
             self.held.push(entry);
         }
     }
@@ -169,7 +207,7 @@ mod tests {
     }
 
     fn apply(timeline: &mut Timeline, seq: u64) -> usize {
-        timeline.apply(Entry { seq, message: Some(message(seq)) }).len()
+        timeline.apply(Entry::Message(message(seq))).len()
     }
 
     #[test]

@@ -78,6 +78,8 @@ mutants! {
         "client-no-jitter" => ClientNoJitter,
         /// A message of another dialog is shown.
         "client-any-dialog" => ClientAnyDialog,
+        /// A message counts as applied, and is not kept.
+        "client-drops-message" => ClientDropsMessage,
         /// The outbox takes any number of messages.
         "client-endless-outbox" => ClientEndlessOutbox,
         /// Nothing is tried beside a transport that does not become ready.

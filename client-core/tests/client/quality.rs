@@ -1,7 +1,8 @@
 //! What a client knows of its own link: figures, health and log.
 
-use crate::bench::{Bench, message, ready};
-use client_core::{Class, Datum, End, Event, Input, Level, Output, Status, Transport, What};
+use crate::bench::{Bench, loaded, message, ready};
+use client_core::{Class, Datum, End, Event, Input, Level, LinkState, Output, Status, Transport, What};
+use protocol::{AuthorKind, digest};
 use serde_json::json;
 
 /// Breaks the link without a word and brings it back.
@@ -219,4 +220,65 @@ fn an_error_entry_names_class_severity_and_action() {
     assert_eq!(entry.what.level(), Level::Error);
     let ready = bench.client.log().find(|entry| entry.event() == "ready").unwrap();
     assert_eq!(ready.data()[1], ("transport", Datum::Word("websocket")));
+}
+
+/// The hash of a log of `message(seq, id, kind)`.
+fn hash_of(log: &[(&str, &str)]) -> u64 {
+    let kind = |kind: &str| match kind {
+        "system" => AuthorKind::System,
+        "operator" => AuthorKind::Operator,
+        _ => AuthorKind::Visitor,
+    };
+    log.iter().zip(1..).fold(digest::EMPTY, |hash, ((id, author), seq)| {
+        digest::next(hash, seq, id, kind(author), &format!("text of {id}"))
+    })
+}
+
+fn audits(bench: &Bench) -> usize {
+    bench.outputs.iter().filter(|output| matches!(output, Output::Event(Event::AuditFailed { .. }))).count()
+}
+
+#[test]
+fn a_client_that_drops_nothing_agrees_with_the_server() {
+    let mut bench = Bench::visitor();
+    let link = bench.online();
+    let own = bench.client.view().items[1].key.clone();
+    let mut log = vec![("welcome", "system"), (own.as_str(), "visitor")];
+    for (seq, id) in (3..9).zip(["m3", "m4", "m5", "m6", "m7", "m8"]) {
+        log.push((id, "operator"));
+        // The beat overtakes the message: it is compared when the message is there.
+        bench.frames(link, &json!({"type": "heartbeat", "timestamp": 1, "head": seq, "hash": hash_of(&log)}));
+        bench.frames(link, &message(seq, id, "operator"));
+    }
+    assert_eq!((audits(&bench), bench.client.log_hash()), (0, Some(hash_of(&log))));
+    assert_eq!(bench.client.counters().audit_failures, 0);
+}
+
+#[test]
+fn a_client_that_has_another_log_says_so_and_loads_it_again_but_not_for_ever() {
+    let mut bench = Bench::visitor();
+    let link = bench.online();
+    let own = bench.client.view().items[1].key.clone();
+    bench.frames(link, &message(3, "altered", "operator"));
+    let log = [("welcome", "system"), (own.as_str(), "visitor"), ("m3", "operator")];
+    bench.frames(link, &json!({"type": "heartbeat", "timestamp": 1, "head": 3, "hash": hash_of(&log)}));
+    assert_eq!((audits(&bench), bench.client.counters().audit_failures), (1, 1));
+    assert!(bench.client.log().any(|entry| entry.event() == "audit_failed"));
+    assert!(bench.client.health().issues.iter().any(|issue| issue.name == "audit"));
+    bench.pass(250);
+    bench.answer("/health", 200, &json!({"status": "ok"}));
+    let mut page =
+        loaded(&[message(1, "welcome", "system"), message(2, &own, "visitor"), message(3, "m3", "operator")]);
+    // The server's own hash is wrong: nothing that is loaded again will ever fit.
+    page["page"]["hash"] = json!(7);
+    bench.answer("/api/site/dialogs?", 200, &page);
+    let keys: Vec<String> = bench.client.view().items.into_iter().map(|item| item.key).collect();
+    assert_eq!(keys, ["welcome", &own, "m3"], "what is shown now is the server's");
+    assert_eq!(audits(&bench), 2);
+    let link = bench.link(Transport::WebSocket);
+    bench.input(Input::Opened { link });
+    bench.frames(link, &ready(3, 4));
+    assert_eq!(bench.client.view().link, LinkState::Online, "it goes on with what the server says");
+    bench.frames(link, &json!({"type": "heartbeat", "timestamp": 1, "head": 3, "hash": 7}));
+    assert_eq!(audits(&bench), 2);
 }

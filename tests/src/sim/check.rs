@@ -309,6 +309,10 @@ impl Sim {
         if client.cursor() != head || (shown != head && head > 0) {
             return Some(format!("the cursor is {}, the last shown is {shown}, the head is {head}", client.cursor()));
         }
+        let hash = self.store.dialogs.get(&dialog).map(|log| log.hash_at(head));
+        if client.log_hash().is_none() || client.log_hash() != hash {
+            return Some(format!("the hash of its log is {:?}, and not {hash:?}", client.log_hash()));
+        }
         let pending = view.items.iter().find(|item| item.seq == 0 && item.author.kind != AuthorKind::System);
         pending.map(|item| format!("{:?} still has no place ({:?})", item.text, item.delivery))
     }

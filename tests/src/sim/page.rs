@@ -328,6 +328,9 @@ impl Sim {
             }
             // What a backup did not have is gone for its operators.
             Event::Refused { .. } if self.is_gone(page) => {}
+            Event::AuditFailed { seq } => {
+                self.violate(format!("page {page} has another log than the server up to {seq}"))
+            }
             Event::Refused { code, reason } => self.violate(format!("page {page} is refused: {code} {reason}")),
         }
     }

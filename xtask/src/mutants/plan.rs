@@ -34,6 +34,7 @@ pub(super) const PLAN: &[Row] = &[
     row(&[ClientNoGate], &[(ClientJourneys, "journeys::")]),
     row(&[ClientNoJitter], &[(Client, "backoff::")]),
     row(&[ClientAnyDialog], &[(ClientJourneys, "review::a_message_of_another_dialog")]),
+    row(&[ClientDropsMessage], &[SIMULATED, (Client, "timeline::"), (ClientJourneys, "quality::a_client_that_drops")]),
     row(&[ClientEndlessOutbox], &[(Client, "outbox::")]),
     row(&[NoIds], &[SIMULATED, (ServerCore, "append::")]),
     row(&[NoOrder], &[SIMULATED, (ServerCore, "append::")]),
