@@ -177,7 +177,6 @@ impl Sim {
             | Input::Credential(_)
             | Input::Page(_)
             | Input::Log(_)
-            | Input::Settings(_)
             | Input::Timeout => false,
         }
     }
@@ -246,7 +245,6 @@ impl Sim {
             | Input::Answered { .. }
             | Input::Unanswered { .. }
             | Input::Log(_)
-            | Input::Settings(_)
             | Input::Timeout => trace!(self, "page {page} {input:?}"),
         }
     }
