@@ -51,6 +51,12 @@ impl Lineage {
         };
         if (copied || put_back) && !mutants::planted(Mutant::EpochKept) {
             epoch = credentials::epoch()?;
+            // The dialogs that this log lost have numbers that pages still hold: nobody else may get them.
+            transaction.execute_batch(
+                "INSERT INTO sqlite_sequence (name, seq) SELECT 'dialogs', 0
+                 WHERE NOT EXISTS (SELECT 1 FROM sqlite_sequence WHERE name = 'dialogs');
+                 UPDATE sqlite_sequence SET seq = seq + 1000000 WHERE name = 'dialogs';",
+            )?;
             tracing::warn!(starts, position, "the log is a copy or was put back: clients start anew from it");
         }
         let starts = starts + 1;

@@ -298,6 +298,23 @@ async fn the_epoch_lives_through_restarts_and_ends_when_an_older_log_is_put_back
     assert!(epoch(&mut last).await);
 }
 
+#[tokio::test]
+async fn the_number_of_a_dialog_that_a_backup_does_not_have_is_given_to_nobody_else() {
+    let house = House::new();
+    let copy = tempfile::tempdir().unwrap();
+    let backup = copy.path().join("backup");
+    house.open().close().await.unwrap();
+    admin(house.path()).back_up(&backup).unwrap();
+    let store = house.open();
+    let lost = house.dialog(&store).await.id();
+    store.close().await.unwrap();
+    restore(house.path(), &backup).unwrap();
+    let store = house.open();
+    let anew = house.dialog(&store).await.id();
+    assert!(anew > lost, "an operator's page still has {lost} open");
+    store.close().await.unwrap();
+}
+
 #[test]
 fn only_a_sound_backup_is_restored() {
     let house = House::new();
