@@ -9,7 +9,7 @@ use crate::outbox::State;
 use crate::requests::Purpose;
 use crate::servers::Failure;
 use crate::trouble::Trouble;
-use crate::{Client, Event, LinkId, Older, RequestId, Side, path};
+use crate::{Call, Client, Event, LinkId, Older, RequestId, Side, path};
 
 /// The gate is asked again after so long, in ms …
 const GATE_FIRST_MS: u64 = 250;
@@ -116,7 +116,19 @@ impl Client {
 
     /// Asks for the dialog and the end of its log; the first message goes along where there is no dialog yet.
     pub(crate) fn load(&mut self) {
-        let (purpose, call) = match self.config.side {
+        let (purpose, call) = self.load_call();
+        if let Purpose::Load { first: Some(id) } = &purpose
+            && let Some(item) = self.outbox.waiting().find(|item| item.id == *id)
+        {
+            // No link has this number.
+            item.state = State::Sent { link: LinkId(0), at: self.now.mono };
+        }
+        self.phase = Phase::Loading;
+        self.ask(purpose, call, self.config.request_timeout_ms);
+    }
+
+    pub(crate) fn load_call(&self) -> (Purpose, Call) {
+        match self.config.side {
             Side::Operator { dialog_id } => (Purpose::Load { first: None }, self.config.side.history(dialog_id, None)),
             Side::Site { .. } | Side::Widget { .. } => {
                 let message = if self.dialog_id.is_none() { self.outbox.first() } else { None };
@@ -127,15 +139,7 @@ impl Client {
                 let start = StartDialog { message, client: Some(self.client_id.clone()) };
                 (Purpose::Load { first }, self.config.side.start(json::to_string(&start)))
             }
-        };
-        if let Purpose::Load { first: Some(id) } = &purpose
-            && let Some(item) = self.outbox.waiting().find(|item| item.id == *id)
-        {
-            // No link has this number.
-            item.state = State::Sent { link: LinkId(0), at: self.now.mono };
         }
-        self.phase = Phase::Loading;
-        self.ask(purpose, call, self.config.request_timeout_ms);
     }
 
     fn on_loaded(&mut self, first: Option<&str>, body: &str) {
@@ -220,7 +224,8 @@ impl Client {
         let retry_ms = error.as_ref().and_then(|error| error.retry_after_ms).map_or(0, u64::from);
         match (status, error) {
             (401, Some(_)) => self.renew(),
-            (403 | 404, Some(error)) => self.refused_for_good(status, &error.code),
+            // A server that does not know the address has other ways in.
+            (403 | 404, Some(error)) if error.code != code::NOT_FOUND => self.refused_for_good(status, &error.code),
             _ => self.broken(link, retry_ms),
         }
     }

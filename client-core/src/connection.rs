@@ -173,9 +173,14 @@ impl Client {
         match self.phase {
             Phase::Idle | Phase::Unauthorized | Phase::Stopped | Phase::Frozen => {}
             Phase::Loading | Phase::Waiting { .. } | Phase::Gate { .. } | Phase::Opening(_) | Phase::Online(_) => {
+                // What went over a socket is on its way; a request would end with the page.
+                let is_told = self.transport() == Some(Transport::WebSocket);
                 self.let_go();
                 self.lost_at = None;
                 self.phase = Phase::Frozen;
+                if !is_told {
+                    self.last_words();
+                }
             }
         }
     }

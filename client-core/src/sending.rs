@@ -108,6 +108,37 @@ impl Client {
         }
     }
 
+    /// The page goes: what is not known to be stored is sent once more, by a request that outlives it.
+    ///
+    /// The next page, or this one when it comes back, asks about all of it again.
+    pub(crate) fn last_words(&mut self) {
+        self.expire_old();
+        let Some(dialog_id) = self.dialog_id else {
+            if self.outbox.wants_link() {
+                let (purpose, call) = self.load_call();
+                self.ask(purpose, call, self.config.request_timeout_ms);
+            }
+            return;
+        };
+        let (mut frames, mut ids, mut bytes) = (Vec::new(), Vec::new(), 0);
+        for (item, n) in self.outbox.waiting().zip(1..) {
+            let message = SendMessage { id: Some(item.id.clone()), n: Some(n), text: item.text.clone() };
+            let frame = ClientFrame::Message(message);
+            bytes += json::to_string(&frame).len() + 1;
+            if bytes > BATCH_BYTES || frames.len() >= WINDOW {
+                break;
+            }
+            ids.push(item.id.clone());
+            frames.push(frame);
+        }
+        if !frames.is_empty() {
+            // Its numbers are those of no link.
+            let link = self.new_link();
+            let call = self.config.side.frames(dialog_id, &self.sender(link), json::to_string(&frames));
+            self.ask(Purpose::Frames { link, ids }, call, self.config.request_timeout_ms);
+        }
+    }
+
     /// The server has a message for good.
     pub(crate) fn on_stored(&mut self, stored: Stored) {
         self.timeline.learn_head(stored.seq);
