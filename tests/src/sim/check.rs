@@ -222,12 +222,25 @@ impl Sim {
         let Some(client) = &self.pages[page].client else { return };
         let dialog = client.dialog_id();
         let view = client.view();
+        if let Some(wrong) = self.wrong_hash(dialog, client.cursor(), client.log_hash()) {
+            return self.violate(format!("page {page} has {wrong}"));
+        }
         if let Some(wrong) = self.wrong_in(page, dialog, &view.items) {
             self.violate(format!("page {page} shows {wrong}"));
         }
         if view.items.iter().filter(|item| item.seq == 0).count() > self.plan.outbox + SETTLED {
             self.violate(format!("page {page} holds more than its outbox takes"));
         }
+    }
+
+    /// What a page has applied is what some log has up to there: the present one, or one that a backup has replaced.
+    fn wrong_hash(&self, dialog: Option<u64>, cursor: u64, hash: Option<u64>) -> Option<String> {
+        let (dialog, hash) = dialog.zip(hash)?;
+        let same = |store: &Store| {
+            store.dialogs.get(&dialog).is_some_and(|log| log.head() >= cursor && log.hash_at(cursor) == hash)
+        };
+        let known = same(&self.store) || self.ledger.past.iter().any(same);
+        (!known).then(|| format!("the hash {hash} at {cursor} of {dialog}, which no log has there"))
     }
 
     fn wrong_in(&self, page: usize, dialog: Option<u64>, items: &[Item]) -> Option<String> {
