@@ -77,12 +77,12 @@ export class Visitor {
   /** Waits until the link has broken after a moment and is back; gives how many ms after that moment it was. */
   async rejoined(since, options) {
     const brokenAt = since + (await this.broken(since, options));
-    return (await this.#stateAfter(brokenAt, ['online', 'online-sse'], options)) - since;
+    return (await this.#stateAfter(brokenAt, ONLINE, options)) - since;
   }
 
   /** Waits until the link is up at or after a moment, whatever came before; gives how many ms after that moment it was. */
   async online(since, options) {
-    return (await this.#stateAfter(since, ['online', 'online-sse'], options)) - since;
+    return (await this.#stateAfter(since, ONLINE, options)) - since;
   }
 
   async #stateAfter(since, wanted, options) {
@@ -117,3 +117,5 @@ export class Visitor {
 export function numbered(label, count) {
   return Array.from({ length: count }, (_, index) => `${label} ${index + 1}`);
 }
+const ONLINE = ['online', 'online-sse', 'online-long-polling', 'online-polling'];
+

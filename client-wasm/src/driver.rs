@@ -29,7 +29,6 @@ pub(crate) trait Face {
 /// One client in one page.
 pub(crate) struct Shell<F: Face> {
     waker: Rc<Waker>,
-    base: String,
     storage: Rc<Storage>,
     face: F,
     client: RefCell<Client>,
@@ -62,7 +61,9 @@ pub(crate) struct Parts<F> {
 impl<F: Face> Shell<F> {
     /// Makes a shell that has not asked for anything yet.
     pub(crate) fn new(parts: Parts<F>) -> Self {
-        let Parts { waker, base, storage, window, config, inputs: mut queue, view, face } = parts;
+        let Parts { waker, base, storage, window, mut config, inputs: mut queue, view, face } = parts;
+        // The client says at which server something is asked for: the one that the page names is the first.
+        config.servers.insert(0, base);
         if text(&crate::browser::get(&window, "document"), "visibilityState") == "hidden" {
             queue.push(Input::Page(client_core::Page::Hidden));
         }
@@ -74,7 +75,6 @@ impl<F: Face> Shell<F> {
             _listeners: listeners,
             queue: RefCell::new(queue),
             waker,
-            base,
             storage,
             face,
             running: Cell::new(false),
@@ -184,7 +184,7 @@ impl<F: Face> Shell<F> {
             Output::Request { request, call: Call { path, body, auth } } => {
                 let client = self.client.borrow();
                 let bearer = if auth == Authorization::Bearer { client.bearer().expose() } else { "" };
-                let origin = Origin { base: &self.base, bearer };
+                let origin = Origin { base: "", bearer };
                 let outlive = self.outlive.get();
                 match Request::send(request, &origin, &path, body.as_deref(), outlive, &self.waker) {
                     Some(sent) => self.requests.borrow_mut().push(sent),
@@ -199,11 +199,11 @@ impl<F: Face> Shell<F> {
     fn open(&self, link: LinkId, transport: Transport, path: &str) {
         let opened = match transport {
             Transport::WebSocket => {
-                Socket::open(link, &self.base, path, &self.waker).map(|socket| self.sockets.borrow_mut().push(socket))
+                Socket::open(link, path, &self.waker).map(|socket| self.sockets.borrow_mut().push(socket))
             }
             Transport::Sse => {
                 let client = self.client.borrow();
-                let origin = Origin { base: &self.base, bearer: client.bearer().expose() };
+                let origin = Origin { base: "", bearer: client.bearer().expose() };
                 Stream::open(link, &origin, path, &self.waker).map(|stream| self.streams.borrow_mut().push(stream))
             }
             // Polls are requests.

@@ -10,6 +10,9 @@ use wasm_bindgen::JsError;
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub(super) struct Options {
     base_url: String,
+    /// Other servers over the same data, the best first.
+    #[serde(default)]
+    servers: Vec<String>,
     side: Who,
     #[serde(default)]
     dialog_id: u64,
@@ -119,6 +122,7 @@ impl Options {
         };
         let credential = if self.token.is_empty() { key } else { self.token.clone() };
         let mut config = Config::new(side, Secret::new(credential));
+        config.servers = self.servers.iter().map(|server| server.trim_end_matches('/').to_owned()).collect();
         let Reconnect { max_attempts, initial_delay_ms, backoff_multiplier, max_delay_ms, jitter } = self.reconnect;
         set(&mut config.reconnect.max_attempts, max_attempts);
         set(&mut config.reconnect.initial_delay_ms, initial_delay_ms);

@@ -14,7 +14,7 @@ pub(crate) use stream::{Chunk, Stream};
 
 /// Where a request is made, and as whom.
 pub(crate) struct Origin<'a> {
-    /// The server's base address, without a slash at its end.
+    /// The server's base address, without a slash at its end; empty where the path holds it already.
     pub(crate) base: &'a str,
     /// What goes into `Authorization: Bearer …`; empty: nothing does.
     pub(crate) bearer: &'a str,

@@ -17,11 +17,10 @@ pub(crate) struct Socket {
 
 impl Socket {
     /// Opens one; `None` where the browser does not even try.
-    pub(crate) fn open(link: LinkId, base: &str, path: &str, waker: &Waker) -> Option<Self> {
+    pub(crate) fn open(link: LinkId, address: &str, waker: &Waker) -> Option<Self> {
         // http becomes ws, and https wss.
         let mut url = String::from("ws");
-        url.push_str(base.strip_prefix("http")?);
-        url.push_str(path);
+        url.push_str(address.strip_prefix("http")?);
         let socket = WebSocket::new(&url).ok()?;
         let listen = |name, wake| waker.listen(&socket, name, wake, link.0);
         let listeners = [

@@ -10,6 +10,8 @@ const LINKS = {
   connecting: 'Connecting',
   online: 'Online',
   'online-sse': 'Online (limited)',
+  'online-long-polling': 'Online (limited)',
+  'online-polling': 'Online (slow)',
   reconnecting: 'Reconnecting',
   offline: 'Offline',
   stopped: 'Closed',
