@@ -20,22 +20,23 @@ use mutants::Mutant;
 use rustix::io::Errno;
 use socket2::{SockRef, TcpKeepalive};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
-use tokio::net::{TcpListener, TcpSocket, TcpStream};
+use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::{Semaphore, watch};
 use tower::ServiceExt;
 
 use crate::app::App;
 use crate::clock::Clock;
+use crate::listening::{self, Keeper, Listening};
 use crate::logging::{Sample, Sampled};
 
 /// How long a connection may take to send its first byte, and then its header.
 const HEADER_READ: Duration = Duration::from_secs(5);
+/// At the end, a connection that was just taken may take so long to send its request.
+const FIRST_REQUEST: Duration = Duration::from_millis(250);
 /// Headers in one request.
 const HEADERS: usize = 64;
 /// Bytes of a request's header; a JWT in the query must fit.
 const HEADER_BYTES: usize = 16 * 1024;
-/// Connections that wait in the kernel while the loop is busy.
-const BACKLOG: u32 = 1_024;
 /// A peer that acknowledges nothing for so long is gone.
 const UNACKNOWLEDGED: Duration = Duration::from_secs(20);
 /// An idle connection is asked after so long whether its peer still exists.
@@ -49,15 +50,12 @@ const LAST_RESERVE: &[u8] = b"HTTP/1.1 503 Service Unavailable\r\nRetry-After: 5
     Content-Length: 106\r\nAccess-Control-Allow-Origin: *\r\nConnection: close\r\n\r\n\
     {\"error\":{\"code\":\"overloaded\",\"message\":\"as many connections as this server takes\",\"retry_after_ms\":5000}}";
 
-/// Opens a listening socket that can be opened again right after a restart.
+/// Opens a listening socket of this process alone; must be called inside a tokio runtime.
 ///
 /// # Errors
 /// The system's: the port is in use, the address is not ours, …
 pub fn bind(address: SocketAddr) -> io::Result<TcpListener> {
-    let socket = if address.is_ipv4() { TcpSocket::new_v4()? } else { TcpSocket::new_v6()? };
-    socket.set_reuseaddr(true)?;
-    socket.bind(address)?;
-    socket.listen(BACKLOG)
+    Listening { listener: listening::bind(address)?, keeper: Keeper::Nobody }.into_tokio()
 }
 
 /// Raises the process's limit of open files as far as it may go, and returns it.
@@ -143,7 +141,9 @@ pub(crate) async fn serve(listener: TcpListener, app: App, router: Router, mut s
 /// Serves one connection until it ends, or has become a socket.
 async fn connection(stream: TcpStream, peer: Peer, router: Router, mut stop: watch::Receiver<bool>) {
     tune(&stream);
+    let (began, mut begun) = watch::channel(false);
     let service = hyper::service::service_fn(move |mut request: Request<Incoming>| {
+        began.send_replace(true);
         request.extensions_mut().insert(peer.clone());
         router.clone().oneshot(request.map(Body::new))
     });
@@ -162,8 +162,14 @@ async fn connection(stream: TcpStream, peer: Peer, router: Router, mut stop: wat
             }
             return;
         }
-        _ = stop.wait_for(|stop| *stop) => serving.as_mut().graceful_shutdown(),
+        _ = stop.wait_for(|stop| *stop) => {}
     }
+    // A request may be on its way; closed at once, the connection would break it off.
+    tokio::select! {
+        _ended = serving.as_mut() => return,
+        _ = tokio::time::timeout(FIRST_REQUEST, begun.wait_for(|begun| *begun)) => {}
+    }
+    serving.as_mut().graceful_shutdown();
     let _ended = serving.await;
 }
 

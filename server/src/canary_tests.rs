@@ -68,7 +68,10 @@ async fn serve_and_ask() -> String {
     let token = credentials.operators.issue(1, "Ann", clock::wall(), 60_000).unwrap().expose().to_owned();
     let app = App::new(&config, store, hub, credentials);
     let (stop, stopped) = oneshot::channel::<()>();
-    let serving = tokio::spawn(crate::run(listener, app, async { drop(stopped.await) }));
+    let serving = tokio::spawn(crate::run(listener, app, async {
+        drop(stopped.await);
+        crate::shutdown::Order::End
+    }));
     let host = address.to_string();
     ask_everything(&host, &token).await;
     drop(stop);
@@ -135,7 +138,11 @@ async fn ask(host: &str, request: impl AsRef<[u8]>) -> String {
     stream.write_all(request.as_ref()).await.unwrap();
     let mut answer = Vec::new();
     let whole = async {
-        while !String::from_utf8_lossy(&answer).contains("\"reason\":") {
+        let ends = |answer: &[u8]| {
+            let answer = String::from_utf8_lossy(answer);
+            answer.split_once("\"reason\":").is_some_and(|(_, reason)| reason.contains('}'))
+        };
+        while !ends(&answer) {
             if stream.read_buf(&mut answer).await.unwrap() == 0 {
                 break;
             }

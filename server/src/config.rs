@@ -64,6 +64,21 @@ pub struct ServeConfig {
     )]
     pub drain_ms: u32,
 
+    /// Keep the listening socket in a small parent process that starts the server, starts it again when it dies, and
+    /// replaces it on SIGHUP, so that no connection is ever refused
+    #[arg(long, env = "REJOIN_SUPERVISE")]
+    pub supervise: bool,
+
+    /// How long to wait for another server on the same data to leave, before giving up
+    #[arg(
+        long,
+        value_name = "SECONDS",
+        env = "REJOIN_WAIT_S",
+        default_value_t = 0,
+        value_parser = clap::value_parser!(u64).range(0..=3_600),
+    )]
+    pub wait_s: u64,
+
     /// A proxy whose X-Forwarded-For is believed; may be given more than once
     #[arg(long, value_name = "ADDRESS", env = "REJOIN_TRUSTED_PROXY", value_delimiter = ',')]
     pub trusted_proxy: Vec<IpAddr>,

@@ -24,6 +24,7 @@ pub mod demo;
 mod error;
 mod figures;
 mod hub;
+pub mod listening;
 pub mod logging;
 #[cfg(feature = "probe")]
 pub mod probe;
@@ -38,11 +39,15 @@ use tokio::net::TcpListener;
 use tokio::sync::watch;
 
 pub use app::App;
+use connection::Onward;
 pub use hub::Hub;
+use shutdown::Order;
 use store::StoreError;
 
 /// After its moment, a link may take so long to close.
 const CLOSE: Duration = Duration::from_millis(2_500);
+/// The same while another server waits for the data: whoever has not answered by then is cut off.
+const HAND_OVER_CLOSE: Duration = Duration::from_millis(500);
 /// How long requests that are being served may take at the end.
 const LAST_REQUESTS: Duration = Duration::from_secs(1);
 /// How long the store may take to commit what waits and to close.
@@ -54,26 +59,37 @@ const FAILED_DRAIN_MS: u32 = 500;
 ///
 /// # Errors
 /// The store's, when it cannot go on: the process must end and start again.
-pub async fn run(listener: TcpListener, app: App, shutdown: impl Future<Output = ()> + Send) -> Result<(), StoreError> {
+pub async fn run(
+    listener: TcpListener,
+    app: App,
+    shutdown: impl Future<Output = Order> + Send,
+) -> Result<(), StoreError> {
     let (stop, stopped) = watch::channel(false);
     let router = routes::router(app.clone());
     let accepting = tokio::spawn(accept::serve(listener, app.clone(), router, stopped));
     let ended = tokio::select! {
-        () = shutdown => Ok(()),
+        order = shutdown => Ok(order),
         error = app.store().failed() => Err(error),
     };
-    let drain_ms = match &ended {
-        Ok(()) => app.drain_ms(),
+    let (drain_ms, close) = match &ended {
+        Ok(Order::End) => (app.drain_ms(), CLOSE),
+        Ok(Order::HandOver) => {
+            // What comes from now on waits in the kernel for the next server.
+            stop.send_replace(true);
+            (app.drain_ms(), HAND_OVER_CLOSE)
+        }
         Err(error) => {
             tracing::warn!(%error, "the store cannot go on: leaving");
-            app.drain_ms().min(FAILED_DRAIN_MS)
+            (app.drain_ms().min(FAILED_DRAIN_MS), CLOSE)
         }
     };
     let links = app.links().total();
-    tracing::info!(links, drain_ms, "draining");
-    app.links().drain(drain_ms);
-    // Meanwhile the gate says 503, and sockets are refused with the reason.
-    let most = Duration::from_millis(drain_ms.into()) + CLOSE;
+    // Where there are other servers, a client opens its next link before it leaves this one.
+    let onward = if app.servers().is_empty() { Onward::Here } else { Onward::Elsewhere };
+    let leave_ms = app.links().drain(onward, drain_ms);
+    tracing::info!(links, leave_ms, order = ?ended.as_ref().ok(), "draining");
+    // Meanwhile the gate says so, and sockets are refused with the reason.
+    let most = Duration::from_millis(leave_ms.into()) + close;
     let _cut_off = tokio::time::timeout(most, app.links().all_gone()).await;
     stop.send_replace(true);
     let _accepting = accepting.await;
@@ -83,8 +99,8 @@ pub async fn run(listener: TcpListener, app: App, shutdown: impl Future<Output =
     let left = app.links().total();
     tracing::info!(cut_off = left, "left");
     match (ended, closed) {
-        (Err(error), _) | (Ok(()), Ok(Err(error))) => Err(error),
-        (Ok(()), Ok(Ok(()))) => Ok(()),
-        (Ok(()), Err(_)) => Err(StoreError::Io { message: "the store did not close in time".into() }),
+        (Err(error), _) | (Ok(_), Ok(Err(error))) => Err(error),
+        (Ok(_), Ok(Ok(()))) => Ok(()),
+        (Ok(_), Err(_)) => Err(StoreError::Io { message: "the store did not close in time".into() }),
     }
 }

@@ -321,6 +321,7 @@ fn serve(
         let (told, orderly) = oneshot::channel();
         let shutdown = async {
             let _dropped = orderly.await;
+            server::shutdown::Order::End
         };
         let running = server::run(listener, app, shutdown);
         tokio::pin!(running);

@@ -8,6 +8,9 @@ use crate::credentials::{RandomError, SecretError};
 use crate::store::StoreError;
 use crate::store::sqlite::{BackupError, OpenError};
 
+/// The code of options that cannot be used.
+pub(super) const USAGE: i32 = 2;
+
 /// Why a command failed.
 #[derive(Debug)]
 pub(super) struct Failure {
@@ -24,6 +27,12 @@ impl Failure {
     /// An option whose value cannot be used.
     pub(super) fn usage(message: impl Into<String>) -> Self {
         Self { message: message.into(), code: 2 }
+    }
+
+    /// A server that a supervisor started has said itself why it cannot run.
+    pub(super) fn child(code: i32) -> Self {
+        let message = "the server cannot start, for the reason above: not trying again".into();
+        Self { message, code: u8::try_from(code).unwrap_or(1) }
     }
 
     /// The address cannot be listened on.

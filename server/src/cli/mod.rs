@@ -6,6 +6,7 @@ mod failure;
 mod operator;
 mod serve;
 mod site;
+mod supervise;
 
 use std::ffi::OsString;
 use std::process::ExitCode;

@@ -2,18 +2,32 @@
 
 use std::net::{IpAddr, SocketAddr};
 use std::path::Path;
+use std::pin::pin;
 use std::sync::Arc;
+use std::time::Duration;
+
+use tokio::sync::oneshot;
 
 use super::failure::Failure;
+use super::supervise;
 use crate::app::App;
 use crate::config::{DataConfig, ServeConfig};
 use crate::credentials::{Credentials, ServerSecret};
 use crate::hub::Hub;
+use crate::listening::{self, Listening};
 use crate::store::Store;
-use crate::store::sqlite::{Admin, OpenError, SqliteStore, make_directory};
-use crate::{accept, assistants, clock, demo, logging, shutdown};
+use crate::store::sqlite::{Admin, DataLock, OpenError, SqliteStore, make_directory};
+use crate::{assistants, clock, demo, logging, shutdown};
+
+/// Is printed by a server that waits for another one to leave the data; read by a supervisor.
+pub(super) const WAITING: &str = "waiting for the server before to leave";
+/// Begins the last line of a server that has started.
+pub(super) const LISTENING: &str = "listening on ";
 
 pub(super) fn run(data: &DataConfig, config: ServeConfig) -> Result<(), Failure> {
+    if config.supervise && !listening::is_handed() {
+        return supervise::run(&config);
+    }
     logging::start(&config.log).map_err(Failure::usage)?;
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
     runtime.block_on(serve(data, config))
@@ -22,13 +36,19 @@ pub(super) fn run(data: &DataConfig, config: ServeConfig) -> Result<(), Failure>
 async fn serve(data: &DataConfig, config: ServeConfig) -> Result<(), Failure> {
     // The socket comes first: connections wait in the kernel while the database is opened, and a port that is in use
     // is found before anything is touched.
-    let listener = accept::bind(config.address()).map_err(|error| Failure::bind(config.address(), &error))?;
+    let listening = Listening::open(config.address()).map_err(|error| Failure::bind(config.address(), &error))?;
+    let keeper = listening.keeper;
+    let listener = listening.into_tokio()?;
     let address = listener.local_addr()?;
-    let shutdown = shutdown::signal()?;
+    let mut shutdown = pin!(shutdown::signal(keeper)?);
     make_directory(&data.data)?;
     let secret = data.secret()?;
+    let lock = tokio::select! {
+        lock = lock(&data.data, Duration::from_secs(config.wait_s)) => lock?,
+        _ = &mut shutdown => return Ok(()),
+    };
     let hub = Hub::new();
-    let store = Arc::new(SqliteStore::open(&data.data, hub.published())?);
+    let store = Arc::new(SqliteStore::open_locked(&data.data, lock, hub.published())?);
     let demo = match config.demo {
         true => Some(seed(&data.data, &secret, address, &config.server)?),
         false => None,
@@ -39,6 +59,24 @@ async fn serve(data: &DataConfig, config: ServeConfig) -> Result<(), Failure> {
     let ended = crate::run(listener, app, shutdown).await;
     assistants.abort();
     ended.map_err(|error| Failure::store(&error))
+}
+
+/// Locks the data, or waits so long for another server to leave it.
+async fn lock(data: &Path, wait: Duration) -> Result<DataLock, OpenError> {
+    match DataLock::take(data) {
+        Err(OpenError::InUse { .. }) if !wait.is_zero() => {}
+        taken => return taken,
+    }
+    println!("{WAITING}");
+    let (to, locked) = oneshot::channel();
+    let path = data.to_owned();
+    // Not a task: nothing waits for this thread when the time is over.
+    let waiting = std::thread::Builder::new().name("data-lock".into()).spawn(move || to.send(DataLock::wait(&path)));
+    waiting.map_err(|error| OpenError::Directory { path: data.to_owned(), error })?;
+    match tokio::time::timeout(wait, locked).await {
+        Ok(Ok(lock)) => lock,
+        Ok(Err(_)) | Err(_) => Err(OpenError::InUse { data: data.to_owned() }),
+    }
 }
 
 fn seed(data: &Path, secret: &ServerSecret, address: SocketAddr, servers: &[String]) -> Result<demo::Demo, OpenError> {
@@ -63,5 +101,5 @@ fn announce(address: SocketAddr, demo: Option<&demo::Demo>) {
     if let Some(demo) = demo {
         println!("                                 as {} with the password {}", demo::OPERATOR, demo.password);
     }
-    println!("listening on {url}");
+    println!("{LISTENING}{url}");
 }

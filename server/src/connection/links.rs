@@ -15,6 +15,8 @@ use crate::hub::{Card, Leave, Pool, Transport};
 
 /// A refused client comes back after this and up to as much again.
 const REFUSED_MS: u32 = 2_000;
+/// A client that finds a draining server's gate closed asks again after this and up to as much again.
+const CLOSED_MS: u32 = 300;
 /// Links that may be opened each second before the gate begins to space them out.
 const OPENED_PER_S: u64 = 1_000;
 /// The longest that the gate makes a client wait.
@@ -39,6 +41,15 @@ pub(crate) struct Links {
 pub(crate) struct OpenLink {
     links: Arc<Links>,
     card: Arc<Card>,
+}
+
+/// Where the clients of a server that leaves go to.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Onward {
+    /// To the next server at the same address, as soon as this one is gone.
+    Here,
+    /// To other servers, which are there already.
+    Elsewhere,
 }
 
 /// Why there is no place for one more link.
@@ -143,16 +154,32 @@ impl Links {
         if ms < 50 { 0 } else { u32::try_from(ms.min(GATE_MS)).unwrap_or(u32::MAX) }
     }
 
-    /// Refuses links from now on and tells every open one to leave, each at its own moment within `within_ms`.
-    pub(crate) fn drain(&self, within_ms: u32) {
+    /// Returns when a client that has found the gate closed may ask again: the next server may be there soon.
+    pub(crate) fn closed_ms(&self) -> u32 {
+        let id = self.next_id.fetch_add(1, Ordering::Relaxed);
+        let least = if self.is_draining() { CLOSED_MS } else { REFUSED_MS };
+        least + spread(id, least)
+    }
+
+    /// Refuses links from now on and tells every open one to leave, each at its own moment; returns how long it takes
+    /// until the last of these, at most `most_ms`.
+    pub(crate) fn drain(&self, onward: Onward, most_ms: u32) -> u32 {
+        let spread_ms = self.spread_ms();
         let open = self.lock();
         self.draining.store(true, Ordering::Relaxed);
-        // A few clients need no long spread, and the sooner all are gone, the sooner the next server can begin.
-        let spread_ms = u32::try_from(open.len()).unwrap_or(u32::MAX).saturating_add(200).min(within_ms);
+        let links = u32::try_from(open.len()).unwrap_or(u32::MAX);
+        let leave_ms = match onward {
+            // The sooner all are gone, the sooner the next server can begin. They come back spread by their own dice.
+            Onward::Here => (links / 8).saturating_add(100),
+            // Each opens its next link in the first half of its time.
+            Onward::Elsewhere => links.saturating_add(200),
+        };
+        let leave_ms = leave_ms.min(most_ms);
         for card in open.values() {
-            let in_ms = if mutants::planted(Mutant::DrainAtOnce) { 0 } else { spread(card.id, spread_ms) };
+            let in_ms = if mutants::planted(Mutant::DrainAtOnce) { 0 } else { spread(card.id, leave_ms) };
             card.leave(Leave { in_ms, spread_ms });
         }
+        leave_ms
     }
 
     /// Waits until no link is open.
@@ -226,15 +253,29 @@ mod tests {
     fn a_drain_tells_every_link_its_own_moment_and_lets_no_other_in() {
         let links = Links::new(1_000);
         let open: Vec<_> = (0..500).map(|_| links.open(Pool::Site, Transport::WebSocket).unwrap()).collect();
-        links.drain(5_000);
+        assert_eq!(links.drain(Onward::Elsewhere, 5_000), 700);
         let context = std::task::Context::from_waker(std::task::Waker::noop());
         let mut moments: Vec<_> = open.iter().map(|link| link.card().take(&context).leave.unwrap()).collect();
         moments.sort_by_key(|leave| leave.in_ms);
-        assert!(moments.iter().all(|leave| leave.spread_ms == 700 && leave.in_ms < 700));
+        assert!(moments.iter().all(|leave| leave.spread_ms == 250 && leave.in_ms < 700));
         // Evenly: each tenth of the time has about a tenth of them.
         let first_tenth = moments.iter().filter(|leave| leave.in_ms < 70).count();
         assert!((40..=60).contains(&first_tenth), "{first_tenth}");
         assert!(matches!(links.open(Pool::Site, Transport::Sse), Err(NoPlace::Draining { .. })));
+    }
+
+    #[test]
+    fn a_drain_takes_as_long_as_there_are_links_and_less_where_the_next_server_waits() {
+        let links = Links::new(3_000);
+        assert_eq!(links.drain(Onward::Here, 5_000), 100);
+        let _open: Vec<_> = {
+            let links = Links::new(3_000);
+            let open: Vec<_> = (0..2_000).map(|_| links.open(Pool::Site, Transport::WebSocket).unwrap()).collect();
+            assert_eq!(links.drain(Onward::Here, 5_000), 350);
+            assert_eq!(links.drain(Onward::Elsewhere, 5_000), 2_200);
+            assert_eq!(links.drain(Onward::Elsewhere, 1_000), 1_000);
+            open
+        };
     }
 
     #[test]

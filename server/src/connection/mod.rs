@@ -26,7 +26,7 @@ pub(crate) use events::events;
 pub(crate) use handshake::{Upgrade, accept};
 pub(crate) use inbox::Inbox;
 pub(crate) use link::{Drained, Entry, Link};
-pub(crate) use links::{Links, NoPlace, OpenLink};
+pub(crate) use links::{Links, NoPlace, Onward, OpenLink};
 #[cfg(feature = "probe")]
 pub(crate) use outgoing::Frame;
 pub(crate) use poll::poll;

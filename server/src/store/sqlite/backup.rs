@@ -74,7 +74,7 @@ impl Admin {
 /// [`BackupError`]; then everything is as it was.
 pub fn restore(data: &Path, from: &Path) -> Result<Census, BackupError> {
     open::make_directory(data)?;
-    let _lock = open::lock(data)?;
+    let _lock = open::DataLock::take(data)?;
     let database = data.join(open::DATABASE);
     let new = data.join(format!("{}.restored", open::DATABASE));
     let failed = |error| BackupError::File { path: from.to_owned(), error };

@@ -16,7 +16,6 @@ mod schema;
 mod transaction;
 mod writer;
 
-use std::fs::File;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::Path;
 use std::pin::Pin;
@@ -31,7 +30,7 @@ use tokio::sync::{Notify, oneshot, watch};
 
 pub use admin::{Admin, Census, NewAssistant, NewOperator, NewSite};
 pub use backup::{BackupError, restore};
-pub use open::{OpenError, make_directory};
+pub use open::{DataLock, OpenError, make_directory};
 
 use self::checkpoint::Checkpoints;
 use self::lineage::Lineage;
@@ -65,7 +64,7 @@ pub struct SqliteStore {
     job_added: Arc<Notify>,
     failed: watch::Receiver<Option<StoreError>>,
     /// Keeps other servers away; let go of when the store is closed.
-    lock: Arc<Mutex<Option<File>>>,
+    lock: Arc<Mutex<Option<DataLock>>>,
 }
 
 /// What a test of faults sets otherwise.
@@ -88,12 +87,19 @@ impl SqliteStore {
     /// # Errors
     /// [`OpenError`] says what to do.
     pub fn open(data: &Path, published: Published) -> Result<Self, OpenError> {
-        Self::open_tuned(data, published, &Tuning::default())
+        make_directory(data)?;
+        Self::open_locked(data, DataLock::take(data)?, published)
     }
 
-    fn open_tuned(data: &Path, published: Published, tuning: &Tuning) -> Result<Self, OpenError> {
-        make_directory(data)?;
-        let lock = open::lock(data)?;
+    /// Opens the database of a data directory whose lock is held already.
+    ///
+    /// # Errors
+    /// [`OpenError`] says what to do.
+    pub fn open_locked(data: &Path, lock: DataLock, published: Published) -> Result<Self, OpenError> {
+        Self::open_tuned(data, lock, published, &Tuning::default())
+    }
+
+    fn open_tuned(data: &Path, lock: DataLock, published: Published, tuning: &Tuning) -> Result<Self, OpenError> {
         let mut conn = open::open(data)?;
         let lineage = Lineage::start(data, &mut conn)?;
         let small = open::size(data) <= SMALL_BYTES;

@@ -109,18 +109,43 @@ pub fn make_directory(data: &Path) -> Result<(), OpenError> {
     Ok(())
 }
 
-/// Locks the directory for as long as the file lives.
-///
-/// # Errors
-/// [`OpenError::InUse`] while another process holds it.
-pub(super) fn lock(data: &Path) -> Result<File, OpenError> {
-    let path = data.join(LOCK);
-    let file = OpenOptions::new().create(true).truncate(false).read(true).write(true).open(&path);
-    let file = file.map_err(|error| OpenError::Directory { path: path.clone(), error })?;
-    match file.try_lock() {
-        Ok(()) => Ok(file),
-        Err(TryLockError::WouldBlock) => Err(OpenError::InUse { data: data.to_owned() }),
-        Err(TryLockError::Error(error)) => Err(OpenError::Directory { path, error }),
+/// Keeps other servers away from a data directory for as long as it lives.
+#[derive(Debug)]
+pub struct DataLock {
+    _file: File,
+}
+
+impl DataLock {
+    /// Locks the directory.
+    ///
+    /// # Errors
+    /// [`OpenError::InUse`] while another process holds it.
+    pub fn take(data: &Path) -> Result<Self, OpenError> {
+        let (path, file) = Self::file(data)?;
+        match file.try_lock() {
+            Ok(()) => Ok(Self { _file: file }),
+            Err(TryLockError::WouldBlock) => Err(OpenError::InUse { data: data.to_owned() }),
+            Err(TryLockError::Error(error)) => Err(OpenError::Directory { path, error }),
+        }
+    }
+
+    /// Locks the directory as soon as the process that holds it has let it go; blocks until then.
+    ///
+    /// # Errors
+    /// [`OpenError::Directory`].
+    pub fn wait(data: &Path) -> Result<Self, OpenError> {
+        let (path, file) = Self::file(data)?;
+        file.lock().map_err(|error| OpenError::Directory { path, error })?;
+        Ok(Self { _file: file })
+    }
+
+    fn file(data: &Path) -> Result<(PathBuf, File), OpenError> {
+        let path = data.join(LOCK);
+        let file = OpenOptions::new().create(true).truncate(false).read(true).write(true).open(&path);
+        match file {
+            Ok(file) => Ok((path, file)),
+            Err(error) => Err(OpenError::Directory { path, error }),
+        }
     }
 }
 

@@ -39,7 +39,7 @@ impl House {
     }
 
     fn tuned(&self, tuning: &Tuning) -> SqliteStore {
-        SqliteStore::open_tuned(self.path(), Box::new(|_| {}), tuning).unwrap()
+        SqliteStore::open_tuned(self.path(), DataLock::take(self.path()).unwrap(), Box::new(|_| {}), tuning).unwrap()
     }
 
     async fn dialog(&self, store: &SqliteStore) -> ScopedDialog {
