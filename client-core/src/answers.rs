@@ -40,7 +40,7 @@ impl Client {
             Purpose::Load { first } if is_ok => self.on_loaded(first.as_deref(), body),
             Purpose::Load { first } => self.on_load_refused(first.as_deref(), status, body),
             Purpose::Gate => self.on_gate(status, body),
-            Purpose::NextGate if is_ok => self.next_passed(),
+            Purpose::NextGate if is_ok && gate_says(status, body).is_ok() => self.next_passed(),
             Purpose::NextGate => self.next_failed(),
             Purpose::Poll { link } => self.on_poll(link, status, body),
             Purpose::Frames { link, ids } => self.on_frames_answer(link, &ids, status, body),
@@ -238,10 +238,10 @@ impl Client {
 
     fn on_gate(&mut self, status: u16, body: &str) {
         let Phase::Gate { why } = self.phase else { return };
-        let retry_ms = json::from_str::<Health>(body).map_or(0, |health| u64::from(health.retry_ms));
-        if status >= 500 || status == 429 {
-            return self.gate_again(retry_ms, Failure::Fast);
-        }
+        let retry_ms = match gate_says(status, body) {
+            Ok(retry_ms) => retry_ms,
+            Err(retry_ms) => return self.gate_again(retry_ms, Failure::Fast),
+        };
         if !mutants::planted(mutants::Mutant::ClientNoBlame) {
             self.ladder.blame(self.now.mono);
         }
@@ -289,4 +289,13 @@ impl Client {
             self.timeline.prepend(page);
         }
     }
+}
+
+/// Returns after how many ms the gate lets this client in, or else after how many it may be asked again.
+fn gate_says(status: u16, body: &str) -> Result<u64, u64> {
+    let health = json::from_str::<Health>(body).unwrap_or_default();
+    let retry_ms = u64::from(health.retry_ms);
+    // One that is closed says so with 200, too: a browser writes every other status on its console.
+    let is_closed = matches!(health.status.as_str(), "draining" | "overloaded");
+    if is_closed || status >= 500 || status == 429 { Err(retry_ms) } else { Ok(retry_ms) }
 }

@@ -217,7 +217,7 @@ fn a_link_that_dies_as_soon_as_it_is_ready_is_not_opened_as_fast_as_the_network_
             bench.pass(50);
         }
         // The server was away: otherwise the WebSocket would be given up.
-        bench.answer("/health", 503, &json!({"status": "draining"}));
+        bench.answer("/health", 200, &json!({"status": "draining", "retry_ms": 300}));
         bench.taken();
         while bench.posts("/health") == 0 {
             bench.pass(50);
@@ -227,6 +227,29 @@ fn a_link_that_dies_as_soon_as_it_is_ready_is_not_opened_as_fast_as_the_network_
         bench.frames(link, &ready(2, 3));
     }
     assert!(bench.ms - start > 30_000, "20 links in {} ms", bench.ms - start);
+}
+
+#[test]
+fn a_gate_that_is_closed_is_asked_again_whatever_its_status() {
+    let rows = [(200, "draining"), (200, "overloaded"), (503, "draining"), (502, "a proxy's"), (429, "ok")];
+    for (status, word) in rows {
+        let mut bench = Bench::visitor();
+        let link = bench.online();
+        bench.input(Input::Closed { link, end: End::Broken });
+        while bench.posts("/health") == 0 {
+            bench.pass(50);
+        }
+        let closed_at = bench.ms;
+        bench.answer("/health", status, &json!({"status": word, "retry_ms": 900}));
+        bench.taken();
+        while bench.posts("/health") == 0 {
+            bench.pass(50);
+        }
+        assert_eq!(bench.opens(), 0, "{status} {word}");
+        assert!((900..=1_100).contains(&(bench.ms - closed_at)), "{status} {word}: after {}", bench.ms - closed_at);
+        bench.answer("/health", 200, &json!({"status": "ok", "retry_ms": 0}));
+        bench.link(Transport::WebSocket);
+    }
 }
 
 #[test]

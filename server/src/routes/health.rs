@@ -3,8 +3,7 @@
 use std::time::Duration;
 
 use axum::extract::State;
-use axum::http::header::RETRY_AFTER;
-use axum::http::{HeaderValue, StatusCode};
+use axum::http::StatusCode;
 use axum::response::{IntoResponse, Response};
 use protocol::http::{Health, WebSocketHealth};
 use serde::Deserialize;
@@ -16,8 +15,6 @@ use crate::hub::Pool;
 
 /// How long the store may take to prove that it works.
 const CHECK: Duration = Duration::from_secs(2);
-/// A client that finds the gate closed comes back after this.
-const CLOSED_MS: u32 = 1_000;
 
 /// The parameters of `/health`.
 #[derive(Debug, Deserialize)]
@@ -37,14 +34,12 @@ pub(super) async fn health(State(app): State<App>, Parameters(query): Parameters
         (false, true) => Some("overloaded"),
         (false, false) => None,
     };
-    match closed {
-        None => Json(Health { status: status.into(), retry_ms: links.gate_ms(app.clock().mono()) }).into_response(),
-        Some(status) => {
-            let body = Json(Health { status: status.into(), retry_ms: CLOSED_MS });
-            let retry_after = HeaderValue::from(CLOSED_MS.div_ceil(1_000));
-            (StatusCode::SERVICE_UNAVAILABLE, [(RETRY_AFTER, retry_after)], body).into_response()
-        }
-    }
+    // Always 200: a browser writes every other status on its console, and this is asked again and again.
+    let (status, retry_ms) = match closed {
+        None => (status, links.gate_ms(app.clock().mono())),
+        Some(status) => (status, links.closed_ms()),
+    };
+    Json(Health { status: status.into(), retry_ms }).into_response()
 }
 
 /// The server can store and read messages, and is not about to leave.

@@ -166,6 +166,10 @@ impl Sim {
         let Some(route) = Route::parse(&call.path) else {
             return self.violate(format!("no such path: {}", call.path));
         };
+        if self.server.life == Life::Draining && matches!(route, Route::Gate) {
+            let health = Health { status: code::DRAINING.into(), retry_ms: 300 };
+            return self.reply(to, 200, json::to_string(&health));
+        }
         if self.server.life == Life::Draining && !matches!(route, Route::Frames { .. }) {
             return self.reply(to, 503, json::to_string(&error_body(code::DRAINING)));
         }

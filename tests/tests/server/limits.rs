@@ -111,8 +111,8 @@ async fn the_next_connection_beyond_the_limit_is_refused_with_a_reason_and_the_g
     assert_eq!(refused.error(), (503, "overloaded".into()));
     assert!(!refused.header("retry-after").is_empty());
     let gate = app.get("/health?ws=1").send().await;
-    assert_eq!((gate.status, &gate.json()["status"]), (503, &json!("overloaded")));
-    assert!(gate.json()["retry_ms"].as_u64().unwrap() > 0 && !gate.header("retry-after").is_empty());
+    assert_eq!((gate.status, &gate.json()["status"]), (200, &json!("overloaded")));
+    assert!(gate.json()["retry_ms"].as_u64().unwrap() > 0);
     assert_eq!(app.get("/health").send().await.status, 200, "the process is alive");
     // Those inside do not notice, and the API works on.
     assert_eq!(open[0].say_as("m", "inside").await["type"], "stored");
@@ -121,7 +121,7 @@ async fn the_next_connection_beyond_the_limit_is_refused_with_a_reason_and_the_g
     // One leaves, one may come.
     open.pop().unwrap().close().await;
     let end = std::time::Instant::now() + tests::PATIENCE;
-    while app.get("/health?ws=1").send().await.status != 200 {
+    while app.get("/health?ws=1").send().await.json()["status"] != "ok" {
         assert!(std::time::Instant::now() < end, "the place is never free");
     }
     app.open_socket(102).await.settle("let in").await;
