@@ -62,9 +62,10 @@ pub fn program() -> PathBuf {
             profile = "release";
         }
         assert!(build.status().expect("cargo runs").success(), "the program can be built");
-        // This test lies in the folder `deps` of its profile.
-        let test = std::env::current_exe().expect("a process has a file");
-        let target = test.ancestors().nth(3).expect("a test lies in target/<profile>/deps");
+        // A test lies in the folder `deps` of its profile, a program one above.
+        let own = std::env::current_exe().expect("a process has a file");
+        let mut folders = own.ancestors().skip(1).filter(|folder| !folder.ends_with("deps"));
+        let target = folders.nth(1).expect("it lies in target/<profile>");
         target.join(profile).join("rejoin")
     });
     program.clone()
