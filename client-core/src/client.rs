@@ -204,6 +204,7 @@ impl Client {
         self.flush();
         self.mark();
         self.tell_health();
+        self.tell_figures();
     }
 
     /// Returns the next thing for the driver to do.

@@ -126,8 +126,8 @@ pub enum Event {
         /// Up to where they were compared.
         seq: u64,
     },
-    /// The health has another score: see [`crate::Client::health`] and [`crate::Client::quality`].
-    Health,
+    /// A round trip was measured, or the health has another score: see [`crate::Client::report`].
+    Quality,
     /// Something happened, of a level that the page asked for by [`crate::Input::Log`].
     Log(Entry),
 }

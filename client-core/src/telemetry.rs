@@ -7,6 +7,7 @@ use crate::connection::{Next, Phase, Why};
 use crate::health::{Figures, Health, Status};
 use crate::log::{Entry, Log, What};
 use crate::opening::Try;
+use crate::report::Told;
 use crate::trouble::{Action, Class, Trouble};
 use crate::window::{Outcome, Window};
 use crate::{Client, Event, Instant, LinkId, Transport};
@@ -45,8 +46,14 @@ pub struct Counters {
     pub gaps: u32,
     /// Disagreements with the server about the log.
     pub audit_failures: u32,
+    /// How long there was no link before one became ready again, in ms, all breaks together.
+    pub recovery_ms: u32,
     /// Messages that are not known to be stored; not a sum, but what it is now.
     pub buffer_size: u32,
+    /// The smoothed round trip, in ms; as it is now.
+    pub average_latency_ms: u32,
+    /// Errors among all that was tried in the last five minutes, in ‰; as it is now.
+    pub error_permille: u32,
     /// Everything that went wrong, by [`Class`] in its order.
     pub errors: [u32; 6],
 }
@@ -93,7 +100,9 @@ pub(crate) struct Telemetry {
     /// Pings without an answer on this link, and when the last one was sent.
     open_pings: u32,
     pinged_at: Instant,
+    /// The health that the page was told.
     told: (Status, u32),
+    pub(crate) figures_told: Told,
 }
 
 /// A time without a link.
@@ -115,10 +124,14 @@ impl Client {
             error_permille: figures.error_permille,
             stability_permille: figures.stability_permille,
             transport: self.transport(),
-            because: if self.online().is_some() { telemetry.because } else { "" },
+            because: self.because_now(),
             away_ms: figures.away_ms,
             recoveries_ms: telemetry.breaks.iter().map(|gone| clip(gone.ms)).collect(),
         }
+    }
+
+    pub(crate) fn because_now(&self) -> &'static str {
+        if self.online().is_some() { self.telemetry.because } else { "" }
     }
 
     /// Judges whether all is well with the link.
@@ -140,7 +153,9 @@ impl Client {
 
     /// Returns what was counted.
     pub fn counters(&self) -> Counters {
-        Counters { buffer_size: clip(self.unsettled() as u64), ..self.telemetry.counters }
+        let Figures { round_trip_ms: average_latency_ms, error_permille, .. } = self.figures();
+        let buffer_size = clip(self.unsettled() as u64);
+        Counters { buffer_size, average_latency_ms, error_permille, ..self.telemetry.counters }
     }
 
     /// Returns the last entries of the log, oldest first.
@@ -240,7 +255,10 @@ impl Client {
         self.telemetry.since.get_or_insert(now);
         if let (Some(at), false) = (self.lost_at, first) {
             let ms = now.since(at);
-            self.telemetry.counters.reconnections += 1;
+            let counters = &mut self.telemetry.counters;
+            counters.reconnections += 1;
+            counters.recovery_ms = counters.recovery_ms.saturating_add(clip(ms));
+            self.telemetry.figures_told.note_return();
             push_bounded(&mut self.telemetry.breaks, Break { until: now, ms }, BREAKS);
             self.note(What::Recovered { after_ms: ms });
         }
@@ -300,6 +318,7 @@ impl Client {
         push_bounded(&mut telemetry.round_trips_ms, clip(sample), ROUND_TRIPS);
         self.went_well();
         self.note(What::RoundTrip { ms });
+        self.emit(Event::Quality);
     }
 
     /// Notes that a message was answered.
@@ -320,7 +339,7 @@ impl Client {
         }
     }
 
-    /// Tells the page when its health has changed.
+    /// Tells the page when the score of its health has changed.
     pub(crate) fn tell_health(&mut self) {
         if self.telemetry.since.is_none() {
             return;
@@ -331,7 +350,7 @@ impl Client {
             self.note(What::Health { status: health.status, score: health.score });
         }
         if health.score != told.1 {
-            self.emit(Event::Health);
+            self.emit(Event::Quality);
         }
     }
 }

@@ -366,7 +366,7 @@ impl Face for Rc<Screen> {
             Event::Message { seq } => self.emit("message", &JsValue::from(*seq as f64)),
             Event::DialogLoaded { dialog_id } => self.emit("dialog", &JsValue::from(*dialog_id as f64)),
             Event::CredentialsNeeded => self.emit("credentials", &JsValue::UNDEFINED),
-            Event::Health | Event::Log(_) | Event::AuditFailed { .. } => {}
+            Event::Quality | Event::Log(_) | Event::AuditFailed { .. } => {}
             Event::Refused { code: _, reason } => {
                 self.explain(reason);
                 self.emit("error", &JsValue::from_str(reason));

@@ -7,3 +7,4 @@ mod found_by_the_simulator;
 mod journeys;
 mod quality;
 mod review;
+mod trouble;

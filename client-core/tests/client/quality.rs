@@ -203,7 +203,7 @@ fn the_page_hears_when_its_health_changes() {
     bench.taken();
     bench.input(Input::Closed { link, end: End::Broken });
     bench.pass(2_100);
-    let heard = bench.taken().iter().filter(|output| matches!(output, Output::Event(Event::Health))).count();
+    let heard = bench.taken().iter().filter(|output| matches!(output, Output::Event(Event::Quality))).count();
     assert!(heard >= 1, "no link for two seconds");
     assert!(bench.client.log().any(|entry| matches!(entry.what, What::Health { .. })));
 }
@@ -287,4 +287,41 @@ fn a_client_that_has_another_log_says_so_and_loads_it_again_but_not_for_ever() {
     assert_eq!(bench.client.view().link, LinkState::Online, "it goes on with what the server says");
     bench.frames(link, &json!({"type": "heartbeat", "timestamp": 1, "head": 3, "hash": 7}));
     assert_eq!(audits(&bench), 2);
+}
+
+/// The visitor's site, which wants figures or not.
+fn settings(bench: &mut Bench, metrics: bool) {
+    bench.answer("/config", 200, &json!({"name": "Tea", "welcome": "Hello!", "metrics": metrics}));
+}
+
+#[test]
+fn figures_are_told_to_a_site_that_wants_them_once_a_minute_and_after_a_break() {
+    let mut bench = Bench::visitor();
+    let link = bench.online();
+    settings(&mut bench, true);
+    pong(&mut bench, link, 20);
+    live(&mut bench, link, 10_000, 20);
+    let first = bench.sent(link, "metrics");
+    assert_eq!(first.len(), 1);
+    assert_eq!((&first[0]["data"]["round_trip_ms"], &first[0]["data"]["connection_attempts"]), (&json!(20), &json!(1)));
+    live(&mut bench, link, 300_000, 20);
+    let told = bench.sent(link, "metrics");
+    assert!((5..=6).contains(&told.len()), "{} in five minutes", told.len());
+    assert_eq!(told[1]["data"]["connection_attempts"], 0, "what was counted is told once");
+    assert!(told.iter().all(|frame| frame["data"].as_object().unwrap().values().all(serde_json::Value::is_u64)));
+
+    let link = break_and_return(&mut bench, link);
+    live(&mut bench, link, 15_000, 20);
+    let told = bench.sent(link, "metrics");
+    assert_eq!(told.len(), 1, "a break is told before the minute is over");
+    assert_eq!(told[0]["data"]["reconnections"], 1);
+}
+
+#[test]
+fn a_site_that_wants_no_figures_is_told_none() {
+    let mut bench = Bench::visitor();
+    let link = bench.online();
+    settings(&mut bench, false);
+    live(&mut bench, link, 200_000, 20);
+    assert!(bench.sent(link, "metrics").is_empty());
 }

@@ -170,7 +170,7 @@ impl Face for Listeners {
                 self.emit("loaded", &value);
             }
             Event::CredentialsNeeded => self.emit("credentials", &value),
-            Event::Health | Event::Log(_) | Event::AuditFailed { .. } => {}
+            Event::Quality | Event::Log(_) | Event::AuditFailed { .. } => {}
             Event::Refused { code, reason } => {
                 set_number(&value, "code", f64::from(*code));
                 set_text(&value, "reason", reason);

@@ -319,7 +319,7 @@ impl Sim {
     fn page_event(&mut self, page: usize, event: &Event) {
         trace!(self, "page {page} tells {event:?}");
         match event {
-            Event::Message { .. } | Event::DialogLoaded { .. } | Event::Health | Event::Log(_) => {}
+            Event::Message { .. } | Event::DialogLoaded { .. } | Event::Quality | Event::Log(_) => {}
             Event::CredentialsNeeded => {
                 let ms = self.random.between(10, 2_000);
                 self.plan_in(ms, Happening::Act(super::Action::Credential { page }));
