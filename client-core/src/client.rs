@@ -43,6 +43,7 @@ pub struct Client {
     /// Since when there is no link, for the banner.
     pub(crate) lost_at: Option<Instant>,
     pub(crate) device: Device,
+    pub(crate) tabs: crate::tabs::Tabs,
     // The dialog.
     pub(crate) dialog_id: Option<u64>,
     pub(crate) loading: Loading,
@@ -137,6 +138,7 @@ impl Client {
             renewals: 0,
             lost_at: None,
             device: Device::Online,
+            tabs: crate::tabs::Tabs::default(),
             dialog_id,
             loading: Loading::Todo,
             timeline: Timeline::default(),
@@ -188,6 +190,7 @@ impl Client {
             Input::TryNow => self.try_now(),
             Input::Draft { text } => self.draft(text),
             Input::Settings(site) => self.settings(site),
+            Input::Tab(tab) => self.tab(tab),
             Input::Panel(panel) => self.panel(panel),
             Input::Older => self.ask_older(),
             Input::Credential(secret) => self.credential(secret),
@@ -393,15 +396,20 @@ impl Client {
     fn page(&mut self, page: Page) {
         match page {
             Page::Visible => {
+                self.seen(true);
                 self.marks.page_is_visible = true;
                 self.mark_read();
                 self.wake(Why::Wake);
             }
-            Page::Hidden => self.marks.page_is_visible = false,
+            Page::Hidden => {
+                self.seen(false);
+                self.marks.page_is_visible = false;
+            }
             Page::Resumed => self.wake(Why::Wake),
             Page::Frozen => {
                 self.keep_draft();
                 self.freeze();
+                self.no_rest();
             }
             Page::Online => {
                 self.device = Device::Online;

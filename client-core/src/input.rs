@@ -46,6 +46,8 @@ pub enum Input {
     Credential(Secret),
     /// Something happened to the page.
     Page(Page),
+    /// The browser says which of this visitor's pages leads.
+    Tab(Tab),
     /// A link is open, but not yet ready.
     Opened {
         /// Which.
@@ -109,6 +111,15 @@ pub enum Page {
     Online,
     /// `offline`.
     Offline,
+}
+
+/// What a page is among the pages of one visitor, where the browser can tell.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Tab {
+    /// The one whose link stays, hidden or not.
+    Leads,
+    /// Another one leads.
+    Follows,
 }
 
 /// How a link ended.

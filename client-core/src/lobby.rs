@@ -162,7 +162,7 @@ impl Lobby {
             Input::TryNow => self.try_now(),
             Input::Timeout => self.timeout(),
             // The client's to know, when it is there.
-            Input::Log(_) => self.later.push(input),
+            Input::Log(_) | Input::Tab(_) => self.later.push(input),
             Input::Stop
             | Input::Retry { .. }
             | Input::Older

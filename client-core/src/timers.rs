@@ -34,7 +34,8 @@ impl Client {
         let hold = self.hold_until.map(|at| (at, "flush"));
         let typing = self.marks.typing_ends().map(|at| (at, "typing"));
         let stuck = self.stuck_at().map(|at| (at, "stuck"));
-        let all = [stuck, self.phase_due(), self.gap_due(), self.screen_due(), requests, settings, hold, typing];
+        let rest = self.rest_due().map(|at| (at, "rest"));
+        let all = [stuck, rest, self.phase_due(), self.gap_due(), self.screen_due(), requests, settings, hold, typing];
         all.into_iter().flatten().min_by_key(|(at, _)| *at)
     }
 
@@ -106,6 +107,7 @@ impl Client {
             self.ask_settings();
         }
         self.marks.lapse(now);
+        self.rest();
         match &self.phase {
             Phase::Waiting { until, .. } if *until <= now => self.waited(),
             Phase::Opening(opening) if opening.until <= now => {

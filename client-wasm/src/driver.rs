@@ -251,6 +251,9 @@ impl<F: Face> Shell<F> {
                 return self.stream(wake, link, value, inputs);
             }
             Wake::AnswerHead | Wake::AnswerBody | Wake::AnswerFailed => return self.answer(wake, id, value),
+            Wake::Tab => {
+                Input::Tab(if value.is_truthy() { client_core::Tab::Leads } else { client_core::Tab::Follows })
+            }
             // These are not the link's.
             Wake::Face | Wake::LinkHere | Wake::LinkFailed => return None,
         })

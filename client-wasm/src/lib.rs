@@ -21,6 +21,8 @@ pub mod link;
 mod page;
 mod random;
 mod storage;
+#[cfg(feature = "widget")]
+mod tabs;
 mod timer;
 mod transport;
 mod wake;

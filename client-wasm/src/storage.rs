@@ -16,6 +16,12 @@ impl Storage {
         Self { store, prefix }
     }
 
+    /// Returns what sets this client's names apart.
+    #[cfg(feature = "widget")]
+    pub(crate) fn prefix(&self) -> &str {
+        &self.prefix
+    }
+
     /// Reads all names and values.
     pub(crate) fn load(&self) -> Vec<(String, String)> {
         let mut values = Vec::new();

@@ -43,10 +43,12 @@ pub(crate) enum Wake {
     LinkHere,
     /// The rest of the client could not be fetched.
     LinkFailed,
+    /// Whether this page leads the others of its visitor.
+    Tab,
 }
 
 impl Wake {
-    const ALL: [Self; 16] = [
+    const ALL: [Self; 17] = [
         Self::Timer,
         Self::Page,
         Self::Storage,
@@ -63,6 +65,7 @@ impl Wake {
         Self::Face,
         Self::LinkHere,
         Self::LinkFailed,
+        Self::Tab,
     ];
 
     /// Reads the number that [`Waker::of`] bound.

@@ -4,7 +4,7 @@
 //! - `root`: the shadow root in which the panel is made; `style(css)`: adopts a style sheet there;
 //! - `origin`: the page that embeds the widget; `base`: the server's address without a slash at its end; `site`, or `assistant` with `parent` and `ticket`: who this is;
 //! - `store`: `localStorage`, `sessionStorage`, or null;
-//! - `color`, `touch`, `closable`, `inline`: how the panel looks and behaves;
+//! - `color`, `touch`, `closable`, `inline`: how the panel looks and behaves; `sound`: `off` for none;
 //! - `emit(name, value)`: what happened; `wake(_, wake, id, value)`: calls [`Widget::wake`] and catches
 //!   what it throws.
 
@@ -22,6 +22,7 @@ use crate::dom::{Done, Panel, STYLE};
 use crate::driver::{Face, Parts};
 use crate::link::{Knock, knock, load};
 use crate::storage::Storage;
+use crate::tabs::{Place, ring};
 use crate::timer::{Timer, now};
 use crate::transport::{Origin, Outlive, Request};
 use crate::wake::{Listener, Wake, Waker};
@@ -61,6 +62,8 @@ pub fn mount(options: JsValue) -> Widget {
         emit: get(&options, "emit").unchecked_into(),
         origin: text(&options, "origin"),
         open: Cell::new(false),
+        sound: Cell::new(text(&options, "sound") != "off"),
+        storage: storage.clone(),
     });
     let lobby = Lobby::new(side.clone(), crate::random::visitor_key(), storage.load(), crate::random::seed());
     let room = Room {
@@ -71,7 +74,8 @@ pub fn mount(options: JsValue) -> Widget {
         timer: Timer::new(waker.of(Wake::Timer, 0)),
         _storage: waker.listen(&window, "storage", Wake::Storage, 0),
     };
-    let widget = Widget { screen, waker, storage, base: text(&options, "base"), room: RefCell::new(Some(room)) };
+    let (base, room) = (text(&options, "base"), RefCell::new(Some(room)));
+    let widget = Widget { screen, waker, storage, base, room, place: RefCell::default() };
     // What an earlier page has left is shown, and sent.
     widget.push(Input::Restored(Vec::new()));
     widget.screen.emit("ready", &JsValue::from_str(env!("CARGO_PKG_VERSION")));
@@ -87,6 +91,8 @@ pub struct Widget {
     base: String,
     /// Until the link is here.
     room: RefCell<Option<Room>>,
+    /// From then on.
+    place: RefCell<Option<Place>>,
 }
 
 /// The lobby and what drives it.
@@ -101,7 +107,8 @@ struct Room {
 
 #[wasm_bindgen]
 impl Widget {
-    /// Does what the page asks for: `open`, `close`, `toggle`, `send` and `compose` with a text.
+    /// Does what the page asks for: `open`, `close`, `toggle`, `send` and `compose` with a text, `sound` with
+    /// whether to ring.
     pub fn command(&self, name: &str, value: JsValue) {
         match name {
             "open" => self.open_panel(),
@@ -109,6 +116,7 @@ impl Widget {
             "toggle" if self.screen.open.get() => self.close_panel(),
             "toggle" => self.open_panel(),
             "send" => self.push(Input::Send { text: value.as_string().unwrap_or_default() }),
+            "sound" => self.screen.sound.set(value.is_truthy()),
             "compose" => self.push(self.screen.panel.compose(&value.as_string().unwrap_or_default())),
             _ => {}
         }
@@ -221,7 +229,8 @@ impl Widget {
             | Wake::StreamRefused
             | Wake::StreamFailed
             | Wake::Face
-            | Wake::LinkHere => {}
+            | Wake::LinkHere
+            | Wake::Tab => {}
         }
     }
 
@@ -280,6 +289,9 @@ impl Widget {
             face: self.screen.clone(),
         };
         knock(Knock::Begin(Box::new(parts)));
+        // Not before there is a link that could rest.
+        let place = Place::take(self.storage.prefix(), &self.waker.of(Wake::Tab, 0));
+        *self.place.borrow_mut() = Some(place);
     }
 }
 
@@ -315,6 +327,8 @@ pub(crate) struct Screen {
     /// The page that embeds the widget.
     origin: String,
     open: Cell<bool>,
+    sound: Cell<bool>,
+    storage: Rc<Storage>,
 }
 
 impl Screen {
@@ -333,6 +347,16 @@ impl Screen {
             line.push_str(": look at the number or the token in the script tag. On the server: rejoin site list");
         }
         console_error(&line);
+    }
+
+    /// Rings for a message that nobody is looking at.
+    fn announce(&self, seq: u64) {
+        let is_seen = self.open.get() && text(&get(&window(), "document"), "visibilityState") == "visible";
+        if self.sound.get() && !is_seen {
+            let mut name = String::from(self.storage.prefix());
+            name.push_str(&protocol::json::to_string(&seq));
+            ring(&name);
+        }
     }
 
     /// Returns whether there was something to close.
@@ -363,7 +387,10 @@ impl Face for Rc<Screen> {
 
     fn tell(&self, event: &Event) {
         match event {
-            Event::Message { seq } => self.emit("message", &JsValue::from(*seq as f64)),
+            Event::Message { seq } => {
+                self.announce(*seq);
+                self.emit("message", &JsValue::from(*seq as f64));
+            }
             Event::DialogLoaded { dialog_id } => self.emit("dialog", &JsValue::from(*dialog_id as f64)),
             Event::CredentialsNeeded => self.emit("credentials", &JsValue::UNDEFINED),
             Event::Quality | Event::Log(_) | Event::AuditFailed { .. } => {}

@@ -132,6 +132,7 @@
         root, style, base, site, assistant, store, emit,
         origin: location.origin,
         color: options.color,
+        sound: options.sound,
         closable: true,
         touch: matchMedia('(pointer:coarse)').matches,
         wake: (_, ...call) => client.command && guarded(() => widget.wake(...call)),

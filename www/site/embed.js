@@ -69,6 +69,7 @@ guarded(() => {
     ticket: document.querySelector('meta[name=rejoin-ticket]')?.content ?? '',
     store,
     color: options.color,
+    sound: options.sound,
     closable: framed,
     inline: true,
     touch: matchMedia('(pointer: coarse)').matches,

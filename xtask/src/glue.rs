@@ -46,6 +46,9 @@ pub(crate) fn simplify_start(script: &str) -> Result<String> {
     Ok(format!("{before}{START}"))
 }
 
+/// What the widget needs of JavaScript's own making.
+const TABS: &str = include_str!("../../client-wasm/src/tabs.js");
+
 const START: &str = "\
 export default async function start({ module_or_path }) {
     const source = await module_or_path;
@@ -76,7 +79,7 @@ pub(crate) fn fetch_second(script: &str, entry: &str, second: Second) -> Result<
         Second::Within => format!("Promise.resolve().then(() => {{ link.{entry} = wasm.{entry}; }})"),
     };
     Ok(format!(
-        "{script}const link = {{\n    load(here, failed) {{\n        {load}.then(here, failed);\n    }},\n}};\n"
+        "{script}{TABS}const link = {{\n    load(here, failed) {{\n        {load}.then(here, failed);\n    }},\n}};\n"
     ))
 }
 

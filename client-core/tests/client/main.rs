@@ -8,3 +8,4 @@ mod journeys;
 mod quality;
 mod review;
 mod trouble;
+mod tabs;

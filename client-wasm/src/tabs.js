@@ -1,0 +1,49 @@
+// Several pages of one visitor, as far as it takes promises of JavaScript's own making. `cargo xtask build` puts this into the
+// script around the module; client-wasm/src/tabs.rs calls it. Where a browser has no locks (a page without TLS), no page leads.
+const tabs = {
+  // Tells whether this page leads the others of this name: `changed(false)` when it stands in line, `changed(true)` when it is first.
+  // Gives what ends it.
+  lead(name, changed) {
+    const end = new AbortController();
+    let leave;
+    const stand = () => {
+      const wait = new AbortController();
+      leave = () => wait.abort();
+      changed(false);
+      navigator.locks
+        .request(name, { signal: wait.signal }, () => new Promise((done) => ((leave = done), changed(true))))
+        .catch(() => {});
+    };
+    if (navigator.locks) {
+      stand();
+      // A page that holds a lock, or waits for one, is not kept in the back-forward cache.
+      addEventListener('pagehide', () => leave(), end);
+      addEventListener('pageshow', ({ persisted }) => persisted && stand(), end);
+    }
+    return () => {
+      end.abort();
+      leave?.();
+    };
+  },
+  // Rings, in one page of all that ask by this name at about the same time, and only where somebody has been.
+  ring(name) {
+    const play = () => {
+      const audio = new AudioContext();
+      const tone = audio.createOscillator();
+      const volume = audio.createGain();
+      const now = audio.currentTime;
+      tone.frequency.setValueAtTime(660, now);
+      tone.frequency.setValueAtTime(880, now + 0.12);
+      volume.gain.setValueAtTime(0.08, now);
+      volume.gain.exponentialRampToValueAtTime(0.001, now + 0.5);
+      tone.connect(volume).connect(audio.destination);
+      tone.onended = () => audio.close();
+      tone.start();
+      tone.stop(now + 0.5);
+    };
+    if (!navigator.userActivation?.hasBeenActive) return;
+    if (!navigator.locks) return document.hidden || play();
+    const once = (lock) => lock && (play(), new Promise((done) => setTimeout(done, 3e3)));
+    navigator.locks.request(name, { ifAvailable: true }, once).catch(() => {});
+  },
+};
