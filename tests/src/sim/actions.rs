@@ -1,6 +1,6 @@
 //! What people do, and what fate does to them.
 
-use client_core::{Delivery, Input, Page as PageEvent, Panel};
+use client_core::{Delivery, Input, Page as PageEvent, Panel, Tab};
 use protocol::Secret;
 use server_core::Millis;
 
@@ -53,6 +53,10 @@ pub(crate) enum Action {
     Blow(Fault),
     /// A page gets new credentials.
     Credential {
+        page: usize,
+    },
+    /// A page that was hidden is seen again, or leads.
+    Show {
         page: usize,
     },
     Thaw {
@@ -222,6 +226,11 @@ impl Sim {
                 }
             }
             Action::Thaw { page } => self.thaw(page),
+            Action::Show { page } => {
+                let leads = self.random.chance(500);
+                let input = if leads { Input::Tab(Tab::Leads) } else { Input::Page(PageEvent::Visible) };
+                self.tell_page(page, input);
+            }
             Action::Wake { machine } => self.wake(machine),
             Action::OutageEnds { machine } => self.outage_ends(machine),
             Action::StorageFrees { machine } => {

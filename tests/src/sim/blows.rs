@@ -1,6 +1,6 @@
 //! Faults that fate deals as blows.
 
-use client_core::{Input, Page as PageEvent};
+use client_core::{Input, Page as PageEvent, Tab};
 use server_core::Millis;
 use server_core::session::Input as SessionInput;
 
@@ -39,6 +39,7 @@ const ALL: &[Fault] = &[
     Fault::PageClosed,
     Fault::Sleep,
     Fault::Frozen,
+    Fault::Hidden,
     Fault::ClockJump,
     Fault::StorageFull,
     Fault::SlowReader,
@@ -79,6 +80,7 @@ const PAGES: &[Fault] = &[
     Fault::PageClosed,
     Fault::Sleep,
     Fault::Frozen,
+    Fault::Hidden,
     Fault::ClockJump,
     Fault::StorageFull,
     Fault::Cut,
@@ -192,6 +194,15 @@ impl Sim {
             Fault::Frozen => {
                 if let Some((page, _)) = self.some_machine() {
                     self.freeze(page, ms);
+                }
+            }
+            Fault::Hidden => {
+                if let Some((page, _)) = self.some_machine() {
+                    self.bite(Fault::Hidden);
+                    self.input(page, Input::Tab(Tab::Follows));
+                    self.input(page, Input::Page(PageEvent::Hidden));
+                    // Long enough to rest, mostly.
+                    self.plan_in(ms + 50_000, Happening::Act(Action::Show { page }));
                 }
             }
             Fault::ClockJump => self.jump(),

@@ -81,6 +81,8 @@ faults! {
     DiskFull => "server's disk full",
     /// Tokens expired.
     TokenExpired => "operator's token expired",
+    /// A page is not seen for a while, and another one leads.
+    Hidden => "hidden page that may rest",
     /// A page was loaded anew.
     Reload => "page reloaded",
     /// A page died without a word.

@@ -173,6 +173,7 @@ impl Sim {
             | Input::TryNow
             | Input::Draft { .. }
             | Input::Panel(_)
+            | Input::Tab(_)
             | Input::Older
             | Input::Credential(_)
             | Input::Page(_)
@@ -237,6 +238,7 @@ impl Sim {
             | Input::TryNow
             | Input::Draft { .. }
             | Input::Panel(_)
+            | Input::Tab(_)
             | Input::Older
             | Input::Credential(_)
             | Input::Page(_)
