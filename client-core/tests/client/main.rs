@@ -7,5 +7,5 @@ mod found_by_the_simulator;
 mod journeys;
 mod quality;
 mod review;
-mod trouble;
 mod tabs;
+mod trouble;
