@@ -8,7 +8,7 @@ use core::cell::{Cell, RefCell};
 use core::mem::take;
 use std::rc::Rc;
 
-use client_core::{Authorization, Call, Client, Config, End, Event, Input, LinkId, Output, Transport, View};
+use client_core::{Authorization, Call, Client, Config, End, Event, Input, LinkId, Output, Report, Transport, View};
 use wasm_bindgen::JsValue;
 
 use crate::browser::text;
@@ -22,6 +22,8 @@ use crate::wake::{Listener, Wake, Waker};
 pub(crate) trait Face {
     /// Shows what has changed; `last` is what is on the screen.
     fn show(&self, view: &View, last: &View);
+    /// Tells how good the link is.
+    fn measured(&self, report: &Report);
     /// Passes on what happened.
     fn tell(&self, event: &Event);
 }
@@ -104,6 +106,12 @@ impl<F: Face> Shell<F> {
         self.view.borrow().clone()
     }
 
+    /// Asks the client something.
+    #[cfg(feature = "headless")]
+    pub(crate) fn ask<T>(&self, question: impl FnOnce(&Client) -> T) -> T {
+        question(&self.client.borrow())
+    }
+
     /// Takes an input from outside.
     pub(crate) fn push(&self, input: Input) {
         self.queue.borrow_mut().push(input);
@@ -139,7 +147,12 @@ impl<F: Face> Shell<F> {
                 self.face.show(&view, &last);
             }
             for event in events {
-                self.face.tell(&event);
+                if event == Event::Quality {
+                    let report = self.client.borrow().report();
+                    self.face.measured(&report);
+                } else {
+                    self.face.tell(&event);
+                }
             }
         }
         self.running.set(false);

@@ -12,12 +12,14 @@ use core::cell::{Cell, RefCell};
 use std::rc::Rc;
 
 use client_core::lobby::{self, Lobby};
-use client_core::{Authorization, Call, Config, Event, Input, Panel as Opened, RequestId, Side, View};
+use client_core::{
+    Authorization, Call, Config, Event, Input, Panel as Opened, Report, RequestId, Side, Transport, View,
+};
 use protocol::http::SiteConfig;
 use protocol::{Secret, code};
 use wasm_bindgen::prelude::*;
 
-use crate::browser::{Function, console_error, get, get_at, text, window};
+use crate::browser::{Function, console_error, get, get_at, object, set_number, set_text, text, window};
 use crate::dom::{Done, Panel, STYLE};
 use crate::driver::{Face, Parts};
 use crate::link::{Knock, knock, load};
@@ -383,6 +385,26 @@ impl Face for Rc<Screen> {
         if view.typing != last.typing {
             self.emit("typing", &JsValue::from_str(&view.typing));
         }
+    }
+
+    fn measured(&self, report: &Report) {
+        let (quality, health, mut issues) = (object(), object(), String::new());
+        set_text(&quality, "transport", report.transport.map_or("", Transport::word));
+        set_text(&quality, "because", report.because);
+        for (name, value) in report.figures {
+            set_number(&quality, name, f64::from(value));
+        }
+        for issue in &report.issues {
+            if !issues.is_empty() {
+                issues.push(' ');
+            }
+            issues.push_str(issue.name);
+        }
+        set_text(&health, "status", report.status.word());
+        set_number(&health, "score", f64::from(report.score));
+        set_text(&health, "issues", &issues);
+        self.emit("quality", &quality);
+        self.emit("health", &health);
     }
 
     fn tell(&self, event: &Event) {

@@ -3,13 +3,15 @@
 //! `connect(options, onChange)` gives a [`Link`]. Bytes matter less here than in the widget, so options and views cross the
 //! border through serde.
 
+mod account;
 mod options;
 mod picture;
 
 use core::cell::{Cell, RefCell};
 use std::rc::Rc;
 
-use client_core::{Event, Input, Panel, View};
+use account::Form;
+use client_core::{Event, Input, Level, Panel, Report, View};
 use protocol::Secret;
 use wasm_bindgen::prelude::*;
 
@@ -54,7 +56,8 @@ pub fn connect(options: JsValue, #[wasm_bindgen(js_name = onChange)] on_change: 
     let number = LAST.get() + 1;
     LAST.set(number);
     let waker = Rc::new(Waker::new(number, ENTRY.with(|entry| entry.as_ref().clone()).unchecked_into()));
-    let face = Listeners { on_change: on_change.unchecked_into(), listeners: RefCell::default() };
+    let face =
+        Listeners { on_change: on_change.unchecked_into(), listeners: RefCell::default(), reader: RefCell::default() };
     let base = options.base();
     let inputs = vec![Input::Restored(restored), Input::Start];
     let shell =
@@ -116,7 +119,49 @@ impl Link {
         self.shell.push(Input::Credential(Secret::new(token)));
     }
 
-    /// Calls back on `message`, `loaded`, `credentials` and `refused`.
+    /// Returns how good the link is: round trip, loss, stability, transport, breaks.
+    ///
+    /// # Errors
+    /// Never; the signature is serde's, here and below.
+    pub fn quality(&self) -> Result<JsValue, JsError> {
+        account::quality(&self.shell.ask(client_core::Client::quality))
+    }
+
+    /// Returns whether all is well: `HEALTHY`, `WARNING` or `CRITICAL`, a score and a list of issues.
+    ///
+    /// # Errors
+    /// Never.
+    pub fn health(&self) -> Result<JsValue, JsError> {
+        account::health(&self.shell.ask(client_core::Client::health))
+    }
+
+    /// Returns what was counted from the start of the page on.
+    ///
+    /// # Errors
+    /// Never.
+    pub fn counters(&self) -> Result<JsValue, JsError> {
+        account::counters(&self.shell.ask(client_core::Client::counters))
+    }
+
+    /// Returns the last entries of the log, oldest first: as objects, or as lines of `json` or `plain` words.
+    ///
+    /// # Errors
+    /// Never.
+    pub fn entries(&self, form: Option<String>) -> Result<Vec<JsValue>, JsError> {
+        let entries = self.shell.ask(|client| client.log().copied().collect::<Vec<_>>());
+        entries.iter().map(|entry| account::entry(entry, Form::of(form.as_deref()))).collect()
+    }
+
+    /// Calls back with every entry of the log from a level on (`debug`, `info`, `warn`, `error`), in the same forms; any other
+    /// word ends it.
+    pub fn log(&self, level: &str, callback: JsValue, form: Option<String>) {
+        let level = Level::of(level);
+        let reader = level.map(|_| (callback.unchecked_into(), Form::of(form.as_deref())));
+        self.shell.face().reader.replace(reader);
+        self.shell.push(Input::Log(level));
+    }
+
+    /// Calls back on `message`, `loaded`, `credentials`, `refused`, `quality` and `audit`.
     pub fn on(&self, event: String, callback: JsValue) {
         self.shell.face().listeners.borrow_mut().push((event, callback.unchecked_into()));
     }
@@ -133,6 +178,8 @@ impl Link {
 struct Listeners {
     on_change: Function,
     listeners: RefCell<Vec<(String, Function)>>,
+    /// Who reads the log, and how.
+    reader: RefCell<Option<(Function, Form)>>,
 }
 
 impl Listeners {
@@ -143,7 +190,7 @@ impl Listeners {
             .borrow()
             .iter()
             .filter(|(event, _)| event == name)
-            .map(|(_, callback)| AsRef::<JsValue>::as_ref(callback).clone().unchecked_into())
+            .map(|(_, callback)| copy(callback))
             .collect();
         for listener in listeners {
             let _ = listener.call_guarded(&JsValue::UNDEFINED, value);
@@ -151,10 +198,20 @@ impl Listeners {
     }
 }
 
+fn copy(function: &Function) -> Function {
+    AsRef::<JsValue>::as_ref(function).clone().unchecked_into()
+}
+
 impl Face for Listeners {
     fn show(&self, view: &View, _last: &View) {
         if let Ok(picture) = picture::of(view) {
             let _ = self.on_change.call_guarded(&JsValue::UNDEFINED, &picture);
+        }
+    }
+
+    fn measured(&self, report: &Report) {
+        if let Ok(report) = account::report(report) {
+            self.emit("quality", &report);
         }
     }
 
@@ -170,7 +227,20 @@ impl Face for Listeners {
                 self.emit("loaded", &value);
             }
             Event::CredentialsNeeded => self.emit("credentials", &value),
-            Event::Quality | Event::Log(_) | Event::AuditFailed { .. } => {}
+            Event::AuditFailed { seq } => {
+                set_number(&value, "seq", *seq as f64);
+                self.emit("audit", &value);
+            }
+            Event::Log(entry) => {
+                let reader = self.reader.borrow().as_ref().map(|(reader, form)| (copy(reader), *form));
+                if let Some((reader, form)) = reader
+                    && let Ok(entry) = account::entry(entry, form)
+                {
+                    let _ = reader.call_guarded(&JsValue::UNDEFINED, &entry);
+                }
+            }
+            // Told by `measured`.
+            Event::Quality => {}
             Event::Refused { code, reason } => {
                 set_number(&value, "code", f64::from(*code));
                 set_text(&value, "reason", reason);
