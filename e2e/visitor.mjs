@@ -1,6 +1,8 @@
 // What a visitor sees and does; for pages with a launcher, and for the inside of a frame.
 import { expect } from '@playwright/test';
 
+const ONLINE = ['online', 'online-sse', 'online-long-polling', 'online-polling'];
+
 export class Visitor {
   /** `page` may be a frame locator. */
   constructor(page) {
@@ -117,5 +119,3 @@ export class Visitor {
 export function numbered(label, count) {
   return Array.from({ length: count }, (_, index) => `${label} ${index + 1}`);
 }
-const ONLINE = ['online', 'online-sse', 'online-long-polling', 'online-polling'];
-

@@ -288,21 +288,24 @@ impl Client {
         let now = self.now.mono;
         let spread_ms = self.online().map_or(SOON_MS, |online| online.spread_ms);
         let mut delay = self.rng.up_to(spread_ms);
-        if why == Why::Lost
-            && let Some(online) = self.online()
-        {
-            let age_ms = now.since(online.since);
-            self.ladder.died(online.transport, age_ms);
-            if age_ms < HEALTHY_MS {
-                // The second link in a row that dies young: opening them as fast as the network allows heals nothing.
-                if self.attempts > 0 {
-                    delay = delay.max(self.backoff.next(&self.config.reconnect, &mut self.rng).min(FLAPPING_MS));
-                }
-                self.attempts += 1;
+        if why == Why::Lost && self.online().is_some_and(|online| now.since(online.since) < HEALTHY_MS) {
+            // The second link in a row that dies young: opening them as fast as the network allows heals nothing.
+            if self.attempts > 0 {
+                delay = delay.max(self.backoff.next(&self.config.reconnect, &mut self.rng).min(FLAPPING_MS));
             }
+            self.attempts += 1;
         }
         let until = now.plus(delay);
         self.pause(until, Then::Gate, why);
+    }
+
+    /// The link has ended without a word of the server: something in between may have killed it.
+    pub(crate) fn killed(&mut self) {
+        if let Some(online) = self.online() {
+            let (transport, age_ms) = (online.transport, self.now.mono.since(online.since));
+            self.ladder.died(transport, age_ms);
+        }
+        self.lost(Why::Lost);
     }
 
     /// A try has failed: the next one comes later, at another server perhaps.

@@ -40,7 +40,7 @@ impl Client {
         } else if at_least_ms > 0 {
             self.back_off(at_least_ms);
         } else {
-            self.lost(Why::Lost);
+            self.killed();
         }
     }
 

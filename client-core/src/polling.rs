@@ -189,7 +189,7 @@ impl Client {
                 Asked::AfterCut
             });
         } else {
-            self.lost(Why::Lost);
+            self.killed();
         }
     }
 

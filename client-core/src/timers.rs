@@ -149,15 +149,20 @@ impl Client {
             (_, Verdict::Alive) => {}
             (Transport::WebSocket, Verdict::Ask) => self.ping(),
             // A stream cannot be asked; the server's own heartbeat is overdue.
-            (Transport::Sse, Verdict::Ask) if online.pulse.is_overdue(now) => return self.lost_by(Trouble::Silence),
+            (Transport::Sse, Verdict::Ask) if online.pulse.is_overdue(now) => return self.fell_silent(),
             (Transport::Sse, Verdict::Ask) => online.pulse.rest(),
-            (Transport::WebSocket | Transport::Sse, Verdict::Dead) => return self.lost_by(Trouble::Silence),
+            (Transport::WebSocket | Transport::Sse, Verdict::Dead) => return self.fell_silent(),
         }
         if self.stuck_at().is_some_and(|at| at <= now) {
             return self.lost_by(Trouble::NoAnswer);
         }
         self.next_timeout();
         self.gap_timeout();
+    }
+
+    fn fell_silent(&mut self) {
+        self.trouble(Trouble::Silence, "link");
+        self.killed();
     }
 
     fn lost_by(&mut self, trouble: Trouble) {

@@ -13,7 +13,11 @@ pub(crate) struct Bench {
 
 impl Bench {
     pub(crate) fn new(side: Side) -> Self {
-        let client = Client::new(Config::new(side, Secret::new("vk_0123456789abcdefghijkl")), 42);
+        Self::of(Config::new(side, Secret::new("vk_0123456789abcdefghijkl")))
+    }
+
+    pub(crate) fn of(config: Config) -> Self {
+        let client = Client::new(config, 42);
         let mut bench = Self { client, ms: 1_000, outputs: Vec::new() };
         bench.input(Input::Restored(Vec::new()));
         bench

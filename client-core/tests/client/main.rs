@@ -5,7 +5,10 @@
 mod bench;
 mod found_by_the_simulator;
 mod journeys;
+mod ladder;
+mod patience;
 mod quality;
 mod review;
+mod servers;
 mod tabs;
 mod trouble;

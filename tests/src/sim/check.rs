@@ -351,6 +351,11 @@ impl Sim {
         }
         for page in self.open_pages() {
             self.check_view(page);
+            let held = |conn: &&u32| self.conns.get(conn).is_some_and(|state| state.door > 0);
+            if let Some(conn) = self.pages[page].links.values().find(held) {
+                let wrong = format!("page {page} has not gone back to the first server: conn {conn}");
+                self.violate(wrong);
+            }
         }
         let wrong = self.store.dialogs.iter().find_map(|(dialog, log)| {
             let welcomes = log.messages().filter(|message| message.author.kind == AuthorKind::System).count();
