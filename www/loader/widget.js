@@ -16,7 +16,6 @@
   const flag = (name) => (options[name] ?? 'false') != 'false';
   const prefix = `rejoin:${site || 'a' + assistant}:`;
   const state = { unread: 0, state: 'idle' };
-  const kept = { connection: 'state', ready: 'version', quality: 'quality', health: 'health' };
   const listeners = {};
   const phone = matchMedia('(max-width:480px)');
   // One line that says what to change; what follows from it is not said as well.
@@ -82,13 +81,14 @@
     opener,
     watcher;
   const emit = (name, value) => {
+    state[name] = value;
+    if (name == 'connection') state.state = value;
+    if (name == 'ready') state.version = value;
     if (name == 'unread') {
-      state.unread = value;
       badge.hidden = !value;
       badge.textContent = value;
       button.ariaLabel = value ? `Open chat, ${value} unread` : 'Open chat';
-    } else if (kept[name]) state[kept[name]] = value;
-    else if (name == 'dialog' && client.frame) store?.setItem(prefix + name, value);
+    } else if (name == 'dialog' && client.frame) store?.setItem(prefix + name, value);
     else if (name == 'open' || name == 'close') {
       const open = name == 'open';
       const inside = root.activeElement;
