@@ -8,7 +8,7 @@ use crate::requests::Purpose;
 use crate::{Authorization, Call, Client, Instant, LinkId, Transport, path};
 
 /// The server holds a long poll for so long, in s.
-const HOLD_S: u64 = 25;
+const HOLD_S: u64 = protocol::limits::POLL_WAIT_S;
 /// A held poll that was answered earlier, and brought nothing, was not held, in ms.
 const UNHELD_MS: u64 = 1_000;
 /// After the first such answer the next poll comes so much later, in ms; after each further one twice as much.

@@ -4,12 +4,16 @@ use std::io;
 use std::net::SocketAddr;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
 
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::watch;
 
 use crate::PATIENCE;
+
+/// What comes of a stream that is held back.
+const HELD_BACK: &[u8] = b"HTTP/1.1 200 OK\r\nContent-Type: text/event-stream\r\nTransfer-Encoding: chunked\r\n\r\n";
 
 /// Bytes in which the beginning of a request is looked for.
 const HEADER_BYTES: usize = 16 * 1024;
@@ -35,6 +39,9 @@ struct Shared {
 struct State {
     flow: Flow,
     upgrades: Upgrades,
+    streams: Streams,
+    /// A held poll is cut after so long.
+    polls_cut: Option<Duration>,
     /// Connections of an older generation are cut.
     generation: u64,
 }
@@ -57,6 +64,14 @@ enum Upgrades {
     Refused,
 }
 
+/// What happens to streams.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Streams {
+    Carried,
+    /// Their head is passed on, and their body kept, as a proxy does that wants to see the end first.
+    HeldBack,
+}
+
 impl Cable {
     /// Lays a cable to a server.
     ///
@@ -65,7 +80,13 @@ impl Cable {
     pub async fn lay(to: SocketAddr) -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").await.expect("a port is free");
         let address = listener.local_addr().expect("a bound socket has an address");
-        let (state, watching) = watch::channel(State { flow: Flow::Whole, upgrades: Upgrades::Carried, generation: 0 });
+        let (state, watching) = watch::channel(State {
+            flow: Flow::Whole,
+            upgrades: Upgrades::Carried,
+            streams: Streams::Carried,
+            polls_cut: None,
+            generation: 0,
+        });
         let shared = Arc::new(Shared {
             to: Mutex::new(to),
             carried: AtomicUsize::new(0),
@@ -112,6 +133,21 @@ impl Cable {
         self.state.send_modify(|state| state.upgrades = Upgrades::Carried);
     }
 
+    /// Keeps the bodies of streams back.
+    pub fn hold_streams_back(&self) {
+        self.state.send_modify(|state| state.streams = Streams::HeldBack);
+    }
+
+    /// Carries streams again; those that are held back stay so.
+    pub fn carry_streams(&self) {
+        self.state.send_modify(|state| state.streams = Streams::Carried);
+    }
+
+    /// Cuts polls that the server has held for so long.
+    pub fn cut_polls_after(&self, time: Duration) {
+        self.state.send_modify(|state| state.polls_cut = Some(time));
+    }
+
     /// Leads to another server from now on.
     pub fn lead_to(&self, to: SocketAddr) {
         *self.shared.to.lock().unwrap_or_else(PoisonError::into_inner) = to;
@@ -122,7 +158,7 @@ impl Cable {
         self.shared.cut.load(Ordering::Relaxed)
     }
 
-    /// Returns how many requests for a WebSocket were refused by the cable.
+    /// Returns how many requests for a WebSocket were refused by the cable, and streams held back.
     pub fn refusals(&self) -> usize {
         self.shared.refused.load(Ordering::Relaxed)
     }
@@ -156,11 +192,17 @@ async fn carry(mut client: TcpStream, mut state: watch::Receiver<State>, generat
     let mut watching = state.clone();
     let carrying = async {
         let head = head(&mut client).await?;
-        let upgrade = String::from_utf8_lossy(&head).to_ascii_lowercase().contains("upgrade: websocket");
+        let words = String::from_utf8_lossy(&head).to_ascii_lowercase();
+        let upgrade = words.contains("upgrade: websocket");
         if upgrade && watching.borrow().upgrades == Upgrades::Refused {
             shared.refused.fetch_add(1, Ordering::Relaxed);
             client.write_all(b"HTTP/1.1 403 Forbidden\r\nContent-Length: 0\r\nConnection: close\r\n\r\n").await?;
             return client.shutdown().await;
+        }
+        if words.contains("/events?") && watching.borrow().streams == Streams::HeldBack {
+            shared.refused.fetch_add(1, Ordering::Relaxed);
+            client.write_all(HELD_BACK).await?;
+            return std::future::pending().await;
         }
         let to = *shared.to.lock().unwrap_or_else(PoisonError::into_inner);
         let mut server = TcpStream::connect(to).await?;
@@ -169,9 +211,17 @@ async fn carry(mut client: TcpStream, mut state: watch::Receiver<State>, generat
         let (mut client_in, mut client_out) = client.split();
         let (mut server_in, mut server_out) = server.split();
         let mut also_watching = watching.clone();
+        let cut_after = watching.borrow().polls_cut.filter(|_| words.contains("/poll?") && !words.contains("wait=0"));
         let up = pump(&mut client_in, &mut server_out, &mut watching);
         let down = pump(&mut server_in, &mut client_out, &mut also_watching);
-        tokio::try_join!(up, down).map(|_| ())
+        let both = async { tokio::try_join!(up, down).map(|_| ()) };
+        match cut_after {
+            Some(time) => tokio::time::timeout(time, both).await.unwrap_or_else(|_| {
+                shared.cut.fetch_add(1, Ordering::Relaxed);
+                Err(io::ErrorKind::TimedOut.into())
+            }),
+            None => both.await,
+        }
     };
     let ended = tokio::select! {
         ended = carrying => Some(ended),

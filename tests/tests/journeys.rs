@@ -281,6 +281,58 @@ async fn without_websockets_it_goes_over_server_sent_events_and_back_when_they_w
 }
 
 #[tokio::test]
+async fn where_streams_are_held_back_too_it_goes_by_polls_and_up_again() {
+    let app = TestApp::start().await;
+    let cable = Cable::lay(app.address).await;
+    cable.refuse_upgrades();
+    cable.hold_streams_back();
+    let mut config = quick(site(), &new_key());
+    config.transports.upgrade_after_ms = [8_000, 1_000, 1_000];
+    let mut page = Native::open_with(cable.address, config, &Storage::empty());
+    page.say("Hello over POST");
+    let shown = page.until("on polls", |shown| shown.view.link == LinkState::OnlineLongPolling).await;
+    let dialog_id = shown.dialog_id.unwrap();
+    let mut operator = app.operator_socket(dialog_id).await;
+    operator.say_as("o-1", "Hello by a poll").await;
+    page.until_text("Hello by a poll").await;
+    page.say("up by POST");
+    page.until_text("up by POST").await;
+    assert_eq!(cable.refusals(), 2, "a socket and a stream");
+    cable.carry_streams();
+    page.until("on SSE", |shown| shown.view.link == LinkState::OnlineSse).await;
+    cable.carry_upgrades();
+    page.until("back on WebSocket", |shown| shown.view.link == LinkState::Online).await;
+    page.say("up by socket");
+    page.until_text("up by socket").await;
+    let expected = ["Welcome to Alpha!", "Hello over POST", "Hello by a poll", "up by POST", "up by socket"];
+    assert_eq!(page.shown().texts(), expected);
+    assert_eq!(app.texts(dialog_id).await, expected);
+}
+
+#[tokio::test]
+async fn where_held_polls_are_cut_short_ones_bring_everything_once() {
+    let app = TestApp::start().await;
+    let cable = Cable::lay(app.address).await;
+    cable.refuse_upgrades();
+    cable.hold_streams_back();
+    cable.cut_polls_after(Duration::from_millis(500));
+    let mut page = visitor(&cable, &Storage::empty());
+    page.say("Hello");
+    let shown = page.until("on short polls", |shown| shown.view.link == LinkState::OnlinePolling).await;
+    assert!(cable.cuts() > 0);
+    let dialog_id = shown.dialog_id.unwrap();
+    let mut operator = app.operator_socket(dialog_id).await;
+    for round in 1..=3 {
+        operator.say_as(&format!("o-{round}"), &format!("answer {round}")).await;
+        page.say(&format!("number {round}"));
+        page.until_text(&format!("answer {round}")).await;
+        page.until_text(&format!("number {round}")).await;
+    }
+    let log = app.texts(dialog_id).await;
+    assert_eq!((log.len(), page.shown().texts()), (8, log));
+}
+
+#[tokio::test]
 async fn on_server_sent_events_nothing_is_lost_or_doubled_over_cuts_either() {
     let app = TestApp::start().await;
     let cable = Cable::lay(app.address).await;
