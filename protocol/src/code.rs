@@ -46,6 +46,14 @@ pub const DISK_FULL: &str = "disk_full";
 pub const STORE_UNAVAILABLE: &str = "store_unavailable";
 /// As many connections as the server takes.
 pub const OVERLOADED: &str = "overloaded";
+/// As many links as one address may have.
+pub const ADDRESS_LIMIT: &str = "address_limit";
+/// As many links as one visitor may have.
+pub const VISITOR_LIMIT: &str = "visitor_limit";
+/// As many links as the visitors of one site may have.
+pub const SITE_LIMIT: &str = "site_limit";
+/// As many new dialogs as one address, or one site, may begin.
+pub const DIALOG_LIMIT: &str = "dialog_limit";
 /// The server is going away.
 pub const DRAINING: &str = "draining";
 /// A `v` that the server does not speak.

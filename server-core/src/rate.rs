@@ -28,6 +28,15 @@ impl Bucket {
     /// # Errors
     /// The milliseconds after which there is one.
     pub fn take(&mut self, now: Millis) -> Result<(), u32> {
+        self.take_many(1, now)
+    }
+
+    /// Takes so many tokens at the monotonic moment `now`, all or none.
+    ///
+    /// # Errors
+    /// The milliseconds after which there are as many.
+    pub fn take_many(&mut self, tokens: u32, now: Millis) -> Result<(), u32> {
+        let cost = u64::from(tokens) * TOKEN;
         // A rate of 1 a second fills one thousandth in a millisecond. A clock that runs backwards fills nothing.
         let filled = now.saturating_sub(self.filled_at).saturating_mul(u64::from(self.per_s));
         self.level = self.level.saturating_add(filled).min(u64::from(self.burst) * TOKEN);
@@ -35,11 +44,11 @@ impl Bucket {
         if mutants::planted(Mutant::NoRateLimit) {
             return Ok(());
         }
-        if self.level >= TOKEN {
-            self.level -= TOKEN;
+        if self.level >= cost {
+            self.level -= cost;
             return Ok(());
         }
-        let missing = TOKEN - self.level;
+        let missing = cost - self.level;
         Err(u32::try_from(missing.div_ceil(u64::from(self.per_s.max(1)))).unwrap_or(u32::MAX))
     }
 

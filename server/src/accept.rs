@@ -25,9 +25,11 @@ use tokio::sync::{Semaphore, watch};
 use tower::ServiceExt;
 
 use crate::app::App;
+use crate::bounds::Connected;
 use crate::clock::Clock;
 use crate::listening::{self, Keeper, Listening};
 use crate::logging::{Sample, Sampled};
+use crate::patience::Patient;
 
 /// How long a connection may take to send its first byte, and then its header.
 const HEADER_READ: Duration = Duration::from_secs(5);
@@ -72,6 +74,11 @@ pub(crate) fn raise_open_files() -> usize {
     limit.current.map_or(usize::MAX, |files| usize::try_from(files).unwrap_or(usize::MAX))
 }
 
+/// The answer to an address that has as many connections as it may.
+const TOO_MANY: &[u8] = b"HTTP/1.1 429 Too Many Requests\r\nRetry-After: 5\r\nContent-Type: application/json\r\n\
+    Content-Length: 112\r\nAccess-Control-Allow-Origin: *\r\nConnection: close\r\n\r\n\
+    {\"error\":{\"code\":\"address_limit\",\"message\":\"as many connections as one address may have\",\"retry_after_ms\":5000}}";
+
 /// Counts the open TCP connections, those that have become sockets included.
 #[derive(Debug)]
 pub(crate) struct Connections {
@@ -81,17 +88,20 @@ pub(crate) struct Connections {
 
 /// One place among the connections; free again when the last holder drops it.
 #[derive(Debug)]
-pub(crate) struct Place(Arc<Connections>);
+pub(crate) struct Place {
+    connections: Arc<Connections>,
+    _of_address: Connected,
+}
 
 impl Connections {
     pub(crate) fn new(most: usize) -> Arc<Self> {
         Arc::new(Self { open: AtomicUsize::new(0), most })
     }
 
-    fn take(self: &Arc<Self>) -> Option<Place> {
+    fn take(self: &Arc<Self>, of_address: Connected) -> Option<Place> {
         let free = |open: usize| (open < self.most || mutants::planted(Mutant::EndlessConnections)).then_some(open + 1);
         self.open.fetch_update(Ordering::Relaxed, Ordering::Relaxed, free).ok()?;
-        Some(Place(Arc::clone(self)))
+        Some(Place { connections: Arc::clone(self), _of_address: of_address })
     }
 
     pub(crate) fn open(&self) -> usize {
@@ -101,7 +111,7 @@ impl Connections {
 
 impl Drop for Place {
     fn drop(&mut self) {
-        self.0.open.fetch_sub(1, Ordering::Relaxed);
+        self.connections.open.fetch_sub(1, Ordering::Relaxed);
     }
 }
 
@@ -125,17 +135,23 @@ pub(crate) async fn serve(listener: TcpListener, app: App, router: Router, mut s
             _ = stop.wait_for(|stop| *stop) => return,
         };
         match accepted {
-            Ok((stream, address)) => match app.connections().take() {
-                Some(place) => {
+            Ok((stream, address)) => match take(&app, address) {
+                Ok(place) => {
                     let peer = Peer { address, place: Arc::new(place) };
                     let connection = connection(stream, peer, router.clone(), stopping.clone());
                     tokio::spawn(connection);
                 }
-                None => refusals.start(stream),
+                Err(answer) => refusals.start(stream, answer),
             },
             Err(error) => reserve.answer(&listener, &error).await,
         }
     }
+}
+
+/// Takes a place for a connection from an address, or says how it is refused.
+fn take(app: &App, address: SocketAddr) -> Result<Place, &'static [u8]> {
+    let of_address = app.bounds().connection(address.ip()).ok_or(TOO_MANY)?;
+    app.connections().take(of_address).ok_or(LAST_RESERVE)
 }
 
 /// Serves one connection until it ends, or has become a socket.
@@ -152,7 +168,7 @@ async fn connection(stream: TcpStream, peer: Peer, router: Router, mut stop: wat
         .header_read_timeout(if mutants::planted(Mutant::SlowHeaders) { HEADER_READ * 1_000 } else { HEADER_READ })
         .max_headers(HEADERS)
         .max_buf_size(HEADER_BYTES)
-        .serve_connection(TokioIo::new(stream), service)
+        .serve_connection(TokioIo::new(Patient::new(stream)), service)
         .with_upgrades();
     let mut serving = Box::pin(serving);
     tokio::select! {
@@ -191,19 +207,19 @@ fn tune(stream: &TcpStream) {
 struct Refusals(Arc<Semaphore>);
 
 impl Refusals {
-    fn start(&self, stream: TcpStream) {
+    fn start(&self, stream: TcpStream, answer: &'static [u8]) {
         let Ok(permit) = Arc::clone(&self.0).try_acquire_owned() else { return };
         tokio::spawn(async move {
-            refuse(stream, Duration::from_secs(1)).await;
+            refuse(stream, answer, Duration::from_secs(1)).await;
             drop(permit);
         });
     }
 }
 
-/// Says 503 without reading the request.
-async fn refuse(mut stream: TcpStream, limit: Duration) {
+/// Answers without reading the request.
+async fn refuse(mut stream: TcpStream, answer: &[u8], limit: Duration) {
     let answer = async {
-        stream.write_all(LAST_RESERVE).await?;
+        stream.write_all(answer).await?;
         stream.shutdown().await?;
         // What is still unread at the end would cut the answer off with a reset.
         let mut unread = [0; 1_024];
@@ -245,7 +261,7 @@ impl Reserve {
         // Without a time limit this would wait for the next connection while the reserve is open.
         if let Ok(Ok((stream, _))) = tokio::time::timeout(LAST_RESERVE_LIMIT, listener.accept()).await {
             // The loop waits for it: the reserve is needed again for the next one.
-            refuse(stream, LAST_RESERVE_LIMIT).await;
+            refuse(stream, LAST_RESERVE, LAST_RESERVE_LIMIT).await;
         }
         self.file = open_reserve();
         if self.file.is_none() {
@@ -263,21 +279,23 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_last_reserve_says_its_own_length() {
-        let text = std::str::from_utf8(LAST_RESERVE).unwrap();
-        let (head, body) = text.split_once("\r\n\r\n").unwrap();
-        assert!(head.contains(&format!("Content-Length: {}\r\n", body.len())), "{}", body.len());
-        let body: protocol::http::ErrorBody = serde_json::from_str(body).unwrap();
-        assert_eq!(body.error.code, protocol::code::OVERLOADED);
+    fn the_answers_of_the_loop_say_their_own_length() {
+        for (answer, code) in [(LAST_RESERVE, protocol::code::OVERLOADED), (TOO_MANY, protocol::code::ADDRESS_LIMIT)] {
+            let text = std::str::from_utf8(answer).unwrap();
+            let (head, body) = text.split_once("\r\n\r\n").unwrap();
+            assert!(head.contains(&format!("Content-Length: {}\r\n", body.len())), "{}", body.len());
+            let body: protocol::http::ErrorBody = serde_json::from_str(body).unwrap();
+            assert_eq!(body.error.code, code);
+        }
     }
 
     #[test]
     fn a_place_is_free_again_when_it_is_dropped() {
         let connections = Connections::new(1);
-        let place = connections.take().unwrap();
-        assert!(connections.take().is_none());
+        let place = connections.take(None).unwrap();
+        assert!(connections.take(None).is_none());
         drop(place);
-        assert!(connections.take().is_some());
+        assert!(connections.take(None).is_some());
         assert_eq!(connections.open(), 0);
     }
 }

@@ -10,6 +10,7 @@ use tokio::sync::{Semaphore, SemaphorePermit};
 
 use crate::accept::{self, Connections};
 use crate::admission;
+use crate::bounds::Bounds;
 use crate::clock::Clock;
 use crate::config::ServeConfig;
 use crate::connection::Links;
@@ -37,7 +38,7 @@ struct Shared {
     credentials: Credentials,
     limits: session::Limits,
     servers: Arc<[String]>,
-    trusted_proxies: Vec<IpAddr>,
+    bounds: Bounds,
     drain_ms: u32,
     links: Arc<Links>,
     connections: Arc<Connections>,
@@ -64,7 +65,7 @@ impl App {
             credentials,
             limits,
             servers: config.server.clone().into(),
-            trusted_proxies: config.trusted_proxy.clone(),
+            bounds: Bounds::new(&config.bounds, most),
             drain_ms: config.drain_ms,
             links: Links::new(most),
             connections: Connections::new(most + headroom(most)),
@@ -133,8 +134,9 @@ impl App {
         &self.0.servers
     }
 
-    pub(crate) fn trusted_proxies(&self) -> &[IpAddr] {
-        &self.0.trusted_proxies
+    /// What one address, one visitor and one site may take.
+    pub(crate) fn bounds(&self) -> &Bounds {
+        &self.0.bounds
     }
 
     pub(crate) fn drain_ms(&self) -> u32 {

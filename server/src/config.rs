@@ -4,6 +4,7 @@ use std::net::{IpAddr, SocketAddr};
 use std::path::PathBuf;
 
 use clap::Args;
+use ipnet::IpNet;
 
 use crate::credentials::{SecretError, ServerSecret};
 
@@ -79,9 +80,9 @@ pub struct ServeConfig {
     )]
     pub wait_s: u64,
 
-    /// A proxy whose X-Forwarded-For is believed; may be given more than once
-    #[arg(long, value_name = "ADDRESS", env = "REJOIN_TRUSTED_PROXY", value_delimiter = ',')]
-    pub trusted_proxy: Vec<IpAddr>,
+    /// What one address, one visitor and one site may take.
+    #[command(flatten)]
+    pub bounds: BoundsConfig,
 
     /// Another address of this service that clients may go to, best first; may be given more than once
     #[arg(long, value_name = "URL", env = "REJOIN_SERVER", value_delimiter = ',', value_parser = web_url)]
@@ -90,6 +91,60 @@ pub struct ServeConfig {
     /// What is logged: a level, or `target=level` pairs with commas
     #[arg(long, value_name = "FILTER", env = "REJOIN_LOG", default_value = "info")]
     pub log: String,
+}
+
+/// What one address, one visitor and one site may take; 0 is as much as there is.
+///
+/// An address of this machine itself (127.0.0.1, ::1) is not bound: it is a proxy or a program of our own.
+#[derive(Args, Clone, Debug)]
+pub struct BoundsConfig {
+    /// A proxy, or a network of proxies, whose X-Forwarded-For is believed; may be given more than once
+    #[arg(
+        long,
+        value_name = "CIDR",
+        env = "REJOIN_TRUSTED_PROXY",
+        value_delimiter = ',',
+        value_parser = network,
+    )]
+    pub trusted_proxy: Vec<IpNet>,
+
+    /// Links at once from one address; of IPv6, from one /64. Visitors behind one router share it
+    #[arg(long, value_name = "N", env = "REJOIN_CONNECTIONS_PER_ADDRESS", default_value_t = 1_000)]
+    pub connections_per_address: usize,
+
+    /// Links at once of one visitor: browsers and tabs
+    #[arg(long, value_name = "N", env = "REJOIN_CONNECTIONS_PER_VISITOR", default_value_t = 50)]
+    pub connections_per_visitor: usize,
+
+    /// Links at once of the visitors of one site; four fifths of all where nothing is said
+    #[arg(long, value_name = "N", env = "REJOIN_CONNECTIONS_PER_SITE")]
+    pub connections_per_site: Option<usize>,
+
+    /// Requests a second from one address, sustained; four times as many at once
+    #[arg(long, value_name = "N", env = "REJOIN_REQUESTS_PER_S", default_value_t = 200)]
+    pub requests_per_s: u32,
+
+    /// New dialogs a minute from one address
+    #[arg(long, value_name = "N", env = "REJOIN_DIALOGS_PER_MINUTE", default_value_t = 60)]
+    pub dialogs_per_minute: u32,
+
+    /// New dialogs a minute on one site
+    #[arg(long, value_name = "N", env = "REJOIN_SITE_DIALOGS_PER_MINUTE", default_value_t = 6_000)]
+    pub site_dialogs_per_minute: u32,
+}
+
+impl Default for BoundsConfig {
+    fn default() -> Self {
+        Self {
+            trusted_proxy: Vec::new(),
+            connections_per_address: 1_000,
+            connections_per_visitor: 50,
+            connections_per_site: None,
+            requests_per_s: 200,
+            dialogs_per_minute: 60,
+            site_dialogs_per_minute: 6_000,
+        }
+    }
 }
 
 impl DataConfig {
@@ -112,6 +167,11 @@ impl ServeConfig {
     pub const fn address(&self) -> SocketAddr {
         SocketAddr::new(self.host, self.port)
     }
+}
+
+fn network(text: &str) -> Result<IpNet, String> {
+    let alone = text.parse().map(|address: IpAddr| IpNet::from(address.to_canonical()));
+    alone.or_else(|_| text.parse()).map_err(|_| "an address or a network such as 10.0.0.0/8 is needed".into())
 }
 
 fn at_least_one(text: &str) -> Result<usize, String> {

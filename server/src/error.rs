@@ -56,6 +56,13 @@ pub(crate) enum ApiError {
         /// When to try again.
         retry_after_ms: u32,
     },
+    /// More than one address, one visitor or one site may have.
+    Limited {
+        /// Which bound it is, one of [`protocol::code`].
+        code: &'static str,
+        /// When to try again.
+        retry_after_ms: u32,
+    },
     /// The server is going away.
     Draining {
         /// When to try again.
@@ -83,6 +90,7 @@ impl ApiError {
             Self::UnsupportedMediaType => StatusCode::UNSUPPORTED_MEDIA_TYPE,
             Self::BodyTimeout => StatusCode::REQUEST_TIMEOUT,
             Self::Refused(refusal) => refusal_status(refusal.code),
+            Self::Limited { .. } => StatusCode::TOO_MANY_REQUESTS,
             Self::Overloaded { .. } | Self::Draining { .. } | Self::Store(_) => StatusCode::SERVICE_UNAVAILABLE,
             Self::Internal => StatusCode::INTERNAL_SERVER_ERROR,
         }
@@ -106,6 +114,7 @@ impl ApiError {
             Self::UnsupportedMediaType => code::UNSUPPORTED_MEDIA_TYPE,
             Self::BodyTimeout => code::TIMEOUT,
             Self::Refused(refusal) => refusal.code,
+            Self::Limited { code, .. } => code,
             Self::Overloaded { .. } => code::OVERLOADED,
             Self::Draining { .. } => code::DRAINING,
             Self::Store(error) => error.code(),
@@ -117,7 +126,9 @@ impl ApiError {
     pub(crate) fn retry_after_ms(&self) -> Option<u32> {
         match self {
             Self::Refused(refusal) => refusal.retry_after_ms,
-            Self::Overloaded { retry_after_ms } | Self::Draining { retry_after_ms } => Some(*retry_after_ms),
+            Self::Overloaded { retry_after_ms }
+            | Self::Limited { retry_after_ms, .. }
+            | Self::Draining { retry_after_ms } => Some(*retry_after_ms),
             Self::Store(error) => error.refusal().and_then(|refusal| refusal.retry_after_ms),
             Self::InvalidJson(_)
             | Self::InvalidBody(_)
@@ -147,7 +158,8 @@ impl ApiError {
             Self::ForbiddenOrigin => close::FORBIDDEN_ORIGIN,
             Self::DialogNotFound | Self::InvalidParameter(_) | Self::NotFound => close::NOT_FOUND,
             Self::UnknownSite | Self::UnknownAssistant => close::UNKNOWN_SITE,
-            Self::Overloaded { .. } => close::OVERLOADED,
+            Self::Overloaded { .. } | Self::Limited { .. } => close::OVERLOADED,
+            Self::Refused(refusal) if refusal.code == code::RATE_LIMITED => close::TOO_FAST,
             Self::Draining { .. } => close::DRAINING,
             Self::Store(_)
             | Self::Internal
@@ -191,11 +203,21 @@ impl ApiError {
                 Some(expected) => format!("{}; the next is {expected}", refusal.message),
                 None => refusal.message.to_owned(),
             },
+            Self::Limited { code, .. } => limited_message(code).into(),
             Self::Overloaded { .. } => "as many connections as this server takes; try again later".into(),
             Self::Draining { .. } => "this server is going away; try again later".into(),
             Self::Store(error) => public_message(error).into(),
             Self::Internal => "something is wrong with the server; its log says more".into(),
         }
+    }
+}
+
+fn limited_message(limit: &str) -> &'static str {
+    match limit {
+        code::ADDRESS_LIMIT => "as many links as one address may have; try again later",
+        code::VISITOR_LIMIT => "as many links as one visitor may have; close one, or try again later",
+        code::SITE_LIMIT => "as many links as the visitors of one site may have; try again later",
+        _ => "more new dialogs than are taken; try again later",
     }
 }
 
@@ -272,7 +294,7 @@ mod tests {
 
     #[test]
     fn every_error_has_its_status_and_its_code() {
-        let rows: [(ApiError, u16, &str); 16] = [
+        let rows: [(ApiError, u16, &str); 17] = [
             (ApiError::InvalidJson(String::new()), 400, "invalid_json"),
             (ApiError::InvalidParameter("x"), 400, "invalid_parameter"),
             (ApiError::Unauthorized("x"), 401, "unauthorized"),
@@ -286,6 +308,7 @@ mod tests {
             (Refusal::order(3).into(), 409, "order"),
             (Refusal::id_conflict().into(), 422, "id_conflict"),
             (Refusal::rate_limited(1_500).into(), 429, "rate_limited"),
+            (ApiError::Limited { code: code::SITE_LIMIT, retry_after_ms: 5 }, 429, "site_limit"),
             (Refusal::disk_full().into(), 503, "disk_full"),
             (StoreError::DiskFull.into(), 503, "disk_full"),
             (ApiError::Draining { retry_after_ms: 10 }, 503, "draining"),

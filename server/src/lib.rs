@@ -13,6 +13,7 @@ mod admission;
 mod app;
 mod assets;
 pub mod assistants;
+mod bounds;
 #[cfg(test)]
 mod canary_tests;
 pub mod cli;
@@ -26,6 +27,7 @@ mod figures;
 mod hub;
 pub mod listening;
 pub mod logging;
+mod patience;
 #[cfg(feature = "probe")]
 pub mod probe;
 mod rate;

@@ -159,6 +159,20 @@ impl Socket {
         timeout(time, self.receive()).await.ok()
     }
 
+    /// Returns the next frame, or how the server has closed instead.
+    ///
+    /// # Errors
+    /// The close.
+    ///
+    /// # Panics
+    /// Nothing comes in time.
+    pub async fn next_frame_or_close(&mut self) -> Result<Value, Close> {
+        match self.next().await {
+            Down::Frame(frame) => Ok(frame),
+            Down::Closed(close) => Err(close),
+        }
+    }
+
     /// Returns the next frame, whatever its kind.
     ///
     /// # Panics

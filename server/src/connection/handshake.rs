@@ -12,7 +12,6 @@ use hyper::upgrade::OnUpgrade;
 use hyper_util::rt::TokioIo;
 use mutants::Mutant;
 use protocol::limits;
-use tokio::net::TcpStream;
 use tungstenite::WebSocket;
 use tungstenite::handshake::derive_accept_key;
 use tungstenite::protocol::{Role, WebSocketConfig};
@@ -20,6 +19,7 @@ use tungstenite::protocol::{Role, WebSocketConfig};
 use super::wire::Wire;
 use crate::accept::{Peer, Place};
 use crate::error::ApiError;
+use crate::patience::Patient;
 
 /// Bytes read at once; every open socket has a buffer of this size.
 const READ_BUFFER: usize = 2 * 1024;
@@ -70,8 +70,8 @@ where
     let Upgrade { upgrade, accept, most_bytes, place } = upgrade;
     tokio::spawn(async move {
         let Ok(upgraded) = upgrade.await else { return };
-        let Ok(parts) = upgraded.downcast::<TokioIo<TcpStream>>() else { return };
-        let wire = Wire::new(parts.io.into_inner());
+        let Ok(parts) = upgraded.downcast::<TokioIo<Patient>>() else { return };
+        let wire = Wire::new(parts.io.into_inner().into_tcp());
         let read = parts.read_buf.to_vec();
         let socket = WebSocket::from_partially_read(wire, read, Role::Server, Some(settings(most_bytes)));
         // A task of its own is no larger than it must be, and this one is gone.

@@ -5,11 +5,10 @@ use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use mutants::Mutant;
-use protocol::{close, code};
 use server_core::Millis;
-use server_core::session::Ending;
 use tokio::sync::Notify;
 
+use crate::bounds::Guest;
 use crate::clock;
 use crate::hub::{Card, Leave, Pool, Transport};
 
@@ -41,6 +40,8 @@ pub(crate) struct Links {
 pub(crate) struct OpenLink {
     links: Arc<Links>,
     card: Arc<Card>,
+    /// Its places among those of its address, its site and its visitor.
+    guests: Vec<Guest>,
 }
 
 /// Where the clients of a server that leaves go to.
@@ -65,20 +66,6 @@ pub(crate) enum NoPlace {
         /// When to try again.
         retry_ms: u32,
     },
-}
-
-impl NoPlace {
-    /// Returns how the refused socket is closed.
-    pub(crate) fn ending(self) -> Ending {
-        match self {
-            Self::Full { retry_ms } => {
-                Ending { code: close::OVERLOADED, reason: code::OVERLOADED, retry_ms: Some(retry_ms) }
-            }
-            Self::Draining { retry_ms } => {
-                Ending { code: close::DRAINING, reason: code::DRAINING, retry_ms: Some(retry_ms) }
-            }
-        }
-    }
 }
 
 impl Links {
@@ -111,7 +98,7 @@ impl Links {
         let card = Arc::new(Card::new(id, pool, transport, clock::wall()));
         open.insert(id, Arc::clone(&card));
         self.counts[pool as usize].fetch_add(1, Ordering::Relaxed);
-        Ok(OpenLink { links: Arc::clone(self), card })
+        Ok(OpenLink { links: Arc::clone(self), card, guests: Vec::new() })
     }
 
     /// Returns the number of links in a pool.
@@ -199,6 +186,11 @@ impl Links {
 }
 
 impl OpenLink {
+    /// Holds a place for as long as the link is open.
+    pub(crate) fn hold(&mut self, guest: impl IntoIterator<Item = Guest>) {
+        self.guests.extend(guest);
+    }
+
     /// Returns what everybody may know about the link.
     pub(crate) fn card(&self) -> &Arc<Card> {
         &self.card
@@ -242,8 +234,8 @@ mod tests {
         let links = Links::new(1);
         let first = links.open(Pool::Site, Transport::WebSocket).unwrap();
         let refused = links.open(Pool::Admin, Transport::Sse).unwrap_err();
-        let ending = refused.ending();
-        assert_eq!(ending.code, close::OVERLOADED);
+        let ending = crate::error::ApiError::from(refused).ending();
+        assert_eq!(ending.code, protocol::close::OVERLOADED);
         assert!(ending.close_reason().len() <= 123);
         drop(first);
         assert!(links.open(Pool::Admin, Transport::Sse).is_ok());

@@ -10,9 +10,11 @@ use protocol::{ClientInfo, Hello, VERSION};
 use serde::Deserialize;
 
 use super::parameters::Parameters;
+use crate::accept::Peer;
 use crate::admission::{Admission, Caller, CallerQuery, Shown};
 use crate::app::App;
-use crate::connection::Entry;
+use crate::bounds::Client;
+use crate::connection::{Entry, OpenLink};
 use crate::credentials;
 use crate::error::ApiError;
 use crate::hub::{Pool, Transport};
@@ -62,6 +64,7 @@ pub(super) struct Call<S> {
     caller: CallerQuery,
     fields: Fields,
     id: Option<String>,
+    client: Client,
     side: PhantomData<S>,
 }
 
@@ -80,16 +83,50 @@ impl<S: Side> FromRequestParts<App> for Call<S> {
     type Rejection = ApiError;
 
     async fn from_request_parts(parts: &mut Parts, app: &App) -> Result<Self, ApiError> {
+        let client = match parts.extensions.get::<Peer>() {
+            Some(peer) => app.bounds().client(peer.address.ip(), &parts.headers),
+            None => None,
+        };
+        app.bounds().request(client, app.clock().mono())?;
         let Parameters(caller) = Parameters::<CallerQuery>::from_request_parts(parts, app).await?;
         let Parameters(fields) = Parameters::<Fields>::from_request_parts(parts, app).await?;
         // An address without an id in its path has none.
         let id = Path::<String>::from_request_parts(parts, app).await.ok().map(|Path(id)| id);
         let headers = parts.headers.clone();
-        Ok(Self { app: app.clone(), headers, caller, fields, id, side: PhantomData })
+        Ok(Self { app: app.clone(), headers, caller, fields, id, client, side: PhantomData })
     }
 }
 
 impl<S: Side> Call<S> {
+    /// Takes a place for a link, before anybody knows whose it will be.
+    ///
+    /// # Errors
+    /// There is none, or none for this address.
+    pub(super) fn open(&self, transport: Transport) -> Result<OpenLink, ApiError> {
+        let mut open = self.app.links().open(S::POOL, transport)?;
+        open.hold(self.app.bounds().link(self.client)?);
+        Ok(open)
+    }
+
+    /// Takes a place for the link of a visitor among those of the site.
+    ///
+    /// # Errors
+    /// There is none.
+    pub(super) fn open_on_site(&self, open: &mut OpenLink, caller: &Caller) -> Result<(), ApiError> {
+        if let Some(site) = caller.site() {
+            open.hold([self.app.bounds().site(site.id)?]);
+        }
+        Ok(())
+    }
+
+    /// Counts a dialog that is about to begin.
+    ///
+    /// # Errors
+    /// There were too many of late.
+    pub(super) fn begin_dialog(&self, site_id: u64) -> Result<(), ApiError> {
+        self.app.bounds().dialog(self.client, site_id, self.app.clock().mono())
+    }
+
     /// Finds out who calls.
     ///
     /// # Errors

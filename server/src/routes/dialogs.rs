@@ -34,6 +34,9 @@ pub(super) async fn start<S: Side>(mut call: Call<S>, request_body: Body) -> Res
             let posted = PostMessage { text: message.text, id: message.id, n: message.n, client: asked.client };
             let author = Author { kind: AuthorKind::Visitor, name: String::new() };
             let message = messages::message(posted, author)?;
+            if store.find_dialog(site.id, assistant_id, key_hash).await?.is_none() {
+                call.begin_dialog(site.id)?;
+            }
             let new = NewDialog { site_id: site.id, assistant_id, key_hash, message };
             let Started { dialog_id, taken } = store.start_dialog(new).await?;
             (dialog_id, Some(taken?))

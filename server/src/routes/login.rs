@@ -7,7 +7,6 @@ use axum::response::{IntoResponse, Response};
 use protocol::http::{LoggedIn, Login};
 use server_core::{Millis, Refusal};
 
-use super::client_address::client_address;
 use super::{Json, body};
 use crate::accept::Peer;
 use crate::app::App;
@@ -25,7 +24,7 @@ pub(super) async fn post(
     headers: HeaderMap,
     request_body: Body,
 ) -> Result<Response, ApiError> {
-    let address = client_address(peer.address.ip(), &headers, app.trusted_proxies());
+    let address = app.bounds().address(peer.address.ip(), &headers);
     app.logins().take(address, app.clock().mono()).map_err(Refusal::rate_limited)?;
     let Login { email, password } = body::json(&headers, request_body).await?;
     // Exposed to be compared with the hash.

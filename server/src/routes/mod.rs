@@ -30,6 +30,7 @@ use serde::Serialize;
 use crate::app::App;
 use crate::error::ApiError;
 use call::{Admin, Site, Widget};
+pub(crate) use client_address::client_address;
 
 /// One address.
 struct Address {

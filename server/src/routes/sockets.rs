@@ -9,7 +9,7 @@ use axum::response::Response;
 use server_core::session::Ending;
 
 use super::call::{Admin, Call, Side};
-use crate::connection::{self, Entry, Inbox, Link, OpenLink, Socket, Talk, Upgrade, accept, refuse};
+use crate::connection::{Entry, Inbox, Link, OpenLink, Socket, Talk, Upgrade, accept, refuse};
 use crate::error::ApiError;
 use crate::hub::Transport;
 
@@ -17,8 +17,8 @@ use crate::hub::Transport;
 pub(super) async fn dialog<S: Side>(upgrade: Upgrade, call: Result<Call<S>, ApiError>) -> Response {
     let entered = async {
         let mut call = call.map_err(|error| error.ending())?;
-        let open = open(&call)?;
-        let entry = enter(&mut call).await.map_err(|error| error.ending())?;
+        let mut open = open(&call)?;
+        let entry = enter(&mut call, &mut open).await.map_err(|error| error.ending())?;
         Ok((call.app, open, entry))
     };
     serve(upgrade, entered.await.map(|(app, open, entry)| Link::new(app, open, entry)))
@@ -40,12 +40,13 @@ pub(super) async fn inbox(upgrade: Upgrade, call: Result<Call<Admin>, ApiError>)
 }
 
 fn open<S: Side>(call: &Call<S>) -> Result<OpenLink, Ending> {
-    call.app.links().open(S::POOL, Transport::WebSocket).map_err(connection::NoPlace::ending)
+    call.open(Transport::WebSocket).map_err(|error| error.ending())
 }
 
 /// Lets a caller in whose address carries enough; others may say `hello`.
-async fn enter<S: Side>(call: &mut Call<S>) -> Result<Entry, ApiError> {
+async fn enter<S: Side>(call: &mut Call<S>, open: &mut OpenLink) -> Result<Entry, ApiError> {
     let caller = Arc::new(call.caller().await?);
+    call.open_on_site(open, &caller)?;
     let admission = match call.waits_for_hello(&caller) {
         true => None,
         false => Some(caller.admit(&call.app, call.dialog_id()?, None).await?),

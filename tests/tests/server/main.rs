@@ -1,6 +1,7 @@
 //! A server over real sockets, address by address.
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
 
+mod abuse;
 mod access;
 mod audit;
 mod bad_bodies;

@@ -20,6 +20,7 @@ use super::socket::Talk;
 use super::timer::Timer;
 use crate::admission::{Admission, Caller};
 use crate::app::App;
+use crate::bounds::Guest;
 use crate::hub::{Arrival, Card, Membership};
 
 /// Questions to the store that may be open before the client is not read any more.
@@ -73,6 +74,7 @@ enum Place {
 /// The link's places in the hub.
 struct Inside {
     _membership: Membership,
+    _guest: Option<Guest>,
     arrival: Option<Arrival>,
 }
 

@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use protocol::{MetricsReceived, Presence, ServerFrame, json};
+use server_core::access::VisitorAuth;
 use server_core::session::{Cursor, Input, Output, Ticket};
 use server_core::{Ephemeral, Now};
 
@@ -115,10 +116,15 @@ impl Link {
     fn resume(&mut self, ticket: Ticket, cursor: Cursor, pending: Vec<String>, client: Option<String>) {
         let Some(admission) = &self.admission else { return };
         if let (None, Place::Open(open)) = (&self.presence, &self.open) {
+            let guest = match self.is_visitor_with_key().then(|| self.app.bounds().visitor(self.dialog_id)).transpose()
+            {
+                Ok(guest) => guest,
+                Err(limited) => return self.end(limited.ending()),
+            };
             let hub = self.app.hub();
             let arrival = admission.operator.as_ref().map(|who| hub.arrive(who.id, &who.name, &who.sites));
             let membership = hub.join(self.dialog_id, admission.site_id, open.card());
-            self.presence = Some(Box::new(Inside { _membership: membership, arrival }));
+            self.presence = Some(Box::new(Inside { _membership: membership, _guest: guest, arrival }));
             let (tag, link) = (open.card().pool.tag(), open.card().id);
             let (dialog, transport) = (self.dialog_id, open.card().transport);
             match transport.is_poll() {
@@ -128,6 +134,11 @@ impl Link {
         }
         let answer = self.app.store().resume(admission.dialog, cursor, pending, client);
         self.questions.push(Question::Resume { ticket, answer });
+    }
+
+    /// Returns whether the dialog is one visitor's alone; on an open site whoever likes may share one.
+    fn is_visitor_with_key(&self) -> bool {
+        self.caller.site().is_some_and(|site| site.visitor_auth == VisitorAuth::Key)
     }
 
     /// Brings the present state of channels that were subscribed to just now.
