@@ -11,7 +11,11 @@ const NAME: &str = "way";
 const KNOWN_MS: u64 = 30 * 60_000;
 /// A link that ends so soon after its `ready` has died young, in ms.
 const YOUNG_MS: u64 = 30_000;
-/// Two young deaths within this time condemn a transport …
+/// So many young deaths …
+const DEATHS: u32 = 2;
+/// … or so many where a link over it has lasted: then it is not killed for what it is …
+const DEATHS_OF_LASTING: u32 = 5;
+/// … within this time, in ms, condemn a transport …
 const DEATHS_MS: u64 = 5 * 60_000;
 /// … for so long, in ms.
 const CONDEMNED_MS: u64 = 30 * 60_000;
@@ -46,8 +50,17 @@ enum Proven {
 #[derive(Clone, Copy, Debug, Default)]
 struct Rung {
     bad_until: Option<Instant>,
-    /// When a link over it has died young.
-    death: Option<Instant>,
+    /// When links over it began to die young, and how many have.
+    deaths: Option<(Instant, u32)>,
+    age: Age,
+}
+
+/// Whether a link has outlived its youth here.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+enum Age {
+    #[default]
+    Young,
+    Lasting,
 }
 
 const RUNGS: [Transport; 3] = [Transport::WebSocket, Transport::Sse, Transport::LongPolling];
@@ -94,8 +107,9 @@ impl Ladder {
         self.climbs += 1;
     }
 
-    /// An answer came over a WebSocket.
-    pub(crate) fn worked(&mut self) {
+    /// An answer came over a WebSocket, so long after its `ready`.
+    pub(crate) fn worked(&mut self, age_ms: u64) {
+        self.outlives(Transport::WebSocket, age_ms);
         self.climbs = 0;
         self.proven = Proven::Yes;
         self.try_again();
@@ -110,7 +124,16 @@ impl Ladder {
 
     /// A link has ended without a word, so long after its `ready`.
     pub(crate) fn died(&mut self, transport: Transport, age_ms: u64) {
+        self.outlives(transport, age_ms);
         self.suspect = (age_ms < YOUNG_MS).then_some(transport);
+    }
+
+    fn outlives(&mut self, transport: Transport, age_ms: u64) {
+        if age_ms >= YOUNG_MS
+            && let Some(rung) = self.rungs.get_mut(transport as usize)
+        {
+            rung.age = Age::Lasting;
+        }
     }
 
     /// The server was away: its links had to die.
@@ -118,17 +141,18 @@ impl Ladder {
         self.suspect = None;
     }
 
-    /// The server was there all the time: what dies young twice is killed by something in between.
+    /// The server was there all the time: what dies young again and again is killed by something in between.
     pub(crate) fn blame(&mut self, now: Instant) {
         let Some(transport) = self.suspect.take() else { return };
         let Some(rung) = self.rungs.get_mut(transport as usize) else { return };
-        if rung.death.is_some_and(|at| now.since(at) < DEATHS_MS) {
-            *rung = Rung { bad_until: Some(now.plus(CONDEMNED_MS)), death: None };
+        let (first, before) = rung.deaths.filter(|(first, _)| now.since(*first) < DEATHS_MS).unwrap_or((now, 0));
+        rung.deaths = Some((first, before + 1));
+        let many = if rung.age == Age::Young { DEATHS } else { DEATHS_OF_LASTING };
+        if before + 1 >= many {
+            *rung = Rung { bad_until: Some(now.plus(CONDEMNED_MS)), ..Rung::default() };
             if transport == Transport::WebSocket {
                 self.proven = Proven::No;
             }
-        } else {
-            rung.death = Some(now);
         }
     }
 
@@ -214,22 +238,38 @@ mod tests {
     fn tries_become_rare_and_stay_frequent_where_a_websocket_has_worked() {
         assert_eq!(delays(&mut Ladder::default(), 4), [60_000, 300_000, 1_800_000, 1_800_000]);
         let mut proven = Ladder::default();
-        proven.worked();
+        proven.worked(0);
         assert_eq!(delays(&mut proven, 3), [5_000, 45_000, 45_000]);
+    }
+
+    /// Lets WebSockets die at these moments, at this age; returns whether they may still be tried.
+    fn dying(ladder: &mut Ladder, deaths: &[(u64, u64)]) -> Vec<bool> {
+        let one = |(now, age_ms): &(u64, u64)| {
+            ladder.died(Transport::WebSocket, *age_ms);
+            ladder.blame(at(*now));
+            ladder.is_good(Transport::WebSocket, at(*now))
+        };
+        deaths.iter().map(one).collect()
     }
 
     #[test]
     fn two_young_deaths_within_five_minutes_condemn_a_transport_for_half_an_hour() {
         let mut ladder = Ladder::default();
-        for (now, age_ms, good) in [(0, 29_000, true), (301_000, 1, true), (302_000, 31_000, true), (600_000, 1, false)]
-        {
-            ladder.died(Transport::WebSocket, age_ms);
-            ladder.blame(at(now));
-            assert_eq!(ladder.is_good(Transport::WebSocket, at(now)), good, "at {now}");
-        }
-        assert_eq!(ladder.best(at(600_000)), Transport::Sse);
-        assert_eq!(ladder.climb_at(Transport::Sse, at(600_000)), Some(at(2_400_000)));
-        assert!(ladder.is_good(Transport::WebSocket, at(2_400_000)));
+        let deaths = [(0, 29_000), (300_000, 1), (600_000, 29_999), (600_001, 1)];
+        assert_eq!(dying(&mut ladder, &deaths), [true, true, true, false]);
+        assert_eq!(ladder.best(at(600_001)), Transport::Sse);
+        assert_eq!(ladder.climb_at(Transport::Sse, at(600_001)), Some(at(2_400_001)));
+        assert!(ladder.is_good(Transport::WebSocket, at(2_400_001)));
+    }
+
+    #[test]
+    fn where_a_link_has_lasted_it_takes_five() {
+        let mut ladder = Ladder::default();
+        let deaths = [(0, 30_000), (1, 1), (2, 1), (3, 1), (4, 1), (5, 1)];
+        assert_eq!(dying(&mut ladder, &deaths), [true, true, true, true, true, false]);
+        let mut ladder = Ladder::default();
+        ladder.worked(30_000);
+        assert_eq!(dying(&mut ladder, &deaths[1..4]), [true, true, true]);
     }
 
     #[test]

@@ -121,7 +121,8 @@ impl Client {
         if let (Phase::Online(online), Timestamp::Int(sent_at)) = (&mut self.phase, timestamp) {
             let sent_at = Instant::from_millis(u64::try_from(*sent_at).unwrap_or(0));
             online.pulse.measured(now.since(sent_at));
-            self.ladder.worked();
+            let age_ms = now.since(online.since);
+            self.ladder.worked(age_ms);
             self.saw_pong(now.since(sent_at));
             self.keep_way(Transport::WebSocket);
         }

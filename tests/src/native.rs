@@ -163,6 +163,14 @@ impl Native {
         self.until("online", |shown| shown.view.link == LinkState::Online).await
     }
 
+    /// Waits until the link is up, whatever it is made of.
+    ///
+    /// # Panics
+    /// It is not in time.
+    pub async fn until_linked(&mut self) -> Shown {
+        self.until("linked", Shown::is_linked).await
+    }
+
     /// Waits until a text stands on the screen and, where it is this side's, is stored.
     ///
     /// # Panics
@@ -179,6 +187,18 @@ impl Native {
 }
 
 impl Shown {
+    /// Says whether the link is up, whatever it is made of.
+    pub fn is_linked(&self) -> bool {
+        match self.view.link {
+            LinkState::Online | LinkState::OnlineSse | LinkState::OnlineLongPolling | LinkState::OnlinePolling => true,
+            LinkState::Idle
+            | LinkState::Connecting
+            | LinkState::Reconnecting
+            | LinkState::Offline
+            | LinkState::Stopped => false,
+        }
+    }
+
     /// Returns the texts on the screen, from the top.
     pub fn texts(&self) -> Vec<String> {
         self.view.items.iter().map(|item| item.text.clone()).collect()
