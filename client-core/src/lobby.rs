@@ -212,6 +212,13 @@ impl Lobby {
         self.link.failed(now.mono, &mut self.rng);
     }
 
+    /// All pages of this visitor have agreed on a key; one that is kept is theirs from now on.
+    pub fn claimed(&mut self, now: Now, key: &str) {
+        self.now = now;
+        self.key = String::from(key);
+        self.save("key", key);
+    }
+
     /// Returns the next thing for the driver to do.
     pub fn poll_output(&mut self) -> Option<Output> {
         self.outputs.pop_front()
@@ -482,6 +489,20 @@ mod tests {
         let outputs: Vec<crate::Output> = std::iter::from_fn(|| client.poll_output()).collect();
         let posts = outputs.iter().filter(|output| matches!(output, crate::Output::Request { .. })).count();
         assert_eq!(posts, 1, "the dialog is asked for, the settings are known: {outputs:?}");
+    }
+
+    #[test]
+    fn a_page_that_was_second_takes_the_key_of_the_first_with_what_it_has_written() {
+        let mut page = Page::new(&[]);
+        page.send("first words here");
+        let now = page.now();
+        page.lobby.claimed(now, "vk_theirs");
+        assert_eq!(page.taken(), [Output::Save { name: "key".into(), value: "vk_theirs".into() }]);
+        assert_eq!(page.lobby.key(), "vk_theirs");
+        let inputs = page.lobby.hand_over();
+        let [Input::Restored(kept), Input::Start] = &inputs[..] else { panic!("{inputs:?}") };
+        let keys: Vec<&str> = kept.iter().filter(|(name, _)| name == "key").map(|(_, key)| key.as_str()).collect();
+        assert_eq!(keys, ["vk_theirs"]);
     }
 
     #[test]

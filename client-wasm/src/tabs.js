@@ -25,6 +25,21 @@ const tabs = {
       leave?.();
     };
   },
+  // Gives the key that is the visitor's when several pages make one at once: that of the page that asks first. Storage does
+  // not help: what one page writes, another may read only milliseconds later. Locks are given in one order for all pages, so
+  // the first key is the name of one, held for as long as storage may lag. Without a name each page has its own key; without
+  // locks, or when another page hangs, this fails.
+  async claim(name, key) {
+    if (!name) return key;
+    const { locks } = navigator;
+    const prefix = name + 'key ';
+    return locks.request(prefix, { signal: AbortSignal.timeout(1e3) }, async () => {
+      const first = (await locks.query()).held.find((lock) => lock.name.startsWith(prefix + 'vk_'));
+      if (first) return first.name.slice(prefix.length);
+      locks.request(prefix + key, () => new Promise((done) => (setTimeout(done, 2e3), addEventListener('pagehide', done))));
+      return key;
+    });
+  },
   // Rings, in one page of all that ask by this name at about the same time, and only where somebody has been.
   ring(name) {
     const play = () => {

@@ -47,6 +47,7 @@ pub fn mount(options: JsValue) -> Widget {
     prefix.push_str(if site.is_empty() { &assistant } else { &site });
     prefix.push(':');
     let store = get(&options, "store");
+    let is_shared = store.is_object() && store == get(&window(), "localStorage");
     let store = if store.is_object() { Some(store.unchecked_into()) } else { None };
     let storage = Rc::new(Storage::new(store, prefix));
     let side = if site.is_empty() {
@@ -77,7 +78,7 @@ pub fn mount(options: JsValue) -> Widget {
         _storage: waker.listen(&window, "storage", Wake::Storage, 0),
     };
     let (base, room) = (text(&options, "base"), RefCell::new(Some(room)));
-    let widget = Widget { screen, waker, storage, base, room, place: RefCell::default() };
+    let widget = Widget { screen, waker, storage, is_shared, base, room, place: RefCell::default() };
     // What an earlier page has left is shown, and sent.
     widget.push(Input::Restored(Vec::new()));
     widget.screen.emit("ready", &JsValue::from_str(env!("CARGO_PKG_VERSION")));
@@ -90,6 +91,8 @@ pub struct Widget {
     screen: Rc<Screen>,
     waker: Rc<Waker>,
     storage: Rc<Storage>,
+    /// Whether other pages see what is stored.
+    is_shared: bool,
     base: String,
     /// Until the link is here.
     room: RefCell<Option<Room>>,
@@ -131,7 +134,7 @@ impl Widget {
                 Done::Input(input) => input.into_iter().for_each(|input| self.push(input)),
                 Done::Close => self.close_panel(),
             },
-            Some(Wake::LinkHere) => self.begin(),
+            Some(Wake::LinkHere) => self.begin(&value),
             Some(wake) => {
                 if self.room.borrow().is_none() {
                     knock(Knock::Wake(wake, id, value));
@@ -271,13 +274,20 @@ impl Widget {
                 let body = body.as_deref();
                 room.request = Request::send(SETTINGS, &origin, &path, body, Outlive::No, &self.waker);
             }
-            lobby::Output::Link => load(&self.waker.of(Wake::LinkHere, 0), &self.waker.of(Wake::LinkFailed, 0)),
+            lobby::Output::Link => {
+                let name = if self.is_shared { self.storage.prefix() } else { "" };
+                let (here, failed) = (self.waker.of(Wake::LinkHere, 0), self.waker.of(Wake::LinkFailed, 0));
+                load(name, room.lobby.key(), &here, &failed);
+            }
             lobby::Output::Event(event) => events.push(event),
         }
     }
 
-    /// The link is here: from now on it has everything to say.
-    fn begin(&self) {
+    /// The link is here: from now on it has everything to say. The key is the one that all pages of this visitor agree on.
+    fn begin(&self, key: &JsValue) {
+        if let Some(key) = key.as_string().filter(|_| self.is_shared) {
+            self.serve(|lobby| lobby.claimed(now(), &key));
+        }
         let Some(Room { lobby, side, view, .. }) = self.room.take() else { return };
         let config = Config::new(side, Secret::new(lobby.key()));
         let parts = Parts {

@@ -163,7 +163,8 @@
         // A button that can never open anything is none.
         button.hidden = true;
       } else {
-        say(`offline: ${base} ${error}`);
+        // Firefox gives up fetching when the page is left.
+        if (error.name != 'AbortError') say(`offline: ${base} ${error}`);
         loading = null;
       }
     }));

@@ -58,7 +58,9 @@ export default async function start({ module_or_path }) {
 }
 ";
 
-/// Adds what fetches the second module: `link.load(here, failed)`, and from then on `link.advance()`.
+/// Adds what fetches the second module: `link.load(name, key, here, failed)`, and from then on `link.advance()`.
+///
+/// `here` gets the key that is the visitor's: see `tabs.claim`.
 ///
 /// `__REJOIN_REST__` becomes its path. Without a second module (a quick build) the first has everything.
 ///
@@ -79,7 +81,12 @@ pub(crate) fn fetch_second(script: &str, entry: &str, second: Second) -> Result<
         Second::Within => format!("Promise.resolve().then(() => {{ link.{entry} = wasm.{entry}; }})"),
     };
     Ok(format!(
-        "{script}{TABS}const link = {{\n    load(here, failed) {{\n        {load}.then(here, failed);\n    }},\n}};\n"
+        "{script}{TABS}const link = {{
+    load(name, key, here, failed) {{
+        Promise.all([tabs.claim(name, key).catch(() => key), {load}]).then(([key]) => here(key), failed);
+    }},
+}};
+"
     ))
 }
 
