@@ -91,7 +91,7 @@ for (const { what, sendTogether } of [
 ]) {
   test(`the very first ${what} at the same moment makes one dialog`, async ({ browser, noise, rejoin }) => {
     test.slow();
-    const ROUNDS = 8;
+    const ROUNDS = 4;
     const before = await countDialogs(rejoin);
     for (let round = 1; round <= ROUNDS; round += 1) {
       const context = await browser.newContext();
