@@ -94,13 +94,21 @@ impl Ask {
     /// # Errors
     /// [`NoAnswer`].
     pub async fn attempt(self) -> Result<Answer, NoAnswer> {
+        self.attempt_within(PATIENCE).await
+    }
+
+    /// Asks, and waits for so long for the whole answer, which may not come.
+    ///
+    /// # Errors
+    /// [`NoAnswer`].
+    pub async fn attempt_within(self, time: Duration) -> Result<Answer, NoAnswer> {
         let whole = async {
             let response = self.open().await?;
             let (parts, body) = response.into_parts();
             let body = body.collect().await.map_err(no_answer)?.to_bytes();
             Ok(Answer { status: parts.status.as_u16(), headers: parts.headers, body })
         };
-        timeout(PATIENCE, whole).await.unwrap_or_else(|_| Err(NoAnswer("no answer in time".into())))
+        timeout(time, whole).await.unwrap_or_else(|_| Err(NoAnswer("no answer in time".into())))
     }
 
     /// Asks, and waits for the head of the answer only.

@@ -21,6 +21,9 @@ use tokio_tungstenite::tungstenite::Message;
 use crate::PATIENCE;
 use crate::http::{Ask, NoAnswer};
 
+/// No client waits longer for an answer: a held poll is the longest.
+const UNHEARD: Duration = Duration::from_secs(120);
+
 /// What a browser keeps beyond a page; its clones are the same browser's.
 #[derive(Clone, Debug)]
 pub struct Storage {
@@ -342,7 +345,8 @@ impl Driver {
                 }
                 let inputs = self.inputs.clone();
                 let asking = async move {
-                    let input = match ask.attempt().await {
+                    // The client itself knows how long it waits, and aborts.
+                    let input = match ask.attempt_within(UNHEARD).await {
                         Ok(answer) => Input::Answered { request, status: answer.status, body: answer.text() },
                         Err(NoAnswer(_)) => Input::Unanswered { request },
                     };

@@ -163,7 +163,13 @@ impl Crowd {
         let end = Instant::now() + patience;
         loop {
             let left = end.saturating_duration_since(Instant::now());
-            self.until(left, |glance| glance.is_up() && glance.unsettled == 0).await?;
+            for member in &self.members {
+                // What was said may not have been heard yet.
+                let written = member.written.load(Ordering::Relaxed);
+                let left = end.saturating_duration_since(Instant::now());
+                let settled = |glance: &Glance| glance.is_up() && glance.unsettled == 0 && glance.sent >= written;
+                member.until(left, settled).await?;
+            }
             let apart = self.members.windows(2).find(|pair| {
                 pair[0].conversation == pair[1].conversation && pair[0].glance().cursor != pair[1].glance().cursor
             });

@@ -146,7 +146,7 @@ fn of_record(record: &Record) -> Value {
             "sent": verdict.sent, "arrived": verdict.arrived, "declined": verdict.declined, "rewound": verdict.rewound,
             "logged": verdict.logged, "lost": verdict.lost, "twice": verdict.twice, "reordered": verdict.reordered,
             "crossed": verdict.crossed, "second_welcomes": verdict.welcomes, "false_answers": verdict.false_answers,
-            "phantoms": verdict.phantoms, "never_back": verdict.never_back,
+            "phantoms": verdict.phantoms, "never_back": verdict.never_back, "link_breaks": verdict.breaks,
             "back_p50_ms": ms(percentile(&back, 50)), "back_p99_ms": ms(percentile(&back, 99)),
             "answered_p50_ms": ms(percentile(&verdict.answered_us, 50)),
             "answered_p99_ms": ms(percentile(&verdict.answered_us, 99)),

@@ -26,6 +26,7 @@ pub(super) struct Witness {
     dialog: Option<u64>,
     epoch: u64,
     link: LinkState,
+    sent: u64,
     just_sent: Option<String>,
     declined: HashSet<String>,
     /// The messages with a place in the log, as they were last seen on the screen.
@@ -41,6 +42,8 @@ pub struct Glance {
     pub link: LinkState,
     /// The dialog, once there is one.
     pub dialog: Option<u64>,
+    /// Messages that a person has sent.
+    pub sent: u64,
     /// Messages that are not known to be stored.
     pub unsettled: usize,
     /// The last `seq` that was applied.
@@ -74,6 +77,7 @@ impl Witness {
             dialog: None,
             epoch: 0,
             link: LinkState::Idle,
+            sent: 0,
             just_sent: None,
             declined: HashSet::new(),
             shown: Vec::new(),
@@ -199,6 +203,7 @@ impl Observer for Witness {
     fn told(&mut self, input: &Input) {
         if let Input::Send { text } = input {
             let text = label(text);
+            self.sent += 1;
             self.just_sent = Some(text.clone());
             self.tell(Fact::Sent { text });
         } else if let Input::Received { text, .. } | Input::Answered { body: text, .. } = input {
@@ -236,6 +241,7 @@ impl Observer for Witness {
         let now = Glance {
             link,
             dialog: client.dialog_id(),
+            sent: self.sent,
             unsettled: client.unsettled(),
             cursor: client.cursor(),
             ended: ending,

@@ -48,6 +48,8 @@ pub struct Verdict {
     pub phantoms: u64,
     /// Clients whose link was not up at the end.
     pub never_back: u64,
+    /// How often links that were up went down.
+    pub breaks: u64,
     /// How long it took until links were up again, by what had been broken.
     pub recoveries: BTreeMap<String, Recovery>,
     /// From sending to the answer, µs.
@@ -221,6 +223,7 @@ impl Trial {
         self.judge_seen(&log);
         let logs: HashMap<u64, &[Row]> = log.iter().map(|(dialog, log)| (*dialog, log.rows.as_slice())).collect();
         self.screens.judge(&logs, &mut self.verdict);
+        self.verdict.breaks = self.links.breaks();
         self.verdict.recoveries = self.links.recoveries();
         self.verdict.never_back = self.links.never_back(|who| self.screens.is_there_at_the_end(who));
         for (id, stored) in &self.stored {

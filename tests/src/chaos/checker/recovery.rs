@@ -65,6 +65,12 @@ impl Links {
         all
     }
 
+    /// Counts how often links that were up went down.
+    pub(super) fn breaks(&self) -> u64 {
+        let broke = |pair: &[(u64, Link)]| (pair[0].1, pair[1].1) == (Link::Up, Link::Down);
+        self.states.values().map(|states| states.windows(2).filter(|pair| broke(pair)).count() as u64).sum()
+    }
+
     /// Counts the clients that were there at the end and had no link.
     pub(super) fn never_back(&self, there: impl Fn(&str) -> bool) -> u64 {
         let away = |states: &[(u64, Link)]| states.last().is_some_and(|(_, link)| *link == Link::Down);

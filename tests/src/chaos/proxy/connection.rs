@@ -179,7 +179,7 @@ async fn both_ways(
     shared: &Shared,
     cut: Option<Cut>,
 ) -> io::Result<()> {
-    let budget = Budget::new(cut.map(|cut| random.between(cut.from_bytes, cut.to_bytes)));
+    let budget = Budget::new(cut.map(|cut| cut.draw(random)));
     let (client_in, client_out) = client.split();
     let (server_in, server_out) = server.split();
     let up = Pump { state: state.clone(), way: |weather| weather.up, budget: &budget, bites: &shared.bites };

@@ -86,7 +86,8 @@ pub enum Way {
     Held,
 }
 
-/// A connection ends after so many bytes in both directions, drawn from this range; a frame is cut in two most of the time.
+/// A connection ends after so many bytes, both directions together, drawn so that few are as likely as many; most of the
+/// time that is within a frame.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Cut {
     /// At least.
@@ -95,6 +96,15 @@ pub struct Cut {
     pub to_bytes: u64,
     /// How it ends.
     pub end: End,
+}
+
+impl Cut {
+    /// Draws a number of bytes: first how long it is, then which.
+    fn draw(self, random: &mut Random) -> u64 {
+        let (from, to) = (self.from_bytes.max(1), self.to_bytes.max(1));
+        let least = 1 << random.between(from.ilog2().into(), to.ilog2().into());
+        random.between(least, least * 2 - 1).clamp(from, to)
+    }
 }
 
 /// How a connection ends.

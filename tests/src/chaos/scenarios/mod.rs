@@ -1,5 +1,6 @@
 //! The scenarios, by what they break.
 
+mod links;
 mod network;
 mod process;
 
@@ -7,5 +8,5 @@ use super::scenario::Scenario;
 
 /// Returns all scenarios, in the order of the report.
 pub fn all() -> Vec<Scenario> {
-    [network::SCENARIOS, process::SCENARIOS].concat()
+    [network::SCENARIOS, links::SCENARIOS, process::SCENARIOS].concat()
 }
