@@ -20,8 +20,10 @@ const BREAKS: usize = 32;
 const STABILITY_MS: u64 = 300_000;
 /// … or of this, while the first link is younger, in ms.
 const STABILITY_LEAST_MS: u64 = 60_000;
-/// A rate is that of so many at the least: one failure of two says little.
-const RATE_LEAST: u32 = 20;
+/// The share that was lost is that of so many at the least: one of two says little.
+const ANSWERS_LEAST: u32 = 20;
+/// So is the share of errors: a break of a second brings three or four of them.
+const OUTCOMES_LEAST: u32 = 50;
 /// A ping that has no answer after so long has failed, in ms: the next one is no impatient question.
 const UNANSWERED_MS: u64 = 1_000;
 
@@ -120,7 +122,7 @@ impl Client {
         Quality {
             round_trip_ms: figures.round_trip_ms,
             round_trips_ms: telemetry.round_trips_ms.clone(),
-            loss_permille: telemetry.answers.permille(now, RATE_LEAST),
+            loss_permille: telemetry.answers.permille(now, ANSWERS_LEAST),
             error_permille: figures.error_permille,
             stability_permille: figures.stability_permille,
             transport: self.transport(),
@@ -142,7 +144,7 @@ impl Client {
     fn figures(&self) -> Figures {
         let (telemetry, now) = (&self.telemetry, self.now.mono);
         Figures {
-            error_permille: telemetry.outcomes.permille(now, RATE_LEAST),
+            error_permille: telemetry.outcomes.permille(now, OUTCOMES_LEAST),
             round_trip_ms: clip(telemetry.smoothed_x8 / 8),
             heartbeat_failures: telemetry.beats.bad(now),
             stability_permille: self.stability_permille(),

@@ -25,6 +25,7 @@ export function createLinks(session, credentialsNeeded) {
     const options = { baseUrl: location.origin, side: 'operator', dialogId, token: session.token };
     const link = connect(options, (view) => changed(dialogId, entry, view));
     link.on('credentials', credentialsNeeded);
+    link.on('quality', (report) => entry.judge?.(report));
     return link;
   }
 
@@ -42,10 +43,11 @@ export function createLinks(session, credentialsNeeded) {
     queueMicrotask(() => entry.link?.close());
   }
 
-  async function open(dialogId, show) {
+  async function open(dialogId, show, judge) {
     const entry = entries.get(dialogId) ?? { unsent: 0 };
     entries.set(dialogId, entry);
     entry.show = show;
+    entry.judge = judge;
     try {
       await load();
     } catch (error) {
@@ -60,13 +62,14 @@ export function createLinks(session, credentialsNeeded) {
   }
 
   return {
-    /** Opens a dialog's link; `show(view)` is called with its first view and after each change. */
+    /** Opens a dialog's link; `show(view)` is called with its first view and after each change, `judge(report)` with its quality. */
     open,
     /** Nobody looks at this dialog any more. */
     leave(dialogId) {
       const entry = entries.get(dialogId);
       if (!entry) return;
       entry.show = undefined;
+      entry.judge = undefined;
       entry.link?.panel(false);
       settle(dialogId, entry);
     },

@@ -23,6 +23,8 @@ const BANNERS = {
   refused: 'This dialog is not available.',
 };
 
+const percent = (permille) => `${permille / 10} %`;
+
 /** Makes the pane of a dialog; `arrived(text)` is called for each new message of the visitor. */
 export function createThread(links, session, arrived) {
   const part = (id) => document.getElementById(id);
@@ -58,7 +60,7 @@ export function createThread(links, session, arrived) {
     header();
     focus();
     try {
-      const link = await links.open(dialogId, (view) => open === mine && render(view));
+      const link = await links.open(dialogId, (view) => open === mine && render(view), judge);
       if (open !== mine) return;
       mine.link = link;
       composer.ready(link.view().draft);
@@ -96,6 +98,15 @@ export function createThread(links, session, arrived) {
     news(view);
   }
 
+  // What the link says of itself: the round trip in sight, the rest for whoever points at it.
+  function judge({ status, score, round_trip_ms: ms, loss_permille: loss, stability_permille: stable, reconnections }) {
+    part('link').dataset.health = status.toLowerCase();
+    part('link-quality').textContent = ms ? `${ms} ms` : '';
+    part('link').title =
+      `Link ${status.toLowerCase()}, ${score} of 100. In the last five minutes: there ${percent(stable)}, lost ${percent(loss)}. ` +
+      `Back ${reconnections} times.`;
+  }
+
   function news({ items, link }) {
     const last = items.at(-1);
     const isNew = open.newest !== undefined && last && last.key !== open.newest && !last.own;
@@ -121,6 +132,9 @@ export function createThread(links, session, arrived) {
     open = undefined;
     log.clear();
     scroll.toEnd();
+    part('link-quality').textContent = '';
+    part('link').removeAttribute('title');
+    delete part('link').dataset.health;
     banner(undefined, { canTry: false });
     part('thread').hidden = true;
     part('dialog-none').hidden = false;
