@@ -9,7 +9,7 @@ use crate::bench::Bench;
 fn hidden(tab: Option<Tab>) -> Bench {
     let mut bench = Bench::visitor();
     let link = bench.online();
-    for tab in tab {
+    if let Some(tab) = tab {
         bench.input(Input::Tab(tab));
     }
     bench.input(Input::Page(Page::Hidden));
