@@ -51,41 +51,43 @@ pub(crate) struct Figures {
 const WARNING_POINTS: u32 = 15;
 const CRITICAL_POINTS: u32 = 35;
 
-/// How long a person waits without a link before it is an issue, and before it is a critical one, in ms.
-const AWAY_MS: (u32, u32) = (2_000, 10_000);
-/// Errors among all that was tried in the last five minutes, in ‰.
-const ERROR_RATE_PERMILLE: (u32, u32) = (50, 100);
-/// The smoothed round trip, in ms.
-const LATENCY_MS: (u32, u32) = (500, 1_000);
-/// Pings that were not answered in time, in the last five minutes.
-const HEARTBEAT_FAILURES: (u32, u32) = (2, 5);
-/// What is missing to a link that was always there, in ‰ of the last five minutes.
-const UNSTABLE_PERMILLE: (u32, u32) = (100, 200);
-/// Disagreements with the server about the log in the last five minutes.
-const AUDIT_FAILURES: (u32, u32) = (0, 2);
-
 impl Health {
+    /// The name of each issue, and the bounds beyond which it is a warning and critical.
+    ///
+    /// `error_rate` and `stability` in ‰ of the last five minutes (less is worse with stability), `latency` the smoothed round
+    /// trip in ms, `heartbeat` and `audit` failures in the last five minutes, `link` how long there has been none, in ms.
+    pub const BOUNDS: [(&'static str, u32, u32); 6] = [
+        ("error_rate", 50, 100),
+        ("latency", 500, 1_000),
+        ("heartbeat", 2, 5),
+        ("stability", 900, 800),
+        ("link", 2_000, 10_000),
+        ("audit", 0, 2),
+    ];
+
     /// Judges the figures.
     pub(crate) fn of(figures: &Figures) -> Self {
-        // Where less is worse, the figure is what is missing to the whole.
-        let figures = [
-            ("error_rate", 0, figures.error_permille, ERROR_RATE_PERMILLE),
-            ("latency", 0, figures.round_trip_ms, LATENCY_MS),
-            ("heartbeat", 0, figures.heartbeat_failures, HEARTBEAT_FAILURES),
-            ("stability", 1_000, 1_000 - figures.stability_permille.min(1_000), UNSTABLE_PERMILLE),
-            ("link", 0, figures.away_ms, AWAY_MS),
-            ("audit", 0, figures.audit_failures, AUDIT_FAILURES),
+        let values = [
+            figures.error_permille,
+            figures.round_trip_ms,
+            figures.heartbeat_failures,
+            figures.stability_permille,
+            figures.away_ms,
+            figures.audit_failures,
         ];
         let mut health = Self { status: Status::Healthy, score: 100, issues: Vec::new() };
-        for (name, whole, value, (warning, critical)) in figures {
-            let (status, bound, points) = match value {
-                value if value > critical => (Status::Critical, critical, CRITICAL_POINTS),
-                value if value > warning => (Status::Warning, warning, WARNING_POINTS),
-                _ => continue,
+        for (value, (name, warning, critical)) in values.into_iter().zip(Self::BOUNDS) {
+            let is_beyond = |bound: u32| if critical < warning { value < bound } else { value > bound };
+            let (status, bound, points) = if is_beyond(critical) {
+                (Status::Critical, critical, CRITICAL_POINTS)
+            } else if is_beyond(warning) {
+                (Status::Warning, warning, WARNING_POINTS)
+            } else {
+                continue;
             };
             health.status = health.status.max(status);
             health.score = health.score.saturating_sub(points);
-            health.issues.push(Issue { name, status, value: value.abs_diff(whole), bound: bound.abs_diff(whole) });
+            health.issues.push(Issue { name, status, value, bound });
         }
         health
     }

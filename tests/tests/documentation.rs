@@ -1,4 +1,4 @@
-//! The page about the wire says what the code says, and nothing else.
+//! The pages about the wire and about quality say what the code says, and nothing else.
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
 
 use std::collections::BTreeMap;
@@ -7,13 +7,18 @@ use std::path::Path;
 use protocol::{ClientFrame, Frame, InboxFrame, ServerFrame, limits};
 
 const PAGE: &str = include_str!("../../docs/protocol.md");
+const QUALITY: &str = include_str!("../../docs/quality.md");
 const CLOSE: &str = include_str!("../../protocol/src/close.rs");
 const CODES: &str = include_str!("../../protocol/src/code.rs");
 const ROOT: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/..");
 
-/// Returns the rows of the table below a heading, without its head.
+/// Returns the rows of the table below a heading of the page about the wire, without its head.
 fn table(heading: &str, nth: usize) -> Vec<Vec<String>> {
-    let section = PAGE.split_once(&format!("\n## {heading}\n")).unwrap_or_else(|| panic!("no section {heading}")).1;
+    table_of(PAGE, heading, nth)
+}
+
+fn table_of(page: &str, heading: &str, nth: usize) -> Vec<Vec<String>> {
+    let section = page.split_once(&format!("\n## {heading}\n")).unwrap_or_else(|| panic!("no section {heading}")).1;
     let section = section.split("\n## ").next().unwrap();
     let mut tables: Vec<Vec<Vec<String>>> = Vec::new();
     let mut inside = false;
@@ -185,6 +190,67 @@ fn every_address_of_the_server_stands_on_the_page() {
         assert!(stands(path) || stands(&site), "{path}");
     }
     assert!(PAGE.contains("The same under `/api/widget/"));
+}
+
+#[test]
+fn every_figure_of_a_client_stands_on_the_page_about_quality_in_its_order() {
+    let side = client_core::Side::Operator { dialog_id: 1 };
+    let client = client_core::Client::new(client_core::Config::new(side, protocol::Secret::new("")), 1);
+    let figures: Vec<String> = client.report().figures.iter().map(|(name, _)| (*name).to_owned()).collect();
+    assert_eq!(names(&table_of(QUALITY, "Figures", 0)), figures);
+}
+
+#[test]
+fn every_issue_stands_on_the_page_with_its_bounds() {
+    let rows = table_of(QUALITY, "Health", 0);
+    assert_eq!(names(&rows), client_core::Health::BOUNDS.map(|(name, ..)| name.to_owned()));
+    let number = |cell: &str| cell.split(' ').find_map(|word| word.parse::<u32>().ok()).unwrap();
+    for (row, (name, warning, critical)) in rows.iter().zip(client_core::Health::BOUNDS) {
+        assert_eq!((number(&row[1]), number(&row[2])), (warning, critical), "{name}");
+    }
+}
+
+#[test]
+fn every_error_stands_on_the_page_in_its_class_with_severity_and_action() {
+    use client_core::{Class, Trouble};
+    let rows = table_of(QUALITY, "What goes wrong", 0);
+    assert_eq!(names(&rows), Class::ALL.map(|class| class.word().to_owned()));
+    for (row, class) in rows.iter().zip(Class::ALL) {
+        assert_eq!(row[1], class.severity().word(), "{}", class.word());
+        assert_eq!(row[2].trim_matches('`'), class.action().word(), "{}", class.word());
+    }
+    let all = [
+        Trouble::OpenTimeout,
+        Trouble::RequestTimeout,
+        Trouble::Silence,
+        Trouble::NoAnswer,
+        Trouble::Gap,
+        Trouble::Broken,
+        Trouble::Unreachable,
+        Trouble::Closed(4200),
+        Trouble::Closed(4300),
+        Trouble::Closed(1006),
+        Trouble::Status(401),
+        Trouble::Status(503),
+        Trouble::Foreign(502),
+        Trouble::Gone(404),
+        Trouble::BadFrame,
+        Trouble::OtherDialog,
+        Trouble::Limited,
+        Trouble::Order,
+        Trouble::Refused,
+        Trouble::Misread,
+        Trouble::Audit,
+        Trouble::Storage,
+    ];
+    let mut told = 0;
+    for trouble in all {
+        let row = rows.iter().find(|row| row[0].contains(trouble.class().word())).unwrap();
+        assert!(row[3].contains(&format!("`{}`", trouble.word())), "{trouble:?} in {}", row[0]);
+        told += 1;
+    }
+    let written: usize = rows.iter().map(|row| row[3].matches('`').count() / 2).sum();
+    assert_eq!(written, told, "nothing stands there that is not in the code");
 }
 
 #[test]
