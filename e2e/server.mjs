@@ -1,7 +1,7 @@
 // The real binary as a test starts it: on a free port, with a data folder of its own.
 import { execFile, spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { mkdtemp, rm } from 'node:fs/promises';
+import { mkdtemp, readFile, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { createInterface } from 'node:readline';
@@ -89,6 +89,12 @@ export class Server {
   /** Holds the process still (`true`), or lets it go on. */
   freeze(still) {
     this.#child.kill(still ? 'SIGSTOP' : 'SIGCONT');
+  }
+
+  /** Kills the child of a supervisor (`--supervise`), which starts another one. Linux only. */
+  async killChild() {
+    const [child] = (await readFile(`/proc/${this.pid}/task/${this.pid}/children`, 'utf8')).trim().split(' ');
+    process.kill(Number(child), 'SIGKILL');
   }
 
   /** Another command of the binary; gives what it prints. */
