@@ -8,7 +8,7 @@
 //! A visitor who has said nothing costs nothing: no request, no link, no stored byte (but the site's own settings, once the
 //! panel opens). The first message is put into the outbox, kept in storage, and starts the dialog by a POST that may be
 //! repeated at will. When the dialog is loaded, the link is opened: a WebSocket first, server-sent events beside it when that takes
-//! too long; the first that is ready wins. Whatever breaks, the link comes back by itself: a cheap request (the gate) finds
+//! too long, polls beside both when nothing comes; the first that is ready wins. Whatever breaks, the link comes back by itself: a cheap request (the gate) finds
 //! out whether the server is there, and only then a socket is opened. The cursor says what was applied, the log says what
 //! came after it, the ids say which of the own messages it knows: nothing else is needed to be right.
 //!

@@ -65,7 +65,9 @@ impl Servers {
     pub(crate) fn fine(&mut self, now: Instant) {
         self.strikes = 0;
         self.left = 0;
-        self.check_at = (self.current > 0).then(|| now.plus(CHECK_MS));
+        // Another link to the same server puts nothing off.
+        let check_at = self.check_at.unwrap_or(now.plus(CHECK_MS));
+        self.check_at = (self.current > 0).then_some(check_at);
     }
 
     /// The server has failed; returns whether it was left for the next.
@@ -131,6 +133,17 @@ mod tests {
         assert_eq!((servers.base(servers.current()), servers.all_failed()), ("https://a", true));
         servers.fine(Instant::from_millis(0));
         assert_eq!((servers.all_failed(), servers.check_at), (false, None));
+    }
+
+    #[test]
+    fn better_servers_are_asked_every_30_s_however_often_the_link_is_opened_anew() {
+        let mut servers = three();
+        servers.strike(Failure::Silent);
+        servers.fine(Instant::from_millis(0));
+        servers.fine(Instant::from_millis(29_000));
+        assert_eq!(servers.check_at, Some(Instant::from_millis(30_000)));
+        servers.check_later(Instant::from_millis(30_000));
+        assert_eq!(servers.check_at, Some(Instant::from_millis(60_000)));
     }
 
     #[test]

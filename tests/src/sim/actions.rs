@@ -8,7 +8,7 @@ use super::machine::{Machine, Network, Room, Sockets, Streams};
 use super::network::Pace;
 use super::page::{Owner, PageLife};
 use super::server::{Disk, Life};
-use super::{DOORS, Door, Fault, Happening, Sim, Weather, trace};
+use super::{DOORS, Fault, Happening, Sim, Weather, trace};
 
 /// What people do, and what fate does to them.
 #[derive(Clone, Debug)]
@@ -202,7 +202,7 @@ impl Sim {
                 }
             }
             Action::PollCut { call } => self.cut_poll(call),
-            Action::DoorOpens { door } => self.doors[door] = Door::Open,
+            Action::DoorOpens { door } => self.door_opens(door),
             Action::Blow(fault) => {
                 // What goes wrong matters most to what is on its way.
                 if self.random.chance(400) {
@@ -321,7 +321,9 @@ impl Sim {
         self.server.doom = None;
         self.server.set_disk(Disk::Free);
         self.server.stall(0);
-        self.doors = [Door::Open; DOORS];
+        for door in 0..DOORS {
+            self.door_opens(door);
+        }
         match self.server.life {
             Life::Up => {}
             Life::Draining => self.crash(),

@@ -8,6 +8,7 @@ use super::actions::Action;
 use super::machine::{Network, Power, Room};
 use super::network::{Pace, Told, Wire};
 use super::page::{Owner, PageLife};
+use super::plan::FirstServer;
 use super::server::{Disk, Doom, Life};
 use super::{Door, Fault, Happening, Sim, trace};
 
@@ -265,6 +266,13 @@ impl Sim {
             }
         }
         self.plan_in(ms, Happening::Act(Action::DoorOpens { door }));
+    }
+
+    /// A server can be reached again, unless it is gone for good.
+    pub(crate) fn door_opens(&mut self, door: usize) {
+        if door > 0 || self.plan.servers == 1 || self.plan.first_server == FirstServer::ComesBack {
+            self.doors[door] = Door::Open;
+        }
     }
 
     fn end_page(&mut self, fault: Fault, ms: Millis) {

@@ -18,6 +18,7 @@ mod machine;
 mod network;
 mod page;
 mod plan;
+mod polls;
 pub(crate) mod random;
 mod report;
 mod server;

@@ -38,6 +38,8 @@ pub(crate) struct Plan {
     pub(crate) polls_cut: u64,
     /// Servers that pages know.
     pub(crate) servers: usize,
+    /// Whether a first server that goes away comes back.
+    pub(crate) first_server: FirstServer,
     pub(crate) storage_absent: u64,
     pub(crate) operators: u64,
     pub(crate) second_tabs: u64,
@@ -46,6 +48,14 @@ pub(crate) struct Plan {
     pub(crate) window: usize,
     /// Messages in an outbox.
     pub(crate) outbox: usize,
+}
+
+/// What becomes of the first of several servers, once it is away.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum FirstServer {
+    ComesBack,
+    /// The second one does for good.
+    StaysAway,
 }
 
 impl Plan {
@@ -83,6 +93,7 @@ impl Plan {
             streams_blocked: rate(random, 600),
             polls_cut: rate(random, 600),
             servers: random.pick(&[1, 1, 2]),
+            first_server: random.pick(&[FirstServer::ComesBack, FirstServer::ComesBack, FirstServer::StaysAway]),
             storage_absent: rate(random, 200),
             operators: random.pick(&[0, 500, 1_000]),
             second_tabs: random.pick(&[0, 300, 800]),

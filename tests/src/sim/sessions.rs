@@ -43,21 +43,12 @@ pub(crate) struct ServerEnd {
 /// A request that a session answers: a POST of frames, or a poll.
 #[derive(Debug)]
 pub(crate) struct Post {
-    session: Option<Session>,
+    pub(crate) session: Option<Session>,
     pub(crate) dialog: ScopedDialog,
     pub(crate) kind: Kind,
     /// None for a copy: its answer goes nowhere.
-    call: Option<u32>,
-    answers: Vec<String>,
-}
-
-impl Post {
-    pub(crate) fn is_poll(&self) -> bool {
-        match self.kind {
-            Kind::Frames => false,
-            Kind::Poll { .. } | Kind::Held => true,
-        }
-    }
+    pub(crate) call: Option<u32>,
+    pub(crate) answers: Vec<String>,
 }
 
 /// What a request waits for.
@@ -83,7 +74,7 @@ pub(crate) fn hello(client: Option<String>, after: u64, epoch: Option<u64>) -> H
 }
 
 impl Sim {
-    fn session_config(&mut self, entrance: Entrance) -> Config {
+    pub(crate) fn session_config(&mut self, entrance: Entrance) -> Config {
         Config {
             seed: self.random.next(),
             entrance,
@@ -207,67 +198,9 @@ impl Sim {
         self.settle_post(post);
     }
 
-    /// Answers a poll, or holds it.
-    pub(crate) fn poll(&mut self, call: Option<u32>, entrance: Entrance, wait_s: u64) {
-        let Entrance::Admitted { dialog, .. } = &entrance else { return };
-        let dialog = *dialog;
-        let config = self.session_config(entrance);
-        self.server.next_post += 1;
-        let post = self.server.next_post;
-        let session = Some(Session::new(config, self.server_now()));
-        let kind = Kind::Poll { wait_ms: wait_s * 1_000 };
-        self.server.posts.insert(post, Post { session, dialog, kind, call, answers: Vec::new() });
-        self.run_session(Target::Post(post), None);
-        self.settle_post(post);
-    }
-
-    /// A poll was held for long enough.
-    pub(crate) fn poll_ends(&mut self, number: u32) {
-        if let Some(post) = self.server.posts.get_mut(&number) {
-            post.kind = Kind::Poll { wait_ms: 0 };
-            self.settle_post(number);
-        }
-    }
-
-    /// A proxy has waited long enough.
-    pub(crate) fn cut_poll(&mut self, call: u32) {
-        let Some(super::Call { page, request, .. }) = self.calls.get(&call).cloned() else { return };
-        if self.pages[page].calls.get(&request) != Some(&call) {
+    pub(crate) fn settle_post(&mut self, number: u32) {
+        if self.holds(number) {
             return;
-        }
-        self.bite(super::Fault::PollCut);
-        let input = if self.random.chance(500) {
-            client_core::Input::Unanswered { request }
-        } else {
-            let body = "<html>504 Gateway Time-out</html>".into();
-            client_core::Input::Answered { request, status: 504, body }
-        };
-        self.tell_page(page, input);
-    }
-
-    fn settle_post(&mut self, number: u32) {
-        let run = self.server.run;
-        let Some(post) = self.server.posts.get_mut(&number) else { return };
-        if !post.session.as_ref().is_some_and(Session::is_settled) {
-            return;
-        }
-        // Beside `ready` and `synced`, that is.
-        let is_new = post.answers.len() > 2;
-        match post.kind {
-            Kind::Held if !is_new => return,
-            Kind::Poll { wait_ms } if wait_ms > 0 && !is_new => {
-                post.kind = Kind::Held;
-                let call = post.call;
-                self.plan_in(wait_ms, Happening::PollEnds { post: number, run });
-                let page = call.and_then(|call| self.calls.get(&call)).map(|call| call.page);
-                if let (Some(call), Some(page)) = (call, page)
-                    && let Some(ms) = self.machines[self.pages[page].machine].polls_cut_ms.filter(|ms| *ms < wait_ms)
-                {
-                    self.plan_in(ms, Happening::Act(super::Action::PollCut { call }));
-                }
-                return;
-            }
-            Kind::Frames | Kind::Held | Kind::Poll { .. } => {}
         }
         let Some(post) = self.server.posts.get(&number) else { return };
         if post.session.as_ref().is_some_and(Session::is_settled)
@@ -298,7 +231,7 @@ impl Sim {
         }
     }
 
-    fn run_session(&mut self, target: Target, input: Option<Input>) {
+    pub(crate) fn run_session(&mut self, target: Target, input: Option<Input>) {
         let now = self.server_now();
         let Some(mut session) = self.session_slot(target).and_then(Option::take) else { return };
         let mut inputs = VecDeque::from_iter(input);
