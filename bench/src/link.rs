@@ -24,12 +24,7 @@ impl Link {
     pub(crate) async fn open(address: &str, path: &str, bearer: Option<&str>) -> Result<Self> {
         let mut stream = TcpStream::connect(address).await?;
         stream.set_nodelay(true)?;
-        let bearer = bearer.map(|bearer| format!("Authorization: Bearer {bearer}\r\n")).unwrap_or_default();
-        let request = format!(
-            "GET {path} HTTP/1.1\r\nHost: {address}\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n\
-             Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n{bearer}\r\n"
-        );
-        stream.write_all(request.as_bytes()).await?;
+        stream.write_all(Self::request(address, path, bearer).as_bytes()).await?;
         let mut bytes = Vec::new();
         let end = loop {
             if stream.read_buf(&mut bytes).await? == 0 {
@@ -43,6 +38,20 @@ impl Link {
             return Err(Failure::new(String::from_utf8_lossy(&bytes).lines().next().unwrap_or_default()));
         }
         Ok(Self { stream, incoming: Incoming { bytes, from: end } })
+    }
+
+    /// Returns the request for a socket.
+    pub(crate) fn request(address: &str, path: &str, bearer: Option<&str>) -> String {
+        let bearer = bearer.map(|bearer| format!("Authorization: Bearer {bearer}\r\n")).unwrap_or_default();
+        format!(
+            "GET {path} HTTP/1.1\r\nHost: {address}\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n\
+             Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n{bearer}\r\n"
+        )
+    }
+
+    /// Sends a text.
+    pub(crate) async fn send(&mut self, text: &str) -> Result<()> {
+        Ok(self.stream.write_all(&frame(text)).await?)
     }
 
     /// Reads up to a frame that begins like this.
@@ -136,20 +145,32 @@ pub(crate) fn frame(text: &str) -> Vec<u8> {
     frame
 }
 
+/// Sends one GET and returns the body of the answer.
+pub(crate) async fn get(address: &str, path: &str, bearer: &str) -> Result<String> {
+    let request = format!(
+        "GET {path} HTTP/1.1\r\nHost: {address}\r\nConnection: close\r\nAuthorization: Bearer {bearer}\r\n\r\n"
+    );
+    ask(address, &request).await
+}
+
 /// Sends one POST and returns the body of the answer.
 pub(crate) async fn post(address: &str, path: &str, bearer: &str, body: &str) -> Result<String> {
-    let mut stream = TcpStream::connect(address).await?;
     let request = format!(
         "POST {path} HTTP/1.1\r\nHost: {address}\r\nConnection: close\r\nAuthorization: Bearer {bearer}\r\n\
          Content-Type: application/json\r\nContent-Length: {}\r\n\r\n{body}",
         body.len()
     );
+    ask(address, &request).await
+}
+
+async fn ask(address: &str, request: &str) -> Result<String> {
+    let mut stream = TcpStream::connect(address).await?;
     stream.write_all(request.as_bytes()).await?;
     let mut answer = Vec::new();
     stream.read_to_end(&mut answer).await?;
     let answer = String::from_utf8_lossy(&answer).into_owned();
     let body = answer.split_once("\r\n\r\n").map(|(_, body)| body.to_owned());
-    body.ok_or_else(|| Failure::new(format!("no answer to a POST: {answer}")))
+    body.ok_or_else(|| Failure::new(format!("no answer: {answer}")))
 }
 
 /// Returns the number behind a name.

@@ -3,6 +3,8 @@
 //! Nothing here asserts a figure: what is printed depends on the machine. A lost, doubled or reordered message is an
 //! error all the same.
 
+mod abuse;
+mod drain;
 mod durable;
 mod failure;
 mod idle;
@@ -35,6 +37,27 @@ enum Command {
         /// Sockets, two to a dialog
         #[arg(long, value_name = "N", default_value_t = 5_000)]
         sockets: usize,
+    },
+    /// A restart of the server under a crowd of real clients
+    Drain {
+        /// Clients, each with a dialog
+        #[arg(long, value_name = "N", default_value_t = 2_000)]
+        clients: usize,
+        /// How the server is restarted
+        #[arg(long, value_enum, default_value_t = drain::Restart::Deploy)]
+        restart: drain::Restart,
+    },
+    /// An honest client beside slow readers, and beside attackers
+    Abuse {
+        /// Sockets that read nothing
+        #[arg(long, value_name = "N", default_value_t = 1_000)]
+        slow: usize,
+        /// Connections that never finish their request
+        #[arg(long, value_name = "N", default_value_t = 2_000)]
+        half_open: usize,
+        /// How long each of the three measurements takes
+        #[arg(long, value_name = "N", default_value_t = 20)]
+        seconds: u64,
     },
     /// Durable messages a second over WebSocket, with the server on one core
     Durable {
@@ -69,6 +92,10 @@ fn run(cli: &Cli) -> Result<()> {
     };
     match cli.command {
         Command::Idle { sockets } => runtime()?.block_on(idle::run(&binary, sockets)),
+        Command::Drain { clients, restart } => crowd()?.block_on(drain::run(&binary, clients, restart)),
+        Command::Abuse { slow, half_open, seconds } => {
+            runtime()?.block_on(abuse::run(&binary, slow, half_open, seconds))
+        }
         Command::Durable { dialogs, seconds, rate } => {
             let cores = server::share_cores()?;
             runtime()?.block_on(durable::run(&binary, cores, dialogs, seconds, rate))
@@ -78,6 +105,11 @@ fn run(cli: &Cli) -> Result<()> {
 
 fn runtime() -> Result<tokio::runtime::Runtime> {
     Ok(tokio::runtime::Builder::new_current_thread().enable_all().build()?)
+}
+
+/// Clients that think cost more than those that only send.
+fn crowd() -> Result<tokio::runtime::Runtime> {
+    Ok(tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build()?)
 }
 
 /// Every socket is a file; how many there may be is said by the hard limit.

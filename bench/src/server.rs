@@ -6,13 +6,14 @@ use std::io::{BufRead, BufReader};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 
+use rustix::process::{Pid, Signal, kill_process};
 use rustix::thread::{CpuSet, sched_getaffinity, sched_setaffinity};
 
 use crate::failure::{Failure, Result};
 use crate::link::{self, Link};
 
 /// A site whose visitors have keys, from the demo.
-const SITE_TOKEN: &str = "st_demo";
+pub(crate) const SITE_TOKEN: &str = "st_demo";
 
 /// How the cores are shared.
 #[derive(Clone, Copy, Debug)]
@@ -70,6 +71,11 @@ pub(crate) fn share_cores() -> Result<Cores> {
 impl Server {
     /// Starts the server with a database of its own, and waits until it listens.
     pub(crate) fn start(binary: &Path, cores: Cores) -> Result<Self> {
+        Self::start_with(binary, cores, &[])
+    }
+
+    /// Starts the server with more options.
+    pub(crate) fn start_with(binary: &Path, cores: Cores, options: &[&str]) -> Result<Self> {
         let data = env::temp_dir().join(format!("rejoin-bench-{}", std::process::id()));
         let mut command = match cores {
             Cores::Server(core) => {
@@ -79,7 +85,8 @@ impl Server {
             }
             Cores::Shared => Command::new(binary),
         };
-        command.args(["serve", "--demo", "--port", "0", "--log", "warn", "--messages-per-s", "100000", "--data"]);
+        command.args(["serve", "--demo", "--port", "0", "--log", "warn", "--messages-per-s", "100000"]);
+        command.args(options).arg("--data");
         command.arg(&data).stdout(Stdio::piped()).stderr(Stdio::inherit());
         let mut process = command.spawn().map_err(|error| Failure::new(format!("{}: {error}", binary.display())))?;
         let output = process.stdout.take().ok_or_else(|| Failure::new("the server has no output"))?;
@@ -133,6 +140,31 @@ impl Server {
         Link::open(&self.address, &path, Some(&self.token)).await
     }
 
+    /// Returns the operator's token.
+    pub(crate) fn token(&self) -> String {
+        self.token.clone()
+    }
+
+    /// Sends the process a signal.
+    pub(crate) fn signal(&self, signal: Signal) -> Result<()> {
+        signal_to(self.process.id(), signal)
+    }
+
+    /// Kills the server of a supervisor.
+    pub(crate) fn kill_child(&self) -> Result<()> {
+        let id = self.process.id();
+        let children = fs::read_to_string(format!("/proc/{id}/task/{id}/children"))?;
+        let child = children.split_whitespace().next().and_then(|child| child.parse().ok());
+        signal_to(child.ok_or_else(|| Failure::new("the supervisor has no server"))?, Signal::KILL)
+    }
+
+    /// Returns the texts of a dialog.
+    pub(crate) async fn texts(&self, dialog: &Dialog) -> Result<Vec<String>> {
+        let path = format!("/api/dialogs/{}/messages?limit=100", dialog.id);
+        let page = link::get(&self.address, &path, &self.token).await?;
+        Ok(page.split("\"text\":\"").skip(1).filter_map(|rest| Some(rest.split_once('"')?.0.to_owned())).collect())
+    }
+
     /// Returns the server's resident memory in bytes.
     pub(crate) fn memory(&self) -> Result<u64> {
         let status = fs::read_to_string(format!("/proc/{}/status", self.process.id()))?;
@@ -149,6 +181,27 @@ impl Server {
         let ticks: f64 = fields.filter_map(|field| field.parse::<f64>().ok()).sum();
         Ok(ticks / rustix::param::clock_ticks_per_second() as f64)
     }
+}
+
+impl Dialog {
+    /// Returns the visitor's key.
+    pub(crate) fn key(&self) -> &str {
+        &self.key
+    }
+
+    pub(crate) fn id(&self) -> u64 {
+        self.id
+    }
+
+    /// Returns the path of the operator's socket.
+    pub(crate) fn operator_path(&self) -> String {
+        format!("/ws/dialogs/{}", self.id)
+    }
+}
+
+fn signal_to(process: u32, signal: Signal) -> Result<()> {
+    let pid = i32::try_from(process).ok().and_then(Pid::from_raw).ok_or_else(|| Failure::new("no such process"))?;
+    Ok(kill_process(pid, signal).map_err(std::io::Error::from)?)
 }
 
 fn joined(dialog: Option<std::result::Result<Result<Dialog>, tokio::task::JoinError>>) -> Result<Option<Dialog>> {

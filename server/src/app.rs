@@ -57,7 +57,15 @@ impl App {
         limits.heartbeat_ms = config.heartbeat_ms;
         let most = most_links(config.max_connections, accept::raise_open_files());
         if most < config.max_connections {
-            tracing::warn!(most, wanted = config.max_connections, "fewer connections, by the limit of open files");
+            let wanted = config.max_connections;
+            let open_files = wanted.saturating_add(headroom(wanted)) + OTHER_FILES + accept::REFUSALS;
+            tracing::warn!(
+                most,
+                wanted,
+                open_files,
+                "the limit of open files allows fewer connections than are wanted: raise it to open_files (ulimit -Hn, or \
+                 LimitNOFILE= of systemd), or want fewer with --max-connections"
+            );
         }
         Self(Arc::new(Shared {
             store,

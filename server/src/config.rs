@@ -24,7 +24,7 @@ pub struct ServeConfig {
     pub host: IpAddr,
 
     /// The port to listen on; 0 takes a free one
-    #[arg(long, value_name = "PORT", env = "REJOIN_PORT", default_value_t = 8787)]
+    #[arg(long, value_name = "PORT", env = "REJOIN_PORT", default_value_t = 8787, value_parser = port)]
     pub port: u16,
 
     /// Bring a demo: three shops, a widget page, and the operator `demo`
@@ -167,6 +167,10 @@ impl ServeConfig {
     pub const fn address(&self) -> SocketAddr {
         SocketAddr::new(self.host, self.port)
     }
+}
+
+fn port(text: &str) -> Result<u16, String> {
+    text.parse().map_err(|_| "a port is a whole number from 0 to 65535; 0 takes a free one".into())
 }
 
 fn network(text: &str) -> Result<IpNet, String> {

@@ -46,7 +46,7 @@ async fn options_that_do_not_exist_or_cannot_be_are_named_and_nothing_is_made() 
     let rows: [(&[&str], &str); 9] = [
         (&["serve", "--prot", "1"], "--prot"),
         (&["serve", "--port", "99999"], "99999"),
-        (&["serve", "--port", "x"], "x"),
+        (&["serve", "--port", "abc"], "a port is a whole number from 0 to 65535"),
         (&["serve", "--host", "nowhere"], "nowhere"),
         (&["serve", "--max-connections", "0"], "--max-connections"),
         (&["serve", "--messages-per-s", "0"], "--messages-per-s"),
@@ -121,6 +121,9 @@ async fn a_data_directory_that_cannot_be_made_or_written_is_named() {
         fails(&data, &["serve", "--port", "0"], 1, &["error", &shown]).await;
         fails(&data, &["site", "add", "--name", "Shop"], 1, &["error", &shown]).await;
     }
+    fails("/proc/rejoin".as_ref(), &["serve", "--port", "0"], 1, &["/proc takes no new directories", "--data"]).await;
+    let below = file.join("data");
+    fails(&below, &["serve", "--port", "0"], 1, &[&format!("{} is in its way", file.display()), "--data"]).await;
     assert_eq!(fs::read(&file).unwrap(), b"mine");
 }
 
@@ -485,6 +488,8 @@ async fn with_a_full_disk_messages_are_refused_by_name_and_everything_can_be_rea
     let path = format!("/api/site/dialogs/100/messages?site_token={OPEN}");
     let posted = Ask::new(server.address, "POST", &path).json(&json!({"text": text})).send().await;
     assert_eq!(posted.error(), (503, "disk_full".into()));
+    let ready = Ask::new(server.address, "GET", "/ready").send().await;
+    assert_eq!((ready.status, &ready.json()["status"]), (503, &json!("degraded")));
     // What was answered can be read, what was refused is not there.
     let page = Ask::new(server.address, "GET", &format!("{path}&limit=1")).send().await.expect(200);
     assert_eq!((&page["head"], &page["messages"][0]["id"]), (&json!(stored), &json!(format!("full-{}", stored - 1))));

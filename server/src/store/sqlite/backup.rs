@@ -4,7 +4,7 @@ use std::fs::{self, File};
 use std::path::{Path, PathBuf};
 
 use super::admin::{Admin, Census};
-use super::{OpenError, open, schema};
+use super::{OpenError, lineage, open, schema};
 
 /// Why there is no copy, or why it was not put back.
 #[derive(Debug)]
@@ -102,6 +102,8 @@ fn sound_copy(path: &Path) -> Result<Census, OpenError> {
     conn.execute_batch("PRAGMA journal_mode = DELETE")?;
     schema::migrate(&mut conn)?;
     conn.execute("UPDATE meta SET copied = 1, ended = 1", [])?;
+    // Commands may come before the next server.
+    lineage::leave_numbers(&conn)?;
     let admin = Admin::of(conn, path);
     let census = admin.check()?;
     admin.close()?;

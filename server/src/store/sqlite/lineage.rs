@@ -5,13 +5,16 @@ use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 
 use mutants::Mutant;
-use rusqlite::{Connection, TransactionBehavior};
+use rusqlite::{Connection, TransactionBehavior, params};
 
 use super::OpenError;
 use crate::credentials;
 
 /// The file beside the database that is not part of its copies.
 const SIDECAR: &str = "rejoin.starts";
+
+/// Numbers that are left out after a restore: more than anybody makes between two backups.
+const LEFT_OUT: u64 = 1_000_000;
 
 /// What the file beside the database says about the log at its last start or end.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -51,12 +54,7 @@ impl Lineage {
         };
         if (copied || put_back) && !mutants::planted(Mutant::EpochKept) {
             epoch = credentials::epoch()?;
-            // The dialogs that this log lost have numbers that pages still hold: nobody else may get them.
-            transaction.execute_batch(
-                "INSERT INTO sqlite_sequence (name, seq) SELECT 'dialogs', 0
-                 WHERE NOT EXISTS (SELECT 1 FROM sqlite_sequence WHERE name = 'dialogs');
-                 UPDATE sqlite_sequence SET seq = seq + 1000000 WHERE name = 'dialogs';",
-            )?;
+            leave_numbers(&transaction)?;
             tracing::warn!(starts, position, "the log is a copy or was put back: clients start anew from it");
         }
         let starts = starts + 1;
@@ -72,6 +70,19 @@ impl Lineage {
         conn.execute("UPDATE meta SET ended = 1", [])?;
         Witness { epoch: self.epoch, starts: self.starts, position: last_position(conn)? }.write(data)
     }
+}
+
+/// Leaves out the numbers that may have been given since the copy was made: whoever knows a dialog, or has a token for an
+/// operator, must not find another one under its number.
+pub(super) fn leave_numbers(conn: &Connection) -> rusqlite::Result<()> {
+    for table in ["sites", "assistants", "operators", "dialogs", "jobs"] {
+        let raised =
+            conn.execute("UPDATE sqlite_sequence SET seq = seq + ?2 WHERE name = ?1", params![table, LEFT_OUT])?;
+        if raised == 0 {
+            conn.execute("INSERT INTO sqlite_sequence (name, seq) VALUES (?1, ?2)", params![table, LEFT_OUT])?;
+        }
+    }
+    Ok(())
 }
 
 fn last_position(conn: &Connection) -> rusqlite::Result<u64> {

@@ -17,7 +17,7 @@ mod transaction;
 mod writer;
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::pin::Pin;
 use std::sync::{Arc, Mutex, PoisonError, mpsc};
 
@@ -55,9 +55,13 @@ const MOST_EVENTS: u64 = 500;
 /// A database of up to so many bytes is checked before every start: it takes some 30 ms.
 const SMALL_BYTES: u64 = 8 << 20;
 
+/// With less room than this on its disk, the store is not ready: a commit, or carrying the log over, may fail any time.
+const LEAST_FREE_BYTES: u64 = 16 << 20;
+
 /// The store in one SQLite file.
 #[derive(Debug)]
 pub struct SqliteStore {
+    data: PathBuf,
     epoch: u64,
     inbox: Inbox,
     readers: Arc<Readers>,
@@ -140,7 +144,8 @@ impl SqliteStore {
             .spawn(run)
             .map_err(|error| OpenError::Directory { path: data.to_owned(), error })?;
         let lock = Arc::new(Mutex::new(Some(lock)));
-        Ok(Self { epoch, inbox: Inbox { requests, load }, readers: Arc::new(readers), job_added, failed, lock })
+        let data = data.to_owned();
+        Ok(Self { data, epoch, inbox: Inbox { requests, load }, readers: Arc::new(readers), job_added, failed, lock })
     }
 
     fn write<T: Send + 'static>(&self, request: impl FnOnce(AnswerTo<T>) -> Request) -> Answer<T> {
@@ -259,6 +264,10 @@ impl Store for SqliteStore {
     }
 
     fn check(&self) -> Answer<()> {
+        // What the check itself writes may fit where a message does not.
+        if open::free_bytes(&self.data) < LEAST_FREE_BYTES {
+            return Box::pin(async { Err(StoreError::DiskFull) });
+        }
         let written = self.write(|to| Request::Check { to });
         let read = self.readers.ask(|conn| conn.query_row("SELECT epoch FROM meta", [], |row| row.get::<_, u64>(0)));
         Box::pin(async move {

@@ -42,6 +42,15 @@ pub enum OpenError {
         /// What the system says.
         error: io::Error,
     },
+    /// The directory is not there and cannot be made.
+    NoDirectory {
+        /// The directory.
+        path: PathBuf,
+        /// The last one above it that is there.
+        parent: PathBuf,
+        /// What the system says.
+        error: io::Error,
+    },
     /// Another server runs on this directory.
     InUse {
         /// The directory.
@@ -100,13 +109,16 @@ impl From<RandomError> for OpenError {
 /// Makes the data directory unless it is there, readable by its owner only.
 ///
 /// # Errors
-/// [`OpenError::Directory`].
+/// [`OpenError::NoDirectory`].
 pub fn make_directory(data: &Path) -> Result<(), OpenError> {
-    let failed = |error| OpenError::Directory { path: data.to_owned(), error };
-    if !data.is_dir() {
-        DirBuilder::new().recursive(true).mode(0o700).create(data).map_err(failed)?;
+    if data.is_dir() {
+        return Ok(());
     }
-    Ok(())
+    DirBuilder::new().recursive(true).mode(0o700).create(data).map_err(|error| {
+        let parent = data.ancestors().skip(1).find(|parent| parent.exists()).unwrap_or(Path::new("."));
+        let parent = if parent.as_os_str().is_empty() { Path::new(".") } else { parent };
+        OpenError::NoDirectory { path: data.to_owned(), parent: parent.to_owned(), error }
+    })
 }
 
 /// Keeps other servers away from a data directory for as long as it lives.
@@ -198,6 +210,11 @@ pub(super) fn quick_check(conn: &Connection) -> Result<(), OpenError> {
     if answer == "ok" { Ok(()) } else { Err(OpenError::Corrupt { message: answer.replace('\n', " ") }) }
 }
 
+/// Returns the bytes that may still be written to the disk of the directory; as many as can be where it does not say.
+pub(super) fn free_bytes(data: &Path) -> u64 {
+    rustix::fs::statvfs(data).map_or(u64::MAX, |disk| disk.f_bavail.saturating_mul(disk.f_frsize))
+}
+
 /// Returns the size of the database file in bytes.
 pub(super) fn size(data: &Path) -> u64 {
     fs::metadata(data.join(DATABASE)).map_or(0, |meta| meta.len())
@@ -211,6 +228,21 @@ impl fmt::Display for OpenError {
                 "cannot use {}: {error}; choose another directory with --data, or make it writable for this user",
                 path.display()
             ),
+            Self::NoDirectory { path, parent, error } => {
+                let (path, parent) = (path.display(), parent.display());
+                write!(f, "cannot make the data directory {path}: ")?;
+                let kind = error.kind();
+                if kind == io::ErrorKind::PermissionDenied {
+                    write!(f, "this user may not write to {parent}")?;
+                } else if kind == io::ErrorKind::NotADirectory || kind == io::ErrorKind::AlreadyExists {
+                    write!(f, "{parent} is in its way, a file")?;
+                } else if kind == io::ErrorKind::NotFound {
+                    write!(f, "{parent} takes no new directories")?;
+                } else {
+                    write!(f, "{error}")?;
+                }
+                f.write_str("; choose another one with --data, or REJOIN_DATA")
+            }
             Self::InUse { data } => write!(
                 f,
                 "another server runs on the data in {}: stop it, or choose another directory with --data",

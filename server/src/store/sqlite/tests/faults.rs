@@ -93,7 +93,7 @@ fn a_data_directory_that_cannot_be_made_is_named() {
     let house = House::new();
     let below_a_file = house.database().join("data");
     let error = SqliteStore::open(&below_a_file, Box::new(|_| {})).unwrap_err();
-    assert!(matches!(&error, OpenError::Directory { path, .. } if *path == below_a_file));
+    assert!(matches!(&error, OpenError::NoDirectory { path, .. } if *path == below_a_file));
     assert!(error.to_string().contains("--data"));
 }
 
@@ -313,6 +313,24 @@ async fn the_number_of_a_dialog_that_a_backup_does_not_have_is_given_to_nobody_e
     let anew = house.dialog(&store).await.id();
     assert!(anew > lost, "an operator's page still has {lost} open");
     store.close().await.unwrap();
+}
+
+#[test]
+fn the_number_of_an_operator_that_a_backup_does_not_have_is_given_to_nobody_else() {
+    let house = House::new();
+    let copy = tempfile::tempdir().unwrap();
+    let backup = copy.path().join("backup");
+    let operator = |email: &str| NewOperator {
+        email: email.into(),
+        name: "Ada".into(),
+        password_hash: protocol::Secret::new("$argon2id$none"),
+        sites: Sites::All,
+    };
+    admin(house.path()).back_up(&backup).unwrap();
+    let lost = admin(house.path()).put_operator(&operator("lost@desk.example")).unwrap().id;
+    restore(house.path(), &backup).unwrap();
+    let anew = admin(house.path()).put_operator(&operator("new@desk.example")).unwrap().id;
+    assert!(anew > lost + 1_000, "a token of {lost} is still good: {anew}");
 }
 
 #[test]
