@@ -27,13 +27,17 @@ const SETTINGS_SELDOM_MS: u64 = 320_000;
 impl Client {
     /// A request was answered.
     pub(crate) fn answered(&mut self, request: RequestId, status: u16, body: &str) {
-        let Some(purpose) = self.requests.take(request) else { return };
+        let Some((purpose, asked_at)) = self.requests.take(request) else { return };
         let is_ok = (200..300).contains(&status);
         // A gate that is not ours lets everything pass but what says that the server is not there.
         if is_ok || (purpose.word() == "gate" && status < 500 && status != 429) {
             self.went_well();
         } else {
             self.saw_status(status, body, purpose.word());
+        }
+        if is_ok && matches!(purpose, Purpose::Frames { .. }) {
+            // What comes down cannot be asked for a sign of life; what goes up beside it is answered at once.
+            self.saw_round_trip(self.now.mono.since(asked_at));
         }
         match purpose {
             Purpose::Settings => self.on_settings(status, body),
@@ -53,7 +57,7 @@ impl Client {
 
     /// A request got no answer.
     pub(crate) fn unanswered(&mut self, request: RequestId) {
-        if let Some(purpose) = self.requests.take(request) {
+        if let Some((purpose, _)) = self.requests.take(request) {
             self.trouble(Trouble::Unreachable, purpose.word());
             self.failed(purpose, Failure::Fast);
         }

@@ -14,6 +14,7 @@ pub(crate) struct Requests {
 #[derive(Clone, Debug)]
 struct Asked {
     request: RequestId,
+    at: Instant,
     until: Instant,
     purpose: Purpose,
 }
@@ -64,10 +65,11 @@ impl Requests {
         self.asked.iter().filter(|asked| matches!(asked.purpose, Purpose::Frames { .. })).count()
     }
 
-    /// Takes the purpose of a request that was answered; `None` for one that is no longer awaited.
-    pub(crate) fn take(&mut self, request: RequestId) -> Option<Purpose> {
+    /// Takes the purpose of a request that was answered, and when it was asked; `None` for one that is no longer awaited.
+    pub(crate) fn take(&mut self, request: RequestId) -> Option<(Purpose, Instant)> {
         let place = self.asked.iter().position(|asked| asked.request == request)?;
-        Some(self.asked.swap_remove(place).purpose)
+        let asked = self.asked.swap_remove(place);
+        Some((asked.purpose, asked.at))
     }
 
     /// Takes one request whose time is over.
@@ -89,7 +91,8 @@ impl Client {
         call.path = self.at(server, &call.path);
         self.requests.last += 1;
         let request = RequestId(self.requests.last);
-        self.requests.asked.push(Asked { request, until: self.now.mono.plus(timeout_ms), purpose });
+        let at = self.now.mono;
+        self.requests.asked.push(Asked { request, at, until: at.plus(timeout_ms), purpose });
         self.outputs.push_back(Output::Request { request, call });
     }
 

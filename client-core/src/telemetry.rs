@@ -314,11 +314,17 @@ impl Client {
         telemetry.open_pings = telemetry.open_pings.saturating_sub(1);
         telemetry.answers.count(now, Outcome::Good, 1);
         telemetry.beats.count(now, Outcome::Good, 1);
+        self.went_well();
+        self.saw_round_trip(ms);
+    }
+
+    /// Notes how long an answer took that comes at once.
+    pub(crate) fn saw_round_trip(&mut self, ms: u64) {
+        let telemetry = &mut self.telemetry;
         let sample = ms.clamp(1, 60_000);
         let smoothed = telemetry.smoothed_x8;
         telemetry.smoothed_x8 = if smoothed == 0 { sample * 8 } else { smoothed - smoothed / 8 + sample };
         push_bounded(&mut telemetry.round_trips_ms, clip(sample), ROUND_TRIPS);
-        self.went_well();
         self.note(What::RoundTrip { ms });
         self.emit(Event::Quality);
     }

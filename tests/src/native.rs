@@ -61,6 +61,10 @@ pub struct Shown {
     pub dialog_id: Option<u64>,
     /// The last `seq` that was applied.
     pub cursor: u64,
+    /// The rolling hash of the log up to there.
+    pub log_hash: Option<u64>,
+    /// What the client has counted.
+    pub counters: client_core::Counters,
     /// Messages that are not known to be stored.
     pub unsettled: usize,
     /// What the application heard, in order.
@@ -297,6 +301,8 @@ impl Driver {
         self.shown.view = self.client.view();
         self.shown.dialog_id = self.client.dialog_id();
         self.shown.cursor = self.client.cursor();
+        self.shown.log_hash = self.client.log_hash();
+        self.shown.counters = self.client.counters();
         self.shown.unsettled = self.client.unsettled();
         self.showing.send_replace(self.shown.clone());
     }

@@ -558,3 +558,31 @@ async fn after_a_backup_was_restored_the_page_begins_anew_and_what_was_not_in_it
     page.until_text("and on").await;
     assert_eq!(page.shown().texts(), ["Welcome to Alpha!", "in the backup", "and on"]);
 }
+
+#[tokio::test]
+async fn both_sides_and_the_server_have_the_same_hash_of_the_dialog_after_a_break() {
+    let app = TestApp::start().await;
+    let cable = Cable::lay(app.address).await;
+    let mut visitor = visitor(&cable, &Storage::empty());
+    visitor.say("One");
+    let dialog_id = visitor.until_online().await.dialog_id.unwrap();
+    let token = app.operator();
+    let mut operator = Native::open(cable.address, Side::Operator { dialog_id }, &token, &Storage::empty());
+    operator.tell(Input::Start);
+    operator.until_online().await;
+    cable.snap();
+    visitor.say("Two, written without a link 🙂");
+    operator.say("Three");
+    let sync = format!("/api/debug/websocket/sync?dialog_id={dialog_id}");
+    for native in [&mut visitor, &mut operator] {
+        native.until_text("Three").await;
+        native.until_text("Two, written without a link 🙂").await;
+        let shown = native.until("back", |shown| shown.counters.reconnections > 0).await;
+        let server = app.get(&sync).bearer(&token).send().await.expect(200);
+        assert_eq!(shown.cursor, server["head"].as_u64().unwrap());
+        assert_eq!(shown.log_hash, server["hash"].as_u64());
+        assert!(shown.log_hash.is_some());
+        assert!(!shown.events.iter().any(|event| matches!(event, Event::AuditFailed { .. })));
+        assert_eq!(shown.counters.audit_failures, 0);
+    }
+}

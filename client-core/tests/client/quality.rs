@@ -155,6 +155,13 @@ fn a_fallback_says_why() {
     let counters = bench.client.counters();
     assert_eq!((counters.fallback_activations, counters.connection_failures), (1, 1));
     assert!(bench.client.log().any(|entry| entry.event() == "fell_back"));
+    // A stream cannot be asked: the POSTs beside it tell how long the way is.
+    bench.pass(500);
+    assert_eq!(quality.round_trip_ms, 0);
+    bench.send("by POST");
+    bench.pass(70);
+    bench.answer("/frames", 200, &json!([]));
+    assert_eq!(bench.client.quality().round_trip_ms, 70);
 }
 
 #[test]
