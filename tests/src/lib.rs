@@ -21,6 +21,8 @@ pub mod http;
 pub mod journal;
 #[cfg(feature = "sockets")]
 pub mod native;
+#[cfg(feature = "probe")]
+pub mod probe;
 pub mod sim;
 #[cfg(feature = "sockets")]
 pub mod socket;

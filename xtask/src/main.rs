@@ -10,6 +10,7 @@ mod chaos;
 mod ci;
 mod compression;
 mod failure;
+mod fuzz;
 mod glue;
 mod mutants;
 mod process;
@@ -40,6 +41,7 @@ cargo xtask <command>
   mutants [NAMES|--list]         plant bugs, one after the other, and want the tests to catch each
   chaos  [--full] [--only NAME]  break the server, the network and the disk under real clients; --list names the
                                  scenarios, --seed N replays one; reports in reports/
+  fuzz   [--seconds N] [NAMES]   frames, bodies, sse, session, client: each for a minute unless told otherwise
   autobahn [--own-limits]        the Autobahn suite against the server's sockets; needs Python 2.7
   size                           what a visitor downloads, in bytes, against the budget
   tidy                           rules about the source that no compiler checks
@@ -62,6 +64,7 @@ fn main() -> ExitCode {
         Some("build") => build::run(&rest),
         Some("chaos") => chaos::run(&rest),
         Some("ci") => ci::run(&rest),
+        Some("fuzz") => fuzz::run(&rest),
         Some("mutants") => mutants::run(&rest),
         Some("run") => run::run(&rest),
         Some("setup") => setup::run(&rest),

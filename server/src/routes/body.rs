@@ -8,6 +8,7 @@ use axum::http::{HeaderMap, HeaderValue};
 use bytes::{Bytes, BytesMut};
 use http_body_util::BodyExt;
 use serde::de::DeserializeOwned;
+use serde_json::Value;
 
 use crate::error::ApiError;
 
@@ -34,10 +35,17 @@ pub(super) async fn json<T: DeserializeOwned>(headers: &HeaderMap, body: Body) -
 /// # Errors
 /// Not a `T`.
 pub(crate) fn read<T: DeserializeOwned>(bytes: &[u8]) -> Result<T, ApiError> {
+    // serde_json looks at the bytes of the fields that it reads, and at no others.
+    let text = std::str::from_utf8(bytes).map_err(|error| ApiError::InvalidJson(error.to_string()))?;
     if protocol::json::is_too_deep(bytes) {
         return Err(ApiError::InvalidBody("JSON is nested more than 32 levels deep here".into()));
     }
-    serde_json::from_slice(bytes).map_err(|error| match error.classify() {
+    let read = match text.trim_ascii_start().starts_with('[') {
+        // serde takes a list of the fields for the object: nobody else does.
+        true => serde_json::from_str::<Value>(text).and_then(|_| Err(serde::de::Error::custom("an object is wanted"))),
+        false => serde_json::from_str(text),
+    };
+    read.map_err(|error| match error.classify() {
         serde_json::error::Category::Data => ApiError::InvalidBody(error.to_string()),
         serde_json::error::Category::Syntax | serde_json::error::Category::Eof | serde_json::error::Category::Io => {
             ApiError::InvalidJson(error.to_string())

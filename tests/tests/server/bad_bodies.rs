@@ -18,13 +18,21 @@ async fn every_bad_body_has_its_status_and_its_code_and_stores_nothing() {
     let paths = [messages(), format!("/api/site/dialogs?site_token={ALPHA}")];
     let nested = format!("{}{}", "[".repeat(10_000), "]".repeat(10_000));
     let deep = format!("{{\"text\":{nested},\"message\":{{\"text\":{nested}}}}}");
-    let rows: [(&str, Vec<u8>, u16, &str); 15] = [
+    let rows: [(&str, Vec<u8>, u16, &str); 18] = [
         ("invalid json", b"invalid json".into(), 400, "invalid_json"),
         ("nothing", b"".into(), 400, "invalid_json"),
         ("half", b"{incomplete json".into(), 400, "invalid_json"),
         ("null", b"null".into(), 400, "invalid_frame"),
         ("a number", b"7".into(), 400, "invalid_frame"),
         ("a list of things", b"[7]".into(), 400, "invalid_frame"),
+        ("the fields as a list", br#"["hello","m-1"]"#.into(), 400, "invalid_frame"),
+        ("the field as a list", br#"[{"id":"m-1","text":"hello"}]"#.into(), 400, "invalid_frame"),
+        (
+            "no UTF-8 where nobody looks",
+            b"{\"text\":\"hello\",\"message\":{\"text\":\"hello\"},\"x\":\"\xff\"}".into(),
+            400,
+            "invalid_json",
+        ),
         ("binary junk", vec![0x00, 0xff, 0x1b, 0x80], 400, "invalid_json"),
         ("no UTF-8 within", b"{\"text\":\"\xff\",\"message\":{\"text\":\"\xff\"}}".into(), 400, "invalid_json"),
         ("a lone surrogate", br#"{"text":"\ud83d","message":{"text":"\ud83d"}}"#.into(), 400, "invalid_json"),

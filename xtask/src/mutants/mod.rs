@@ -37,6 +37,8 @@ enum Suite {
     Sockets,
     /// `tests/tests/program.rs`: the real program.
     Program,
+    /// `tests/tests/properties`: what must hold for every input.
+    Properties,
 }
 
 /// What a suite said.
@@ -186,7 +188,8 @@ impl Build {
             | Suite::ServerCore
             | Suite::Store
             | Suite::Sockets
-            | Suite::Program => command.args([filter, "--test-threads=4"]),
+            | Suite::Program
+            | Suite::Properties => command.args([filter, "--test-threads=4"]),
         };
         command.current_dir(root().join(suite.folder())).env(VARIABLE, mutants).env("REJOIN_BIN", &self.program);
         let said = listen(&mut command)?;
@@ -245,7 +248,7 @@ impl Suite {
             Self::Client | Self::ClientJourneys => "client-core",
             Self::ServerCore => "server-core",
             Self::Store => "server",
-            Self::Simulator | Self::Sockets | Self::Program => "tests",
+            Self::Simulator | Self::Sockets | Self::Program | Self::Properties => "tests",
         })
     }
 
@@ -261,6 +264,7 @@ impl Suite {
             ("server", "lib", _) => Self::Store,
             ("tests", "test", "server") => Self::Sockets,
             ("tests", "test", "program") => Self::Program,
+            ("tests", "test", "properties") => Self::Properties,
             _ => return None,
         };
         Some((suite, file))
