@@ -169,7 +169,10 @@ impl Client {
         if let Some(stored) = loaded.stored {
             self.forget(&stored.id);
         }
-        self.marks.loaded(loaded.page.head);
+        let head = loaded.page.head;
+        // What was stored by a page on its way out is in the log that has come.
+        self.settled.retain(|settled| settled.seq > head);
+        self.marks.loaded(head);
         self.timeline.load(loaded.page);
         self.loading = Loading::Done;
         self.emit(Event::DialogLoaded { dialog_id });
