@@ -99,18 +99,51 @@ test('a page that never had a WebSocket tries one as soon as the network changes
   await visitor.expectMessages(['Hello', 'Again']);
 });
 
+for (const cut of [false, true]) {
+  test(`where streams are held back${cut ? ' and held polls are cut' : ''} the talk goes by polls, and up again`, async ({
+    page,
+    cable,
+    rejoin,
+    someone,
+  }) => {
+    cable.blockWebSocket(true);
+    // As a proxy does that waits for the end of an answer before it passes it on.
+    await page.route('**/events?*', () => {});
+    if (cut) await page.route(/\/poll\?.*wait=25/, (route) => setTimeout(() => route.abort().catch(() => {}), 500));
+    const visitor = await Visitor.visit(page, `${cable.url}/demo/one`);
+    await visitor.send('Hello');
+    await visitor.expectLink(cut ? 'online-polling' : 'online-long-polling', { timeout: 30_000 });
+    const operator = await Operator.logIn(await someone(), rejoin);
+    const dialogId = await visitor.dialogId();
+    await operator.open(dialogId);
+    await operator.send('By a poll');
+    await visitor.send('By POST');
+    const texts = ['Hello', 'By a poll', 'By POST'];
+    await expect.poll(async () => (await visitor.texts()).slice(1).sort()).toEqual([...texts].sort());
+    await page.unroute('**/events?*');
+    cable.blockWebSocket(false);
+    await page.evaluate(() => dispatchEvent(new Event('online')));
+    await visitor.expectLink('online');
+    await visitor.send('Over the WebSocket');
+    await visitor.expectDelivery('Over the WebSocket', /sent|delivered|read/);
+    await expect.poll(async () => (await visitor.texts()).length).toBe(5);
+    await expectLog(rejoin, dialogId, (await visitor.texts()).slice(1));
+  });
+}
+
 test('a stream that is cut is opened again', async ({ page, cable, rejoin }) => {
   cable.blockWebSocket(true);
   const visitor = await Visitor.visit(page, `${cable.url}/demo/one`);
   await visitor.send('Hello');
   await visitor.expectLink('online-sse', { timeout: 30_000 });
   await visitor.watchLink();
-  for (const text of numbered('after cut', 3)) {
+  // One that dies young twice is given up for polls, which no cut breaks for long.
+  for (const text of numbered('after cut', 2)) {
     const cutAt = Date.now();
     expect(cable.cut()).toBeGreaterThan(0);
     await visitor.send(text);
     await visitor.rejoined(cutAt, { timeout: 30_000 });
   }
-  await visitor.expectMessages(['Hello', ...numbered('after cut', 3)]);
-  await expectLog(rejoin, await visitor.dialogId(), ['Hello', ...numbered('after cut', 3)]);
+  await visitor.expectMessages(['Hello', ...numbered('after cut', 2)]);
+  await expectLog(rejoin, await visitor.dialogId(), ['Hello', ...numbered('after cut', 2)]);
 });
