@@ -41,7 +41,7 @@ class Page {
   /** Waits until exactly these messages follow the one welcome, settled, over a link. */
   async showsTalk(texts) {
     await this.shows(`${texts.length} messages after one welcome, online`, ({ state, texts: shown, unsettled }) =>
-      state === 'online' && unsettled === 0 && shown[0]?.includes(WELCOME) && JSON.stringify(shown.slice(1)) === JSON.stringify(texts));
+      /^online/.test(state) && unsettled === 0 && shown[0]?.includes(WELCOME) && JSON.stringify(shown.slice(1)) === JSON.stringify(texts));
   }
 
   async #inRoot(selector) {
@@ -92,7 +92,7 @@ async function journey(server, cable, page) {
 
   const told = ['Hello from WebKit', 'Hello from the desk'];
   for (let round = 1; round <= 3; round += 1) {
-    assert.equal(cable.cut('websocket'), 1, 'there was a WebSocket to cut');
+    assert.ok(cable.cut() > 0, 'there was a link to cut');
     told.push(`After cut ${round}`);
     await page.send(told.at(-1));
     await page.showsTalk(told);
