@@ -105,6 +105,11 @@ export class CuttableProxy {
   }
 
   #accept(client) {
+    if (!this.#target) {
+      // A page of an earlier test looks for whoever had this port then.
+      client.destroy();
+      return;
+    }
     this.counts.accepted += 1;
     const pair = new Pair(client, {
       target: this.#target,

@@ -110,7 +110,8 @@ test('the server dies again and again while both sides write', async ({ page, ca
   }
   const count = async () => (await talk.visitor.texts()).length;
   await expect.poll(count, { timeout: 60_000 }).toBe(1 + 1 + 24);
-  await talk.visitor.expectLink('online', { timeout: 30_000 });
+  // Sockets that die young again and again may have been given up for a stream.
+  await talk.visitor.expectLink(/^online/, { timeout: 30_000 });
   await expect
     .poll(async () => talk.visitor.rows.evaluateAll((rows) => rows.filter((row) => ['sending', 'unconfirmed'].includes(row.dataset.state)).length))
     .toBe(0);

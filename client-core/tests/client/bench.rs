@@ -61,6 +61,14 @@ impl Bench {
         found.unwrap_or_else(|| panic!("no request for {part} among {:#?}", self.outputs))
     }
 
+    /// Takes the newest question to a gate whose address begins with this.
+    pub(crate) fn gate_at(&self, start: &str) -> Option<RequestId> {
+        self.outputs.iter().rev().find_map(|output| match output {
+            Output::Request { request, call } if call.path.starts_with(start) => Some(*request),
+            _ => None,
+        })
+    }
+
     pub(crate) fn answer(&mut self, part: &str, status: u16, body: &Value) {
         let (request, _) = self.request(part);
         self.input(Input::Answered { request, status, body: body.to_string() });

@@ -271,6 +271,30 @@ fn a_page_that_goes_keeps_its_draft_whatever_another_tab_has_done_with_its_own()
 }
 
 #[test]
+fn what_another_server_refuses_is_asked_of_the_pages_own_again() {
+    let mut bench = Bench::visitor();
+    let link = bench.online();
+    let mut frame = ready(2, 3);
+    frame["servers"] = json!(["https://b.example"]);
+    bench.frames(link, &frame);
+    bench.input(Input::Closed { link, end: End::Broken });
+    while bench.outputs.iter().all(|output| !matches!(output, Output::Request { call, .. } if call.path.contains("b.example"))) {
+        bench.pass(2_500);
+        if let Some(request) = bench.gate_at("/health") {
+            bench.input(Input::Unanswered { request });
+        }
+    }
+    bench.answer("https://b.example/health", 200, &json!({"status": "ok"}));
+    let other = bench.link(Transport::WebSocket);
+    let reason = json!({"reason": "forbidden_origin"}).to_string();
+    bench.taken();
+    bench.input(Input::Closed { link: other, end: End::Socket { code: 4003, reason } });
+    assert!(!bench.outputs.iter().any(|output| matches!(output, Output::Event(Event::Refused { .. }))));
+    bench.pass(2_500);
+    assert!(bench.gate_at("/health").is_some(), "{:#?}", bench.outputs);
+}
+
+#[test]
 fn a_forbidden_page_stops_and_says_why() {
     let mut bench = Bench::visitor();
     let link = bench.online();
