@@ -41,7 +41,7 @@ pub(super) const PLAN: &[Row] = &[
     row(&[ClientEndlessOutbox], &[(Client, "outbox::")]),
     row(&[ClientNoFallback], &[SIMULATED, (ClientJourneys, "ladder::behind_a_proxy")]),
     row(&[ClientBreakBeforeMake], &[(ClientJourneys, "ladder::a_link_made_of_polls")]),
-    row(&[ClientNoFailover], &[(ClientJourneys, "servers::a_server_that_is_away")]),
+    row(&[ClientNoFailover], &[SIMULATED, (ClientJourneys, "servers::a_server_that_is_away")]),
     row(&[ClientNoBlame], &[(ClientJourneys, "ladder::a_websocket_that_opens_and_dies")]),
     row(&[ClientNoShortPolls], &[(ClientJourneys, "ladder::a_held_poll_that_is_cut")]),
     row(&[NoIds], &[SIMULATED, (ServerCore, "append::")]),
