@@ -278,7 +278,11 @@ fn what_another_server_refuses_is_asked_of_the_pages_own_again() {
     frame["servers"] = json!(["https://b.example"]);
     bench.frames(link, &frame);
     bench.input(Input::Closed { link, end: End::Broken });
-    while bench.outputs.iter().all(|output| !matches!(output, Output::Request { call, .. } if call.path.contains("b.example"))) {
+    while bench
+        .outputs
+        .iter()
+        .all(|output| !matches!(output, Output::Request { call, .. } if call.path.contains("b.example")))
+    {
         bench.pass(2_500);
         if let Some(request) = bench.gate_at("/health") {
             bench.input(Input::Unanswered { request });
