@@ -4,7 +4,7 @@
 // talk is loaded anew, and must show the same.
 import { test as base, expect } from './fixtures.mjs';
 import { Operator, expectLog } from './operator.mjs';
-import { Visitor } from './visitor.mjs';
+import { Visitor, goBack } from './visitor.mjs';
 
 // Playwright switches Chromium's cache off; Firefox has no such option.
 const test = base.extend({
@@ -25,7 +25,7 @@ async function watchReturn(page) {
 
 /** Goes back, and waits for the very same page: what it noted is still there. Until it is, there may be no page to ask. */
 async function goBackToKept(page) {
-  await page.evaluate(() => history.back());
+  await goBack(page);
   const look = async () => {
     const [persisted, reasons] = await page.evaluate(() => [
       globalThis.persisted,
@@ -67,7 +67,7 @@ test('a page from the back-forward cache goes on where it was', async ({ page, r
   await operator.send('While you were away');
   await operator.expectMessages(['Before I left', 'While you were away']);
   if (browserName === 'firefox') {
-    await page.evaluate(() => history.back());
+    await goBack(page);
     await page.waitForURL('**/demo/one');
     await visitor.open();
   } else {

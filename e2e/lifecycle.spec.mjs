@@ -3,7 +3,7 @@
 import { chromium } from '@playwright/test';
 import { FreezablePage } from './devtools.mjs';
 import { test, expect, CONNECTION_TROUBLE } from './fixtures.mjs';
-import { Visitor, numbered } from './visitor.mjs';
+import { Visitor, goBack, numbered } from './visitor.mjs';
 
 const FATES = ['hidden', 'frozen', 'left', 'reloaded', 'doubled', 'offline', 'cut'];
 
@@ -63,7 +63,7 @@ async function befall(fate, { visitor, context, cable, browserName }, meanwhile)
   } else if (fate === 'left') {
     await page.goto(`${cable.url}/demo/two`);
     await meanwhile();
-    await page.evaluate(() => history.back());
+    await goBack(page);
     await page.waitForURL('**/demo/one');
     // Playwright's locators do not find their way back into a page that Firefox has kept.
     if (browserName === 'firefox') await page.reload();
@@ -150,6 +150,7 @@ for (const { rounds, tag = [] } of [{ rounds: 14 }, { rounds: 1_000, tag: '@long
           return texts.length > 0 && JSON.stringify(texts) === JSON.stringify(all.slice(all.length - texts.length));
         }, { message: `${place}: the page shows the end of the log`, timeout: 45_000 })
         .toBe(true);
+      if (round % 100 === 0) console.log(`${browserName}, seed ${seed}: ${round} rounds, ${all.length} messages`);
     }
     console.log(`${browserName}, seed ${seed}: ${JSON.stringify(counts)}`);
   });

@@ -129,6 +129,13 @@ export class Visitor {
   }
 }
 
+/** Goes back in the page's history; the page may be gone before it could answer, so it goes a moment later. */
+export async function goBack(page) {
+  await page.evaluate(() => {
+    setTimeout(() => history.back(), 0);
+  });
+}
+
 /** `count` texts that can be told apart: `label 1`, `label 2`, … */
 export function numbered(label, count) {
   return Array.from({ length: count }, (_, index) => `${label} ${index + 1}`);
