@@ -89,9 +89,10 @@ for (const { what, sendTogether } of [
   { what: 'Enter in two tabs', sendTogether: pressEnterTogether },
   { what: 'message of two pages’ own scripts', sendTogether: commandTogether },
 ]) {
-  test(`the very first ${what} at the same moment makes one dialog`, async ({ browser, noise, rejoin }) => {
+  test(`the very first ${what} at the same moment makes one dialog`, async ({ browser, browserName, noise, rejoin }) => {
     test.slow();
-    const ROUNDS = 4;
+    // In Firefox the tabs of one site share a process, and its storage has nothing to catch up with.
+    const ROUNDS = browserName === 'firefox' ? 2 : 4;
     const before = await countDialogs(rejoin);
     for (let round = 1; round <= ROUNDS; round += 1) {
       const context = await browser.newContext();
