@@ -59,6 +59,8 @@ pub enum Sides {
     Visitor,
     /// The visitor and an operator.
     Both,
+    /// The visitor and two operators.
+    Three,
 }
 
 /// How a crowd talks.
@@ -94,9 +96,14 @@ impl Crowd {
                 let dialog_id = visitor.until(BEGIN, |glance| glance.dialog.is_some() && glance.is_up()).await;
                 let dialog_id = dialog_id?.dialog.unwrap_or_default();
                 let mut members = vec![Arc::new(visitor)];
-                if gathering.sides == Sides::Both {
+                let operators: &[char] = match gathering.sides {
+                    Sides::Visitor => &[],
+                    Sides::Both => &['o'],
+                    Sides::Three => &['o', 'p'],
+                };
+                for side in operators {
                     let desk = (Side::Operator { dialog_id }, scene.token.clone());
-                    let operator = Member::open(&scene, conversation, 'o', desk, gathering.settings);
+                    let operator = Member::open(&scene, conversation, *side, desk, gathering.settings);
                     operator.page.tell(Input::Start);
                     operator.until(BEGIN, Glance::is_up).await?;
                     members.push(Arc::new(operator));
@@ -189,6 +196,11 @@ impl Crowd {
             member.page.tell(Input::Timeout);
         }
         let _those_that_do_not_answer_are_missing = self.until(crate::PATIENCE, |glance| glance.ended).await;
+    }
+
+    /// Returns the operators.
+    pub fn operators(&self) -> impl Iterator<Item = &Arc<Member>> {
+        self.members.iter().filter(|member| !member.who.starts_with('v'))
     }
 
     /// Returns the dialogs of the crowd.

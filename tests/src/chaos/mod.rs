@@ -8,6 +8,7 @@
 pub mod bites;
 pub mod checker;
 pub mod crowd;
+pub mod disk;
 pub mod history;
 pub mod outcome;
 pub mod proxy;

@@ -214,7 +214,13 @@ impl Stage {
         loop {
             let path = format!("/api/dialogs/{dialog}/messages?after={after}&limit=100");
             let answer = Ask::new(self.address, "GET", &path).bearer(&self.token).attempt().await;
-            let page = answer.map_err(|error| error.0)?.expect(200);
+            let answer = answer.map_err(|error| error.0)?;
+            if answer.status == 429 {
+                // Nobody else reads so many logs at once.
+                tokio::time::sleep(Duration::from_millis(100)).await;
+                continue;
+            }
+            let page = answer.expect(200);
             let messages = page["messages"].as_array().cloned().unwrap_or_default();
             let Some(last) = messages.last() else { return Ok(()) };
             after = last["seq"].as_u64().unwrap_or(u64::MAX);

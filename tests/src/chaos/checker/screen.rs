@@ -21,6 +21,7 @@ impl Screens {
     pub(super) fn add(&mut self, who: &str, dialog: u64, row: Row, verdict: &mut Verdict) {
         let screen = self.0.entry(who.into()).or_default();
         screen.dialog = dialog;
+        screen.forget_pending();
         screen.push(who, row, verdict);
     }
 
@@ -67,6 +68,15 @@ impl Screens {
 }
 
 impl Screen {
+    /// What had no place in the log when the whole screen was seen may have one by now, or stands further below.
+    fn forget_pending(&mut self) {
+        while self.rows.last().is_some_and(|row| row.seq == 0) {
+            let Some(row) = self.rows.pop() else { return };
+            self.ids.remove(&row.id);
+            self.texts.remove(&row.text);
+        }
+    }
+
     fn push(&mut self, who: &str, row: Row, verdict: &mut Verdict) {
         let welcome = row.id == protocol::WELCOME_ID;
         let known = !self.ids.insert(row.id.clone());

@@ -70,6 +70,17 @@ fn a_history_in_which_nothing_is_wrong_is_clean() {
     assert_eq!(verdict.answered_us[0], 2_000);
 }
 
+#[test]
+fn a_message_that_waited_on_a_screen_and_is_stored_later_is_not_there_twice() {
+    let verdict = history(|lines| {
+        let waiting = Row { seq: 0, id: "id-0.v0.1".into(), text: "0.v0.1".into() };
+        let screen = Fact::Screen { dialog: 70, rows: vec![waiting], last: false };
+        let sent = lines.iter().position(|line| matches!(&line.fact, Fact::Sent { text } if text == "0.v0.1"));
+        lines.insert(sent.unwrap(), Line { at_us: 0, who: "v0".into(), fact: screen });
+    });
+    assert!(verdict.is_clean(), "{:?}", verdict.examples);
+}
+
 /// Plants one fault and expects it to be found as what it is.
 fn finds(what: &str, plant: impl FnOnce(&mut Vec<Line>), count: impl Fn(&Verdict) -> u64) {
     let verdict = history(plant);

@@ -1,12 +1,16 @@
 //! The scenarios, by what they break.
 
 mod links;
+mod load;
 mod network;
 mod process;
+mod storage;
+mod wrong;
 
 use super::scenario::Scenario;
 
 /// Returns all scenarios, in the order of the report.
 pub fn all() -> Vec<Scenario> {
-    [network::SCENARIOS, links::SCENARIOS, process::SCENARIOS].concat()
+    [network::SCENARIOS, load::SCENARIOS, wrong::SCENARIOS, links::SCENARIOS, process::SCENARIOS, storage::SCENARIOS]
+        .concat()
 }
