@@ -122,6 +122,28 @@ impl Stage {
         self.server().signal(signal);
     }
 
+    /// Stops the server wherever it is, and waits until no thread of it is within the kernel any more.
+    ///
+    /// # Errors
+    /// It does not stop in time.
+    pub async fn hold_still(&self) -> Result<(), String> {
+        self.signal(Signal::STOP);
+        let tasks = format!("/proc/{}/task", self.server().id());
+        let still = || {
+            let tasks = std::fs::read_dir(&tasks).into_iter().flatten().flatten();
+            tasks.map(|task| std::fs::read_to_string(task.path().join("stat")).unwrap_or_default()).all(|stat| {
+                let state = stat.rsplit(')').next().and_then(|rest| rest.split_whitespace().next());
+                state == Some("T")
+            })
+        };
+        let waiting = async {
+            while !still() {
+                tokio::time::sleep(Duration::from_millis(2)).await
+            }
+        };
+        timeout(crate::PATIENCE, waiting).await.map_err(|_| "the server does not stop".to_owned())
+    }
+
     /// Kills the server as `kill -9` does.
     pub async fn kill(&mut self) {
         if let Some(server) = self.server.take() {
@@ -188,7 +210,7 @@ impl Stage {
         for dialog in crowd.dialogs() {
             self.read_log(dialog).await?;
         }
-        let mut verdict = self.verdict()?;
+        let mut verdict = self.verdict().await?;
         if let Some(who) = unsettled {
             verdict.examples.insert(0, format!("not settled within {SETTLE:?}: {who}"));
             verdict.never_back = verdict.never_back.max(1);
@@ -196,13 +218,17 @@ impl Stage {
         Ok(verdict)
     }
 
-    /// Judges the history as it is.
+    /// Judges the history as it is, beside whatever else is going on.
     ///
     /// # Errors
     /// It cannot be read.
-    pub fn verdict(&self) -> Result<Verdict, String> {
-        let lines = self.history.read().map_err(|error| error.to_string())?;
-        checker::check(lines).map_err(|error| format!("{}: {error}", self.history.path().display()))
+    pub async fn verdict(&self) -> Result<Verdict, String> {
+        let history = self.history.clone();
+        let judging = tokio::task::spawn_blocking(move || {
+            let lines = history.read().map_err(|error| error.to_string())?;
+            checker::check(lines).map_err(|error| format!("{}: {error}", history.path().display()))
+        });
+        judging.await.map_err(|error| error.to_string())?
     }
 
     /// Adds the log of a dialog to the history.
