@@ -28,8 +28,8 @@ export default defineConfig({
   fullyParallel: true,
   // A test that passes only now and then has found something.
   retries: 0,
-  // What takes long runs by a command of its own: e2e/long.config.mjs.
-  grepInvert: /@long/,
+  // What takes long runs by a command of its own (e2e/long.config.mjs), and so does the chaos suite (e2e/chaos.config.mjs).
+  grepInvert: /@long|@chaos/,
   forbidOnly: Boolean(process.env.CI),
   use: { locale: 'en-US', screenshot: 'only-on-failure' },
   projects: [
