@@ -1,6 +1,8 @@
 //! An honest client beside a thousand who do not read and two thousand who never finish a request.
 
 use std::path::Path;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
 use tokio::io::AsyncWriteExt;
@@ -29,19 +31,21 @@ pub(crate) async fn run(binary: &Path, slow: usize, half_open: usize, seconds: u
     for _ in 0..slow {
         readers.push(unread(&server, flooded).await?);
     }
-    let flood =
-        tokio::spawn(flood(server.address.clone(), format!("/api/dialogs/{}/messages", flooded.id()), server.token()));
+    let written = Arc::new(AtomicU64::new(0));
+    let path = format!("/api/dialogs/{}/messages", flooded.id());
+    let flood = tokio::spawn(flood(server.address.clone(), path, server.token(), Arc::clone(&written)));
     let with_slow = converse(&server, honest, seconds, "slow").await?;
-    println!("beside slow readers     {with_slow} ({slow} that read nothing, {} MB each written to them)", seconds);
+    println!("beside slow readers     {with_slow}");
+    let messages = written.load(Ordering::Relaxed);
+    println!("                        {slow} that read nothing of {messages} messages of {BIG_BYTES} bytes");
     flood.abort();
     println!("memory                  {:.1} MB, {:.1} MB before", megabytes(server.memory()?), megabytes(before));
     drop(readers);
 
     let attackers: Vec<_> = (0..half_open).map(|n| tokio::spawn(attack(server.address.clone(), n))).collect();
     let with_attackers = converse(&server, honest, seconds, "attacked").await?;
-    println!(
-        "beside attackers        {with_attackers} ({half_open} half-open or dribbling, each begins again when it is cut off)"
-    );
+    println!("beside attackers        {with_attackers}");
+    println!("                        {half_open} half-open or dribbling, which begin again when they are cut off");
     let cut = attackers.iter().filter(|attacker| attacker.is_finished()).count();
     println!("attackers that gave up  {cut}");
     attackers.iter().for_each(JoinHandle::abort);
@@ -76,10 +80,11 @@ async fn unread(server: &Server, dialog: &Dialog) -> Result<TcpStream> {
 }
 
 /// Writes into a dialog as fast as it is answered.
-async fn flood(address: String, path: String, token: String) -> Result<()> {
+async fn flood(address: String, path: String, token: String, written: Arc<AtomicU64>) -> Result<()> {
     let body = format!("{{\"text\":\"{}\"}}", "y".repeat(BIG_BYTES));
     loop {
         link::post(&address, &path, &token, &body).await?;
+        written.fetch_add(1, Ordering::Relaxed);
         tokio::time::sleep(PAUSE).await;
     }
 }
@@ -87,7 +92,7 @@ async fn flood(address: String, path: String, token: String) -> Result<()> {
 /// Connects and says nothing, or a byte now and then, again and again.
 async fn attack(address: String, number: usize) {
     while let Ok(mut stream) = TcpStream::connect(&address).await {
-        let mut request =
+        let request =
             b"GET /health?ws=1 HTTP/1.1\r\nHost: x\r\nX-Slow: ".iter().copied().chain(std::iter::repeat(b'z'));
         if number.is_multiple_of(2) {
             // Half-open: not a word.

@@ -37,12 +37,14 @@ struct Board {
     opens: Vec<Instant>,
     /// How long each was away, every time.
     away: Vec<Duration>,
+    dialogs: Vec<u64>,
     online: usize,
     settled: usize,
 }
 
 struct Onlooker {
     board: Arc<Mutex<Board>>,
+    dialog: Option<u64>,
     online: bool,
     lost_at: Option<Instant>,
     settled: bool,
@@ -68,6 +70,12 @@ impl Observer for Onlooker {
         let settled = client.unsettled() == 0;
         let lost_at = self.lost_at;
         let mut board = lock(&self.board);
+        if self.dialog.is_none()
+            && let Some(dialog) = client.dialog_id()
+        {
+            self.dialog = Some(dialog);
+            board.dialogs.push(dialog);
+        }
         match (self.online, online) {
             (false, true) => {
                 board.online += 1;
@@ -96,16 +104,17 @@ fn lock(board: &Mutex<Board>) -> MutexGuard<'_, Board> {
 pub(crate) async fn run(binary: &Path, clients: usize, restart: Restart) -> Result<()> {
     let server = Server::start_with(binary, Cores::Shared, &["--supervise"])?;
     let address: SocketAddr = server.address.parse().map_err(|_| Failure::new("the server has no address"))?;
-    let dialogs = server.dialogs(clients).await?;
     let board = Arc::new(Mutex::new(Board::default()));
     let mut crowd = Vec::with_capacity(clients);
-    for dialog in &dialogs {
+    for number in 0..clients {
         let storage = Storage::empty();
         let side = Side::Site { site_token: crate::server::SITE_TOKEN.into() };
-        let config = Config::new(side, Secret::new(dialog.key()));
-        let onlooker = Onlooker { board: Arc::clone(&board), online: false, lost_at: None, settled: false };
+        let config = Config::new(side, Secret::new(format!("vk_bench{number:020}")));
+        let onlooker =
+            Onlooker { board: Arc::clone(&board), dialog: None, online: false, lost_at: None, settled: false };
         let page = Native::observed(address, config, &storage, Box::new(onlooker));
         page.tell(Input::Start);
+        page.say("hello");
         crowd.push((page, storage));
         until("in", || lock(&board).online + AT_ONCE > crowd.len()).await?;
     }
@@ -129,7 +138,8 @@ pub(crate) async fn run(binary: &Path, clients: usize, restart: Restart) -> Resu
     until("back", || lock(&board).online == clients && lock(&board).settled == clients).await?;
     report(&mut lock(&board), started);
     let mut wrong = 0;
-    for dialog in &dialogs {
+    let dialogs = lock(&board).dialogs.clone();
+    for dialog in dialogs {
         let texts = server.texts(dialog).await?;
         wrong += usize::from(texts.iter().filter(|text| *text == "written through the restart").count() != 1);
         wrong += usize::from(texts.len() != 3);

@@ -32,6 +32,7 @@ pub(crate) struct Server {
     /// `127.0.0.1:port`.
     pub(crate) address: String,
     token: String,
+    supervised: bool,
 }
 
 /// A dialog and the two who talk in it.
@@ -100,7 +101,7 @@ impl Server {
         let address = address.ok_or_else(|| Failure::new("the server ended before it listened"))?;
         let token = Command::new(binary).args(["operator", "token", "demo", "--data"]).arg(&data).output()?;
         let token = String::from_utf8_lossy(&token.stdout).trim().to_owned();
-        Ok(Self { process, data, address, token })
+        Ok(Self { process, data, address, token, supervised: options.contains(&"--supervise") })
     }
 
     /// Lets as many visitors write their first message.
@@ -159,8 +160,8 @@ impl Server {
     }
 
     /// Returns the texts of a dialog.
-    pub(crate) async fn texts(&self, dialog: &Dialog) -> Result<Vec<String>> {
-        let path = format!("/api/dialogs/{}/messages?limit=100", dialog.id);
+    pub(crate) async fn texts(&self, dialog: u64) -> Result<Vec<String>> {
+        let path = format!("/api/dialogs/{dialog}/messages?limit=100");
         let page = link::get(&self.address, &path, &self.token).await?;
         Ok(page.split("\"text\":\"").skip(1).filter_map(|rest| Some(rest.split_once('"')?.0.to_owned())).collect())
     }
@@ -184,11 +185,6 @@ impl Server {
 }
 
 impl Dialog {
-    /// Returns the visitor's key.
-    pub(crate) fn key(&self) -> &str {
-        &self.key
-    }
-
     pub(crate) fn id(&self) -> u64 {
         self.id
     }
@@ -210,6 +206,11 @@ fn joined(dialog: Option<std::result::Result<Result<Dialog>, tokio::task::JoinEr
 
 impl Drop for Server {
     fn drop(&mut self) {
+        if self.supervised {
+            // Killed, it would leave its server behind for a moment, which would miss its data.
+            let _gone = self.signal(Signal::TERM);
+            let _gone = self.process.wait();
+        }
         let _gone = self.process.kill();
         let _gone = self.process.wait();
         let _gone = fs::remove_dir_all(&self.data);
