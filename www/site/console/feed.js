@@ -67,8 +67,10 @@ export function openFeed(token, on) {
     try {
       const answer = await fetch('/health?ws=1', { cache: 'no-store', signal: AbortSignal.timeout(GATE_MS) });
       if (!answer.ok) throw new Error(String(answer.status));
-      const { retry_ms: wait = 0 } = await answer.json();
-      if (!closed && !socket) timer = setTimeout(connect, wait);
+      const { status, retry_ms: wait = 0 } = await answer.json();
+      // A closed gate says so with 200: every other status would stand on the browser's console.
+      const next = status === 'draining' || status === 'overloaded' ? pass : connect;
+      if (!closed && !socket) timer = setTimeout(next, wait);
     } catch {
       if (!closed && !socket) retry();
     }
