@@ -16,8 +16,9 @@ use crate::hub::{Card, Leave, Pool, Transport};
 const REFUSED_MS: u32 = 2_000;
 /// A client that finds a draining server's gate closed asks again after this and up to as much again.
 const CLOSED_MS: u32 = 300;
-/// Links that may be opened each second before the gate begins to space them out.
-const OPENED_PER_S: u64 = 1_000;
+/// Links that may be opened each second before the gate begins to space them out; as many as come back by their own dice
+/// after a break, see [`Links::spread_ms`].
+const OPENED_PER_S: u64 = 2_000;
 /// The longest that the gate makes a client wait.
 const GATE_MS: u64 = 30_000;
 
@@ -275,8 +276,8 @@ mod tests {
         let links = Links::new(10);
         assert_eq!(links.gate_ms(1_000), 0);
         let waits: Vec<_> = (0..2_000).map(|_| links.gate_ms(1_000)).collect();
-        assert_eq!(waits.iter().filter(|ms| **ms == 0).count(), 49);
-        assert_eq!(waits.last(), Some(&2_000));
+        assert_eq!(waits.iter().filter(|ms| **ms == 0).count(), 99);
+        assert_eq!(waits.last(), Some(&1_000));
         assert_eq!(links.gate_ms(5_000), 0);
     }
 }
