@@ -99,7 +99,8 @@ for (const { rounds, tag = [] } of [{ rounds: 14 }, { rounds: 1_000, tag: '@long
     browserName,
   }, testInfo) => {
     test.setTimeout(60_000 + rounds * 10_000);
-    noise.allow(CONNECTION_TROUBLE);
+    // A page that is still being loaded when it is cut off, or left, says that it could not load.
+    noise.allow(CONNECTION_TROUBLE, /^\[rejoin\] offline/);
     const seed = Number(process.env.REJOIN_SEED ?? Date.now() % 1_000_000);
     testInfo.annotations.push({ type: 'seed', description: `REJOIN_SEED=${seed}` });
     const draw = dice(seed);
