@@ -8,6 +8,11 @@ use web_sys::WebSocket;
 use crate::browser::{Function, get, number, set, text};
 use crate::wake::{Listener, Wake, Waker};
 
+/// `readyState` while it opens …
+const CONNECTING: f64 = 0.0;
+/// … and while it can send.
+const OPEN: f64 = 1.0;
+
 /// One socket; dropping it closes it without another word.
 pub(crate) struct Socket {
     pub(crate) link: LinkId,
@@ -33,7 +38,10 @@ impl Socket {
 
     /// Sends text, once the socket is open. What is lost with a socket that is closing is asked for on the next.
     pub(crate) fn send(&self, text: &str) {
-        let _ = self.socket.send_with_str(text);
+        // Asked to send while it closes, a socket writes an error into the page's console.
+        if number(&self.socket, "readyState") == OPEN {
+            let _ = self.socket.send_with_str(text);
+        }
     }
 
     /// Reads the text of a `message` event; frames are never binary.
@@ -49,7 +57,7 @@ impl Socket {
 
 impl Drop for Socket {
     fn drop(&mut self) {
-        if number(&self.socket, "readyState") == 0.0 {
+        if number(&self.socket, "readyState") == CONNECTING {
             // Closed while it opens, a socket writes an error into the page's console; so it is closed as soon as it is open.
             let close: Function = get(&self.socket, "close").unchecked_into();
             set(&self.socket, "onopen", &close.bind_close(&self.socket, 1000, ""));
