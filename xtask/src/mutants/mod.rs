@@ -6,6 +6,7 @@ use std::collections::BTreeSet;
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
 
 use mutants::Mutant;
@@ -18,6 +19,8 @@ use plan::{PLAN, Row};
 const VARIABLE: &str = "REJOIN_MUTANT";
 /// A test that has not ended by then waits for what will never come.
 const PATIENCE: Duration = Duration::from_secs(120);
+/// Rows at the same time.
+const WORKERS: usize = 3;
 /// Schedules in which the simulator has to notice.
 const SEEDS: &str = "4000";
 
@@ -84,10 +87,7 @@ pub(crate) fn check(names: &[String]) -> Result<()> {
             return Err(Failure::new(format!("{test} fails without any bug: what it says of one means nothing")));
         }
     }
-    let mut survived = 0;
-    for row in rows {
-        survived += usize::from(!build.catches(row)?);
-    }
+    let survived = build.plant_all(&rows)?;
     if survived > 0 {
         return Err(Failure::new(format!("{survived} planted bugs were not caught by every test that should")));
     }
@@ -155,6 +155,27 @@ impl Build {
         Ok(Self { files, program })
     }
 
+    /// Plants the bugs of each row, several rows at the same time: most tests wait for what a bug keeps from coming.
+    ///
+    /// Returns how many rows were not caught.
+    fn plant_all(&self, rows: &[&Row]) -> Result<usize> {
+        let next = AtomicUsize::new(0);
+        let work = || {
+            let mut survived = 0;
+            while let Some(row) = rows.get(next.fetch_add(1, Ordering::Relaxed)) {
+                survived += usize::from(!self.catches(row)?);
+            }
+            Ok(survived)
+        };
+        std::thread::scope(|scope| {
+            let workers: Vec<_> = (0..WORKERS).map(|_| scope.spawn(work)).collect();
+            let ended = |worker: std::thread::ScopedJoinHandle<'_, Result<usize>>| {
+                worker.join().unwrap_or_else(|_| Err(Failure::new("a worker panicked")))
+            };
+            workers.into_iter().map(ended).sum()
+        })
+    }
+
     /// Plants the bugs of a row, and prints which test has caught them.
     fn catches(&self, row: &Row) -> Result<bool> {
         let names: Vec<&str> = row.mutants.iter().map(|mutant| mutant.name()).collect();
@@ -192,7 +213,7 @@ impl Build {
             | Suite::Properties => command.args([filter, "--test-threads=4"]),
         };
         command.current_dir(root().join(suite.folder())).env(VARIABLE, mutants).env("REJOIN_BIN", &self.program);
-        let said = listen(&mut command)?;
+        let said = listen(&mut command, &format!("{suite:?} {mutants}").replace([' ', ','], "-"))?;
         match said {
             Said::Passed(0) => Err(Failure::new(format!("{suite:?} has no test `{filter}`"))),
             Said::Passed(_) => Ok(said),
@@ -203,8 +224,10 @@ impl Build {
 }
 
 /// Runs tests or the simulator to the end, and reads what was wrong first.
-fn listen(command: &mut Command) -> Result<Said> {
-    let heard = target().join("mutants.log");
+fn listen(command: &mut Command, name: &str) -> Result<Said> {
+    let folder = target().join("mutants");
+    fs::create_dir_all(&folder).map_err(|error| Failure::at(&folder, error))?;
+    let heard = folder.join(format!("{name}.log"));
     let log = fs::File::create(&heard).map_err(|error| Failure::at(&heard, error))?;
     let same = log.try_clone().map_err(|error| Failure::at(&heard, error))?;
     let mut child =
