@@ -288,6 +288,8 @@ impl Client {
                     self.key = Key::Saved;
                     self.config.credential = protocol::Secret::new(value);
                 }
+                // It has begun a dialog of its own at the same moment: what follows is of that one.
+                "key" if self.is_visitor() && value != self.config.credential.expose() => return,
                 "dialog" if self.is_visitor() && self.dialog_id.is_none() => {
                     self.dialog_id = protocol::json::from_str(&value).ok();
                 }
@@ -405,7 +407,13 @@ impl Client {
                 self.seen(false);
                 self.marks.page_is_visible = false;
             }
-            Page::Resumed => self.wake(Why::Wake),
+            Page::Resumed => {
+                self.wake(Why::Wake);
+                // Another page may have begun a dialog meanwhile.
+                if self.wanted == Wanted::Yes && matches!(self.phase, Phase::Idle) {
+                    self.start();
+                }
+            }
             Page::Frozen => {
                 self.keep_draft();
                 self.freeze();

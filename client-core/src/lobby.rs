@@ -150,7 +150,7 @@ impl Lobby {
                     self.restore(name, value);
                 }
             }
-            Input::SaveFailed { name } => self.unsaved.push(name),
+            Input::SaveFailed { name } => self.not_saved(name),
             Input::Start => {
                 if let Fetch::Unwanted = self.settings.state {
                     self.ask_settings();
@@ -194,6 +194,7 @@ impl Lobby {
         if (400..=404).contains(&status) && !reason.is_empty() {
             self.is_refused = true;
             self.settings.state = Fetch::Done;
+            self.link.state = Fetch::Done;
             self.outputs.push_back(Output::Event(Event::Refused { code: status, reason }));
         } else {
             self.unanswered(now);
@@ -229,6 +230,11 @@ impl Lobby {
         [self.settings.due(), self.link.due()].into_iter().flatten().min()
     }
 
+    /// Says whether the site has refused this page: there is nothing to hand over to.
+    pub fn is_refused(&self) -> bool {
+        self.is_refused
+    }
+
     /// Returns the visitor's key.
     pub fn key(&self) -> &str {
         &self.key
@@ -248,8 +254,11 @@ impl Lobby {
     /// Returns all that a person sees.
     pub fn view(&self) -> View {
         let mut items = Vec::new();
+        // A dialog that is under way has its welcome in the log.
+        let has_dialog = self.kept.iter().any(|(name, _)| name == "dialog");
         if let Some(site) = &self.site
             && !site.welcome.is_empty()
+            && !has_dialog
         {
             let author = Author { kind: AuthorKind::System, name: site.name.clone() };
             items.push(item(WELCOME_ID, author, From::Other, &site.welcome));
@@ -258,7 +267,8 @@ impl Lobby {
             if let Some(id) = name.strip_prefix("o:") {
                 let author = Author { kind: AuthorKind::Visitor, name: String::new() };
                 let at = crate::message_id::millis(id);
-                let delivery = if self.unsaved.contains(name) { Delivery::Unsaved } else { Delivery::Sending };
+                let is_unsaved = self.unsaved.iter().any(|unsaved| unsaved == name || unsaved == "key");
+                let delivery = if is_unsaved { Delivery::Unsaved } else { Delivery::Sending };
                 items.push(Item { at, delivery, ..item(id, author, From::Own, text) });
             }
         }
@@ -295,9 +305,23 @@ impl Lobby {
         self.keep(name, value);
     }
 
+    /// Keeps the order of names: it is that of writing for messages.
     fn keep(&mut self, name: String, value: String) {
         self.kept.retain(|(known, _)| *known != name);
-        self.kept.push((name, value));
+        let place = self.kept.iter().position(|(known, _)| *known > name).unwrap_or(self.kept.len());
+        self.kept.insert(place, (name, value));
+    }
+
+    fn not_saved(&mut self, name: String) {
+        if name == "key" {
+            // Without the key a message is nobody's: another page would send it into a dialog of its own.
+            for (name, _) in self.kept.iter().filter(|(name, _)| name.starts_with("o:")) {
+                self.outputs.push_back(Output::Remove { name: name.clone() });
+            }
+        }
+        if !self.unsaved.contains(&name) {
+            self.unsaved.push(name);
+        }
     }
 
     fn save(&mut self, name: &str, value: &str) {
@@ -384,179 +408,4 @@ impl Lobby {
 pub(crate) fn item(id: &str, author: Author, from: From, text: &str) -> Item {
     let (key, text) = (String::from(id), String::from(text));
     Item { key, seq: 0, author, from, text, at: 0, delivery: Delivery::Sent }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn site() -> SiteConfig {
-        SiteConfig { name: "Morrow".into(), welcome: "Hello!".into(), ..SiteConfig::default() }
-    }
-
-    struct Page {
-        lobby: Lobby,
-        ms: u64,
-    }
-
-    impl Page {
-        fn new(restored: &[(&str, &str)]) -> Self {
-            let side = Side::Site { site_token: "st_demo".into() };
-            let restored = restored.iter().map(|&(name, value)| (name.into(), value.into())).collect();
-            Self { lobby: Lobby::new(side, "vk_mine".into(), restored, 7), ms: 1_000 }
-        }
-
-        fn now(&self) -> Now {
-            Now { mono: Instant::from_millis(self.ms), wall: 1_763_640_000_000 + self.ms }
-        }
-
-        fn input(&mut self, input: Input) -> Vec<Output> {
-            let now = self.now();
-            self.lobby.handle(now, input);
-            self.taken()
-        }
-
-        fn taken(&mut self) -> Vec<Output> {
-            std::iter::from_fn(|| self.lobby.poll_output()).collect()
-        }
-
-        /// Waits until there is something to do.
-        fn later(&mut self) -> Vec<Output> {
-            self.ms = self.lobby.poll_timeout().expect("something is due").as_millis();
-            self.input(Input::Timeout)
-        }
-
-        fn send(&mut self, text: &str) -> Vec<Output> {
-            self.input(Input::Send { text: text.into() })
-        }
-    }
-
-    #[test]
-    fn who_only_looks_asks_for_the_settings_and_for_nothing_else() {
-        let mut page = Page::new(&[]);
-        assert!(matches!(page.input(Input::Start)[..], [Output::Ask(_)]));
-        let now = page.now();
-        page.lobby.settled(now, site());
-        assert_eq!(page.input(Input::Panel(Panel::Open)), []);
-        assert_eq!(page.lobby.poll_timeout(), None);
-        let view = page.lobby.view();
-        assert_eq!((view.items[0].key.as_str(), view.items[0].text.as_str()), ("welcome", "Hello!"));
-        assert_eq!(view.link, LinkState::Idle);
-    }
-
-    #[test]
-    fn the_first_letter_asks_for_the_link_and_is_kept() {
-        let mut page = Page::new(&[]);
-        let outputs = page.input(Input::Draft { text: "H".into() });
-        assert_eq!(outputs, [Output::Save { name: "draft".into(), value: "H".into() }, Output::Link]);
-        assert!(!page.input(Input::Draft { text: "He".into() }).contains(&Output::Link));
-    }
-
-    #[test]
-    fn what_is_sent_before_the_link_is_there_is_kept_as_the_client_keeps_it() {
-        let mut page = Page::new(&[]);
-        let outputs = page.send(" first ");
-        assert!(matches!(&outputs[0], Output::Save { name, value } if name == "key" && value == "vk_mine"));
-        assert!(matches!(&outputs[1], Output::Save { name, value } if name.starts_with("o:") && value == "first"));
-        assert!(outputs.contains(&Output::Link));
-        page.send("second");
-        let texts: Vec<String> = page.lobby.view().items.into_iter().map(|item| item.text).collect();
-        assert_eq!(texts, ["first", "second"]);
-        let inputs = page.lobby.hand_over();
-        let [Input::Restored(kept), Input::Start] = &inputs[..] else { panic!("{inputs:?}") };
-        assert_eq!(kept.len(), 3);
-    }
-
-    #[test]
-    fn a_client_goes_on_where_the_lobby_ended() {
-        let mut page = Page::new(&[]);
-        page.input(Input::Start);
-        let now = page.now();
-        page.lobby.settled(now, site());
-        page.input(Input::Panel(Panel::Open));
-        page.send("first");
-        page.send("second");
-        let before = page.lobby.view();
-        let config = crate::Config::new(Side::Site { site_token: "st_demo".into() }, protocol::Secret::new("vk_mine"));
-        let mut client = crate::Client::new(config, 3);
-        for input in page.lobby.hand_over() {
-            client.handle(now, input);
-        }
-        let after = client.view();
-        let keys = |view: &View| view.items.iter().map(|item| item.key.clone()).collect::<Vec<_>>();
-        assert_eq!(keys(&after), keys(&before));
-        assert_eq!(after.site, before.site);
-        let outputs: Vec<crate::Output> = std::iter::from_fn(|| client.poll_output()).collect();
-        let posts = outputs.iter().filter(|output| matches!(output, crate::Output::Request { .. })).count();
-        assert_eq!(posts, 1, "the dialog is asked for, the settings are known: {outputs:?}");
-    }
-
-    #[test]
-    fn a_page_that_was_second_takes_the_key_of_the_first_with_what_it_has_written() {
-        let mut page = Page::new(&[]);
-        page.send("first words here");
-        let now = page.now();
-        page.lobby.claimed(now, "vk_theirs");
-        assert_eq!(page.taken(), [Output::Save { name: "key".into(), value: "vk_theirs".into() }]);
-        assert_eq!(page.lobby.key(), "vk_theirs");
-        let inputs = page.lobby.hand_over();
-        let [Input::Restored(kept), Input::Start] = &inputs[..] else { panic!("{inputs:?}") };
-        let keys: Vec<&str> = kept.iter().filter(|(name, _)| name == "key").map(|(_, key)| key.as_str()).collect();
-        assert_eq!(keys, ["vk_theirs"]);
-    }
-
-    #[test]
-    fn a_reload_before_the_link_came_asks_for_it_at_once() {
-        let mut page = Page::new(&[("key", "vk_old"), ("o:0192", "first")]);
-        assert_eq!(page.lobby.key(), "vk_old");
-        assert!(page.input(Input::Start).contains(&Output::Link));
-    }
-
-    #[test]
-    fn what_cannot_be_fetched_is_tried_again_and_the_visitor_sees_it() {
-        let mut page = Page::new(&[]);
-        page.input(Input::Start);
-        page.send("hello");
-        for _ in 0..10 {
-            let now = page.now();
-            page.lobby.link_failed(now);
-            page.lobby.unanswered(now);
-            assert_eq!(page.lobby.view().banner, Banner::Offline);
-            let before = page.ms;
-            let mut outputs = page.later();
-            outputs.append(&mut page.later());
-            assert!(outputs.contains(&Output::Link) && outputs.iter().any(|output| matches!(output, Output::Ask(_))));
-            assert!(page.ms - before <= AGAIN_MAX_MS);
-        }
-        let now = page.now();
-        page.lobby.link_failed(now);
-        assert_eq!(page.input(Input::TryNow), [Output::Link]);
-    }
-
-    #[test]
-    fn silence_counts_as_a_failure() {
-        let mut page = Page::new(&[]);
-        page.input(Input::Start);
-        assert_eq!(page.later(), [], "the answer is given up");
-        assert!(matches!(page.later()[..], [Output::Ask(_)]));
-    }
-
-    #[test]
-    fn a_site_that_refuses_this_page_is_not_asked_again() {
-        let mut page = Page::new(&[]);
-        page.input(Input::Start);
-        let now = page.now();
-        page.lobby.refused(now, 403, "forbidden_origin".into());
-        assert!(
-            matches!(&page.taken()[..], [Output::Event(Event::Refused { code: 403, reason })] if reason == "forbidden_origin")
-        );
-        assert_eq!((page.lobby.view().banner, page.lobby.poll_timeout()), (Banner::Refused, None));
-    }
-
-    #[test]
-    fn a_text_that_is_too_long_is_not_taken() {
-        let mut page = Page::new(&[]);
-        assert_eq!(page.send(&"x".repeat(limits::TEXT_CHARS as usize + 1)), []);
-        assert_eq!(page.lobby.view().notice, Notice::TooLong);
-    }
 }

@@ -6,6 +6,7 @@ mod bench;
 mod found_by_the_simulator;
 mod journeys;
 mod ladder;
+mod lobby;
 mod patience;
 mod quality;
 mod review;

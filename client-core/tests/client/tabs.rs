@@ -58,3 +58,26 @@ fn a_page_that_rests_is_not_woken_by_what_a_dead_link_tells() {
     let asks_gate = |output: &Output| matches!(output, Output::Request { call, .. } if call.path.contains("/health"));
     assert!(!bench.outputs.iter().any(asks_gate));
 }
+
+#[test]
+fn a_page_that_comes_back_joins_the_dialog_that_another_has_begun_meanwhile() {
+    let mut bench = Bench::visitor();
+    bench.input(Input::Start);
+    bench.taken();
+    // A page in the back-forward cache hears nothing: storage is read when it is back.
+    let kept = [("key", "vk_other"), ("dialog", "7")].map(|(name, value)| (name.into(), value.into()));
+    bench.input(Input::Restored(kept.into()));
+    bench.input(Input::Page(Page::Resumed));
+    let asks = |output: &Output| matches!(output, Output::Request { call, .. } if call.path.contains("/dialogs"));
+    assert!(bench.outputs.iter().any(asks), "{:?}", bench.outputs);
+    assert_eq!(bench.client.bearer().expose(), "vk_other");
+}
+
+#[test]
+fn a_page_with_a_key_of_its_own_takes_no_dialog_of_another_key() {
+    let mut bench = Bench::visitor();
+    bench.send("mine");
+    let kept = [("key", "vk_other"), ("dialog", "7")].map(|(name, value)| (name.into(), value.into()));
+    bench.input(Input::Restored(kept.into()));
+    assert_eq!(bench.client.dialog_id(), None);
+}
