@@ -159,11 +159,9 @@ impl<F: Face> Shell<F> {
     }
 
     fn handle(&self, input: Input, events: &mut Vec<Event>) {
-        if let Input::Send { .. } = input
-            && let Some(key) = self.storage.read("key")
-        {
+        if let Input::Send { .. } = input {
             // Another page of this visitor may have been first, a moment ago.
-            self.client.borrow_mut().handle(now(), Input::Restored(vec![(String::from("key"), key)]));
+            self.client.borrow_mut().handle(now(), Input::Restored(self.storage.common()));
         }
         self.client.borrow_mut().handle(now(), input);
         loop {
@@ -243,15 +241,18 @@ impl<F: Face> Shell<F> {
             Wake::Page => {
                 let page = page::read(id, value)?;
                 self.outlive.set(if page == client_core::Page::Frozen { Outlive::Page } else { Outlive::No });
+                if page == client_core::Page::Resumed {
+                    // It has heard of nothing that was written meanwhile.
+                    inputs.push(Input::Restored(self.storage.common()));
+                }
                 Input::Page(page)
             }
             Wake::Storage => {
-                let (name, value) = self.storage.written(value)?;
-                if name != "key" && name != "dialog" {
+                if !self.storage.is_common(value) {
                     return None;
                 }
                 // The dialog is of all pages: this one joins in.
-                inputs.push(Input::Restored(vec![(name, value)]));
+                inputs.push(Input::Restored(self.storage.common()));
                 Input::Start
             }
             Wake::SocketOpen => Input::Opened { link },

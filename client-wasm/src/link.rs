@@ -38,7 +38,8 @@ thread_local! {
 extern "C" {
     /// Fetches the second module, and finds out which key is the visitor's: this one, unless another page was first.
     ///
-    /// `name` stands for the visitor; an empty one for a page without others. The script around the modules has it (`xtask/src/glue.rs`).
+    /// `name` stands for the visitor; an empty one for a page without others. `here` is told the key, or nothing where the pages
+    /// cannot agree. The script around the modules has it (`xtask/src/glue.rs`).
     #[wasm_bindgen(js_namespace = link)]
     pub(crate) fn load(name: &str, key: &str, here: &Function, failed: &Function);
     #[wasm_bindgen(js_namespace = link, js_name = advance)]

@@ -2,7 +2,7 @@
 
 use wasm_bindgen::JsValue;
 
-use crate::browser::{Store, get, number, text};
+use crate::browser::{Store, number, text};
 
 /// The store of one client; without one, nothing is kept.
 pub(crate) struct Storage {
@@ -41,11 +41,18 @@ impl Storage {
         self.store.as_ref()?.item(&self.full(name))
     }
 
-    /// Reads what another page has written: the event `storage`.
-    pub(crate) fn written(&self, event: &JsValue) -> Option<(String, String)> {
+    /// Reads what is of all pages of a visitor: the key and the dialog.
+    ///
+    /// Two pages may write at once: only what is there in the end counts, whatever an event says.
+    pub(crate) fn common(&self) -> Vec<(String, String)> {
+        let names = ["key", "dialog"].into_iter();
+        names.filter_map(|name| Some((name.to_owned(), self.read(name)?))).collect()
+    }
+
+    /// Says whether another page has written something of all pages: the event `storage`.
+    pub(crate) fn is_common(&self, event: &JsValue) -> bool {
         let name = text(event, "key");
-        let name = name.strip_prefix(self.prefix.as_str())?;
-        Some((name.to_owned(), get(event, "newValue").as_string()?))
+        matches!(name.strip_prefix(self.prefix.as_str()), Some("key" | "dialog"))
     }
 
     /// Writes a value; `false` when it cannot be kept.

@@ -27,10 +27,11 @@ const tabs = {
   },
   // Gives the key that is the visitor's when several pages make one at once: that of the page that asks first. Storage does
   // not help: what one page writes, another may read only milliseconds later. Locks are given in one order for all pages, so
-  // the first key is the name of one, held for as long as storage may lag. Without a name each page has its own key; without
-  // locks, or when another page hangs, this fails.
+  // the first key is the name of one, held for as long as storage may lag; what is in storage by then is older than this page's
+  // own. Without a name each page has its own key; without locks, or when another page hangs, this fails.
   async claim(name, key) {
-    if (!name) return key;
+    if (!name) return;
+    key = localStorage.getItem(name + 'key') || key;
     const { locks } = navigator;
     const prefix = name + 'key ';
     return locks.request(prefix, { signal: AbortSignal.timeout(1e3) }, async () => {
@@ -57,7 +58,8 @@ const tabs = {
       tone.stop(now + 0.5);
     };
     if (!navigator.userActivation?.hasBeenActive) return;
-    if (!navigator.locks) return document.hidden || play();
+    // Not now: where there is no sound, that is no reason to stop.
+    if (!navigator.locks) return document.hidden || queueMicrotask(play);
     const once = (lock) => lock && (play(), new Promise((done) => setTimeout(done, 3e3)));
     navigator.locks.request(name, { ifAvailable: true }, once).catch(() => {});
   },

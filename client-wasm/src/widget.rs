@@ -30,9 +30,6 @@ use crate::transport::{Origin, Outlive, Request};
 use crate::wake::{Listener, Wake, Waker};
 use crate::words;
 
-/// The lobby's requests; the client's own numbers begin at the other end.
-const SETTINGS: RequestId = RequestId(u32::MAX);
-
 /// Makes the widget, closed.
 #[wasm_bindgen]
 pub fn mount(options: JsValue) -> Widget {
@@ -74,8 +71,10 @@ pub fn mount(options: JsValue) -> Widget {
         side,
         view: View::default(),
         request: None,
+        questions: u32::MAX,
         timer: Timer::new(waker.of(Wake::Timer, 0)),
-        _storage: waker.listen(&window, "storage", Wake::Storage, 0),
+        // A page that comes back has heard of nothing that was written meanwhile.
+        _listeners: ["storage", "pageshow"].map(|name| waker.listen(&window, name, Wake::Storage, 0)),
     };
     let (base, room) = (text(&options, "base"), RefCell::new(Some(room)));
     let widget = Widget { screen, waker, storage, is_shared, base, room, place: RefCell::default() };
@@ -106,8 +105,10 @@ struct Room {
     side: Side,
     view: View,
     request: Option<Request>,
+    /// The number of the next question for the settings; the client's own begin at the other end.
+    questions: u32,
     timer: Timer,
-    _storage: Listener,
+    _listeners: [Listener; 2],
 }
 
 #[wasm_bindgen]
@@ -139,7 +140,7 @@ impl Widget {
                 if self.room.borrow().is_none() {
                     knock(Knock::Wake(wake, id, value));
                 } else {
-                    self.happened(wake, &value);
+                    self.happened(wake, id, &value);
                 }
             }
             None => {}
@@ -182,17 +183,24 @@ impl Widget {
         if self.room.borrow().is_none() {
             return knock(Knock::Input(input));
         }
-        if let Input::Send { .. } = input
-            && let Some(key) = self.storage.read("key")
-        {
-            // Another page of this visitor may have been first, a moment ago.
-            self.serve(|lobby| lobby.handle(now(), Input::Restored(vec![(String::from("key"), key)])));
+        if let Input::Send { .. } = input {
+            self.recall();
         }
         self.serve(|lobby| lobby.handle(now(), input));
     }
 
+    /// Looks whether another page of this visitor was first, a moment ago.
+    fn recall(&self) {
+        self.serve(|lobby| lobby.handle(now(), Input::Restored(self.storage.common())));
+    }
+
     /// The browser called while there is no link.
-    fn happened(&self, wake: Wake, value: &JsValue) {
+    fn happened(&self, wake: Wake, id: u32, value: &JsValue) {
+        let is_answer = matches!(wake, Wake::AnswerHead | Wake::AnswerBody | Wake::AnswerFailed);
+        if is_answer && !self.awaits(RequestId(id)) {
+            // An older question, which was given up for a new one.
+            return;
+        }
         match wake {
             Wake::Timer => {
                 if let Some(room) = &mut *self.room.borrow_mut() {
@@ -200,13 +208,7 @@ impl Widget {
                 }
                 self.serve(|lobby| lobby.handle(now(), Input::Timeout));
             }
-            Wake::Storage => {
-                if let Some((name, value)) = self.storage.written(value)
-                    && (name == "key" || name == "dialog")
-                {
-                    self.serve(|lobby| lobby.handle(now(), Input::Restored(vec![(name, value)])));
-                }
-            }
+            Wake::Storage => self.recall(),
             Wake::AnswerHead => {
                 if let Some(Room { request: Some(request), .. }) = &mut *self.room.borrow_mut() {
                     request.head_of_json(value, &self.waker);
@@ -237,6 +239,10 @@ impl Widget {
             | Wake::LinkHere
             | Wake::Tab => {}
         }
+    }
+
+    fn awaits(&self, id: RequestId) -> bool {
+        self.room.borrow().as_ref().and_then(|room| room.request.as_ref()).is_some_and(|request| request.id == id)
     }
 
     /// Tells the lobby something, and does what it asks for. Nothing is borrowed while the page's functions run.
@@ -272,7 +278,9 @@ impl Widget {
             lobby::Output::Ask(Call { path, body, auth: Authorization::Bearer | Authorization::None }) => {
                 let origin = Origin { base: &self.base, bearer: "" };
                 let body = body.as_deref();
-                room.request = Request::send(SETTINGS, &origin, &path, body, Outlive::No, &self.waker);
+                let id = RequestId(room.questions);
+                room.questions -= 1;
+                room.request = Request::send(id, &origin, &path, body, Outlive::No, &self.waker);
             }
             lobby::Output::Link => {
                 let name = if self.is_shared { self.storage.prefix() } else { "" };
@@ -283,10 +291,15 @@ impl Widget {
         }
     }
 
-    /// The link is here: from now on it has everything to say. The key is the one that all pages of this visitor agree on.
+    /// The link is here: from now on it has everything to say. The key is the one that all pages of this visitor agree on; where
+    /// they cannot, it is the one that is kept.
     fn begin(&self, key: &JsValue) {
-        if let Some(key) = key.as_string().filter(|_| self.is_shared) {
+        if let Some(key) = key.as_string() {
             self.serve(|lobby| lobby.claimed(now(), &key));
+        }
+        self.recall();
+        if self.room.borrow().as_ref().is_some_and(|room| room.lobby.is_refused()) {
+            return;
         }
         let Some(Room { lobby, side, view, .. }) = self.room.take() else { return };
         let config = Config::new(side, Secret::new(lobby.key()));
@@ -302,8 +315,9 @@ impl Widget {
         };
         knock(Knock::Begin(Box::new(parts)));
         // Not before there is a link that could rest.
-        let place = Place::take(self.storage.prefix(), &self.waker.of(Wake::Tab, 0));
-        *self.place.borrow_mut() = Some(place);
+        // A page with a store of its own is a visitor of its own: nobody else hears what comes for it.
+        let place = self.is_shared.then(|| Place::take(self.storage.prefix(), &self.waker.of(Wake::Tab, 0)));
+        *self.place.borrow_mut() = place;
     }
 }
 

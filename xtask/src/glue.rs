@@ -83,7 +83,8 @@ pub(crate) fn fetch_second(script: &str, entry: &str, second: Second) -> Result<
     Ok(format!(
         "{script}{TABS}const link = {{
     load(name, key, here, failed) {{
-        Promise.all([tabs.claim(name, key).catch(() => key), {load}]).then(([key]) => here(key), failed);
+        // Not before it is here: meanwhile another page may have become the first.
+        {load}.then(() => tabs.claim(name, key).catch(() => {{}}).then(here), failed);
     }},
 }};
 "
