@@ -48,7 +48,8 @@
       ':host([data-theme=light]){color-scheme:light}:host([data-theme=dark]){color-scheme:dark}' +
       '.launcher,iframe{position:fixed;bottom:calc(var(--y,20px) + env(safe-area-inset-bottom));right:var(--x,20px);border:0}' +
       ':host([data-position=left]) :is(.launcher,iframe){right:auto;left:var(--x,20px)}' +
-      '.launcher{width:56px;height:56px;padding:16px;border-radius:50%;background:var(--a);color:var(--o);cursor:pointer;' +
+      // The border is seen where the colours are forced.
+      '.launcher{width:56px;height:56px;padding:15px;border:1px solid #0000;border-radius:50%;background:var(--a);color:var(--o);cursor:pointer;' +
       'box-shadow:0 6px 24px #0003}' +
       '.launcher:focus-visible{outline:3px solid;outline-offset:2px}' +
       '.launcher svg{display:block;fill:none;stroke:currentColor;stroke-width:2;stroke-linecap:round;stroke-linejoin:round}' +
@@ -58,8 +59,7 @@
       'iframe{width:min(400px,100vw - 2*var(--x,20px));height:min(680px,100dvh - 108px);margin-bottom:72px;border-radius:20px;' +
       'box-shadow:0 6px 24px #0003}' +
       '@media(max-width:480px){iframe{inset:0!important;width:100%;height:100%;margin:0;border-radius:0}' +
-      '[aria-expanded=true]{visibility:hidden}}' +
-      '@media(forced-colors:active){.launcher{border:1px solid}}',
+      '[aria-expanded=true]{visibility:hidden}}',
   );
   const button = add(root, 'button', { class: 'launcher', 'aria-haspopup': 'dialog', 'aria-expanded': false });
   button.ariaLabel = 'Open chat';
@@ -122,6 +122,8 @@
     wasm.catch(() => {});
     const module = await import(base + '__REJOIN_CLIENT__');
     await module.default({ module_or_path: wasm });
+    // Taken off while it was on its way.
+    if (!root.isConnected) return;
     let widget;
     client = {
       command: (...call) => guarded(() => widget.command(...call)),
