@@ -45,8 +45,13 @@ impl Storage {
     ///
     /// Two pages may write at once: only what is there in the end counts, whatever an event says.
     pub(crate) fn common(&self) -> Vec<(String, String)> {
-        let names = ["key", "dialog"].into_iter();
-        names.filter_map(|name| Some((name.to_owned(), self.read(name)?))).collect()
+        let mut values = Vec::new();
+        for name in ["key", "dialog"] {
+            if let Some(value) = self.read(name) {
+                values.push((name.to_owned(), value));
+            }
+        }
+        values
     }
 
     /// Says whether another page has written something of all pages: the event `storage`.

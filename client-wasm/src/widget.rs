@@ -186,12 +186,12 @@ impl Widget {
         if let Input::Send { .. } = input {
             self.recall();
         }
-        self.serve(|lobby| lobby.handle(now(), input));
+        self.hear(input);
     }
 
     /// Looks whether another page of this visitor was first, a moment ago.
     fn recall(&self) {
-        self.serve(|lobby| lobby.handle(now(), Input::Restored(self.storage.common())));
+        self.hear(Input::Restored(self.storage.common()));
     }
 
     /// The browser called while there is no link.
@@ -206,7 +206,7 @@ impl Widget {
                 if let Some(room) = &mut *self.room.borrow_mut() {
                     room.timer.rang();
                 }
-                self.serve(|lobby| lobby.handle(now(), Input::Timeout));
+                self.hear(Input::Timeout);
             }
             Wake::Storage => self.recall(),
             Wake::AnswerHead => {
@@ -245,11 +245,25 @@ impl Widget {
         self.room.borrow().as_ref().and_then(|room| room.request.as_ref()).is_some_and(|request| request.id == id)
     }
 
+    /// Passes an input on to the lobby.
+    #[inline(never)]
+    fn hear(&self, input: Input) {
+        self.serve(|lobby| lobby.handle(now(), input));
+    }
+
     /// Tells the lobby something, and does what it asks for. Nothing is borrowed while the page's functions run.
     fn serve(&self, tell: impl FnOnce(&mut Lobby)) {
+        if let Some(room) = &mut *self.room.borrow_mut() {
+            tell(&mut room.lobby);
+        }
+        self.settle();
+    }
+
+    /// Does what the lobby asks for: once, for every kind of telling.
+    #[inline(never)]
+    fn settle(&self) {
         let mut events = Vec::new();
         let Some((view, last)) = self.room.borrow_mut().as_mut().map(|room| {
-            tell(&mut room.lobby);
             while let Some(output) = room.lobby.poll_output() {
                 self.perform(room, output, &mut events);
             }
