@@ -103,8 +103,9 @@ test('what is taken off its page while it loads stays off', async ({ page, rejoi
   await visitor.expectDelivery('Hello', 'sent');
   const requests = [];
   const release = await hold(page, PANEL);
+  const asked = page.waitForRequest(PANEL);
   await page.goto(`${rejoin.url}/demo/one`);
-  await page.waitForRequest(PANEL);
+  await asked;
   page.on('request', (request) => requests.push(new URL(request.url()).pathname));
   page.on('websocket', (socket) => requests.push(new URL(socket.url()).pathname));
   await page.evaluate(() => rejoin('destroy'));
