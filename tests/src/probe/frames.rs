@@ -61,6 +61,9 @@ pub fn check_client(text: &str) {
     let small = json::frames::<ClientFrame>(text);
     let taken: Vec<_> = server.iter().filter_map(|read| read.as_ref().ok()).cloned().collect();
     let refused = server.iter().any(|read| matches!(read, Err(code) if *code != code::UNKNOWN_TYPE));
+    if json::is_too_deep(text.as_bytes()) {
+        assert!(taken.is_empty() && refused, "the server reads {taken:?} out of what is too deep: {text}");
+    }
     match small {
         Ok(frames) if refused => assert!(server.len() == 1, "the server refuses some of {text}, pages read {frames:?}"),
         Ok(frames) => assert_eq!(taken, frames, "{text}"),
