@@ -62,12 +62,15 @@ export const test = base.extend({
 
   someone: async ({ browser, noise, rejoin: _ }, use) => {
     const contexts = [];
-    await use(async (options) => {
+    const open = async (options) => {
       const context = await browser.newContext(options);
       contexts.push(context);
       noise.listen(context);
       return context.newPage();
-    });
+    };
+    // One after the other, whoever asks for several at once: Firefox may fail to open two windows together.
+    let last = Promise.resolve();
+    await use((options) => (last = last.catch(() => {}).then(() => open(options))));
     for (const context of contexts) await context.close();
   },
 });

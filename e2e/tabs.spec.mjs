@@ -5,7 +5,10 @@ import { Visitor, numbered } from './visitor.mjs';
 
 /** Opens the panel in so many tabs of one visitor. */
 async function openTabs(context, address, count) {
-  return Promise.all(numbered('tab', count).map(async () => Visitor.visit(await context.newPage(), address)));
+  const pages = [];
+  // One after the other: Firefox may fail to open two at once.
+  while (pages.length < count) pages.push(await context.newPage());
+  return Promise.all(pages.map((page) => Visitor.visit(page, address)));
 }
 
 /** Does something in every tab in the same millisecond, as far as the machine can: timers are late, the clock is not. */
