@@ -95,12 +95,13 @@ impl Client {
 
     /// The server will not have this page, whatever is tried; but a dialog that is gone may begin anew.
     pub(crate) fn refused_for_good(&mut self, code: u16, reason: &str) {
-        if self.servers.current() > 0 {
-            // Only the page's own server knows for good: another one may not know this page's origin, or this dialog yet.
+        let is_gone = code == close::NOT_FOUND || reason == protocol::code::DIALOG_NOT_FOUND;
+        // All servers have the same data: a dialog that one does not know is known to none.
+        if self.servers.current() > 0 && !is_gone {
+            // But only the page's own server knows its origin for good.
             self.servers.choose(0);
             return self.back_off(0);
         }
-        let is_gone = code == close::NOT_FOUND || reason == protocol::code::DIALOG_NOT_FOUND;
         if is_gone && self.is_visitor() && self.dialog_id.is_some() {
             // Nor is there anything that a link of it could take over.
             self.let_go();
