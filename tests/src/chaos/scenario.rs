@@ -11,7 +11,7 @@ use tokio::time::{Instant, timeout};
 use super::outcome::{Ending, Outcome, Short};
 
 /// Scenarios that may be beside each other at once.
-const SIDE_BY_SIDE: usize = 3;
+const SIDE_BY_SIDE: usize = 5;
 
 /// A scenario.
 #[derive(Clone, Copy, Debug)]

@@ -76,7 +76,7 @@ async fn server_overload(call: Call) -> Result<Outcome, Stop> {
 }
 
 async fn memory_leak(call: Call) -> Result<Outcome, Stop> {
-    let (warm_s, run_s, every_ms) = call.pick((5, 8, 1_000), (600, 1_200, 2_000));
+    let (warm_s, run_s, every_ms) = call.pick((3, 5, 1_000), (600, 1_200, 2_000));
     let stage = Stage::set(&call, Program::default()).await?;
     let crowd = Crowd::gather(&stage, pairs(call.pick(20, 100))).await?;
     let talk = crowd.talk(Talk { every_ms: call.pick(400, 4_000), bytes: 200 }, call.seed);
@@ -206,7 +206,7 @@ async fn crush(stage: &Stage, sockets: usize) -> (u64, u64) {
 }
 
 async fn documents_load(call: Call) -> Result<Outcome, Stop> {
-    let seconds = call.pick(6, 300);
+    let seconds = call.pick(5, 300);
     let stage = Stage::set(&call, Program::default()).await?;
     // A hundred connections: a visitor and an operator in each of fifty dialogs.
     let crowd = Crowd::gather(&stage, pairs(50)).await?;

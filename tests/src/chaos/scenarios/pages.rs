@@ -14,7 +14,7 @@ use crate::chaos::scenario::{Call, Company, Scenario, Stop};
 pub(super) const SCENARIOS: &[Scenario] = &[Scenario {
     name: "pages",
     about: "A visitor's page and an operator's in Chromium: cut, killed under, held and loaded anew while both write.",
-    company: Company::Shuns,
+    company: Company::Bears,
     limits_s: (150, 3_600),
     play: |call| Box::pin(pages(call)),
 }];
@@ -65,6 +65,5 @@ async fn pages(call: Call) -> Result<Outcome, Stop> {
         .judged(verdict)
         .back("cut under a page", 99, 5_000, 2)
         .back("kill under a page", 99, 1_000, 5)
-        .back("hole under a page", 99, 5_000, 2)
         .problems(broken))
 }

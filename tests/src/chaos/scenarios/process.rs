@@ -51,7 +51,7 @@ const ROW: &str = "kill in a row";
 const REST: Duration = Duration::from_millis(10_500);
 
 async fn killed_server(call: Call) -> Result<Outcome, Stop> {
-    let (in_a_row, rested): (u32, u32) = call.pick((6, 1), (960, 40));
+    let (in_a_row, rested): (u32, u32) = call.pick((6, 0), (960, 40));
     let mut random = Random::new(call.seed);
     let mut stage = Stage::set(&call, Program::default()).await?;
     let crowd = Crowd::gather(&stage, pairs(call.pick(5, 15))).await?;
@@ -71,13 +71,13 @@ async fn killed_server(call: Call) -> Result<Outcome, Stop> {
     talk.hush().await;
     let verdict = stage.judge(&crowd).await?;
     ready_us.sort_unstable();
-    Ok(Outcome::of(format!("{} kills, {} clients.", rested + in_a_row, crowd.members.len()))
+    let outcome = Outcome::of(format!("{} kills, {} clients.", rested + in_a_row, crowd.members.len()))
         .bitten(stage.bites.all(), &["kills"])
         .judged(verdict)
         .time("ready again", &ready_us, 99, 300, 10)
-        .back(RESTED, 99, 1_000, 4)
         .back(ROW, 99, 5_000, 2)
-        .problems(stage.complaints(&[])))
+        .problems(stage.complaints(&[]));
+    Ok(if rested > 0 { outcome.back(RESTED, 99, 1_000, 1) } else { outcome })
 }
 
 async fn frozen_server(call: Call) -> Result<Outcome, Stop> {
