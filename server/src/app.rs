@@ -2,7 +2,8 @@
 
 use std::fmt;
 use std::net::IpAddr;
-use std::sync::Arc;
+use std::path::Path;
+use std::sync::{Arc, OnceLock};
 
 use axum::http::HeaderMap;
 use server_core::{Now, session};
@@ -15,6 +16,7 @@ use crate::clock::Clock;
 use crate::config::ServeConfig;
 use crate::connection::Links;
 use crate::credentials::Credentials;
+use crate::earlier::Earlier;
 use crate::error::ApiError;
 use crate::figures::Figures;
 use crate::hub::{Hub, Pool};
@@ -47,6 +49,7 @@ struct Shared {
     posts: Buckets<(u64, Pool)>,
     batches: Semaphore,
     figures: Figures,
+    earlier: OnceLock<Earlier>,
 }
 
 impl App {
@@ -82,7 +85,18 @@ impl App {
             posts: Buckets::new(burst(config.messages_per_s), config.messages_per_s),
             batches: Semaphore::new(BATCHES),
             figures: Figures::default(),
+            earlier: OnceLock::new(),
         }))
+    }
+
+    /// Keeps the web assets of this build in the data folder, and serves those that earlier builds have left there.
+    pub fn keep_assets(&self, data: &Path) {
+        let _ = self.0.earlier.set(Earlier::keep(data));
+    }
+
+    /// Returns the assets of earlier builds, where they are kept.
+    pub(crate) fn earlier(&self) -> Option<&Earlier> {
+        self.0.earlier.get()
     }
 
     pub(crate) fn store(&self) -> &dyn Store {

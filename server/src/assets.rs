@@ -29,6 +29,11 @@ pub(crate) fn find(path: &str) -> Option<&'static Asset> {
     find_in(ASSETS, path)
 }
 
+/// Returns every file whose name changes with its content: its name in `assets/`, what it holds, and that compressed.
+pub(crate) fn hashed() -> impl Iterator<Item = (&'static str, &'static [u8], Option<&'static [u8]>)> {
+    ASSETS.iter().filter_map(|asset| Some((asset.path.strip_prefix("assets/")?, asset.content, asset.brotli)))
+}
+
 /// Returns whether the binary was built without web assets.
 pub(crate) fn are_missing() -> bool {
     ASSETS.is_empty()
@@ -53,29 +58,14 @@ impl Asset {
 
     /// Returns the answer to a request with these headers: 200, or 304 where the client has it.
     pub(crate) fn response(&self, request: &HeaderMap) -> Response {
-        let mut answer = HeaderMap::new();
-        let mut set = |name: HeaderName, value: &'static str| {
-            answer.insert(name, HeaderValue::from_static(value));
-        };
-        set(CACHE_CONTROL, if self.is_hashed() { "public, max-age=31536000, immutable" } else { "no-cache" });
-        set(ETAG, self.etag);
-        set(VARY, "accept-encoding");
-        set(ACCESS_CONTROL_ALLOW_ORIGIN, "*");
-        set(HeaderName::from_static("x-content-type-options"), "nosniff");
-        set(HeaderName::from_static("cross-origin-resource-policy"), "cross-origin");
+        let mut answer = headers(self.path);
+        answer.insert(ETAG, HeaderValue::from_static(self.etag));
         if has_etag(request, self.etag) {
+            answer.remove(CONTENT_TYPE);
             return (StatusCode::NOT_MODIFIED, answer).into_response();
         }
-        set(CONTENT_TYPE, self.media_type());
-        let content = match self.brotli.filter(|_| takes_brotli(request)) {
-            Some(compressed) => {
-                set(CONTENT_ENCODING, "br");
-                compressed
-            }
-            None => self.content,
-        };
-        answer.insert(CONTENT_LENGTH, HeaderValue::from(content.len()));
-        (answer, Body::from(Bytes::from_static(content))).into_response()
+        let compressed = self.brotli.filter(|_| takes_brotli(request)).map(Bytes::from_static);
+        complete(answer, Bytes::from_static(self.content), compressed)
     }
 
     pub(crate) fn path(&self) -> &'static str {
@@ -85,28 +75,69 @@ impl Asset {
     pub(crate) fn is_page(&self) -> bool {
         self.path.ends_with(".html")
     }
+}
 
-    /// Whether the name changes with the content: `assets/client-0123abcd.js`.
-    fn is_hashed(&self) -> bool {
-        self.path.starts_with("assets/")
+/// A file of an earlier build.
+#[derive(Debug)]
+pub(crate) struct Kept {
+    /// Its path in the tree.
+    pub(crate) path: String,
+    pub(crate) content: Vec<u8>,
+    pub(crate) brotli: Option<Vec<u8>>,
+}
+
+impl Kept {
+    /// Returns the answer to a request with these headers.
+    pub(crate) fn response(self, request: &HeaderMap) -> Response {
+        let compressed = self.brotli.filter(|_| takes_brotli(request)).map(Bytes::from);
+        complete(headers(&self.path), self.content.into(), compressed)
     }
+}
 
-    fn media_type(&self) -> &'static str {
-        match Path::new(self.path).extension().and_then(|extension| extension.to_str()).unwrap_or_default() {
-            "html" => "text/html; charset=utf-8",
-            "js" | "mjs" => "text/javascript; charset=utf-8",
-            "css" => "text/css; charset=utf-8",
-            "wasm" => "application/wasm",
-            "json" | "map" => "application/json",
-            "svg" => "image/svg+xml",
-            "png" => "image/png",
-            "webp" => "image/webp",
-            "ico" => "image/x-icon",
-            "woff2" => "font/woff2",
-            "txt" => "text/plain; charset=utf-8",
-            "webmanifest" => "application/manifest+json",
-            _ => "application/octet-stream",
-        }
+/// Returns what every answer with a file says.
+fn headers(path: &str) -> HeaderMap {
+    let mut answer = HeaderMap::new();
+    let mut set = |name: HeaderName, value: &'static str| {
+        answer.insert(name, HeaderValue::from_static(value));
+    };
+    set(CACHE_CONTROL, if is_hashed(path) { "public, max-age=31536000, immutable" } else { "no-cache" });
+    set(VARY, "accept-encoding");
+    set(ACCESS_CONTROL_ALLOW_ORIGIN, "*");
+    set(HeaderName::from_static("x-content-type-options"), "nosniff");
+    set(HeaderName::from_static("cross-origin-resource-policy"), "cross-origin");
+    set(CONTENT_TYPE, media_type(path));
+    answer
+}
+
+fn complete(mut answer: HeaderMap, content: Bytes, compressed: Option<Bytes>) -> Response {
+    if compressed.is_some() {
+        answer.insert(CONTENT_ENCODING, HeaderValue::from_static("br"));
+    }
+    let content = compressed.unwrap_or(content);
+    answer.insert(CONTENT_LENGTH, HeaderValue::from(content.len()));
+    (answer, Body::from(content)).into_response()
+}
+
+/// Whether the name changes with the content: `assets/client-0123abcd.js`.
+fn is_hashed(path: &str) -> bool {
+    path.starts_with("assets/")
+}
+
+fn media_type(path: &str) -> &'static str {
+    match Path::new(path).extension().and_then(|extension| extension.to_str()).unwrap_or_default() {
+        "html" => "text/html; charset=utf-8",
+        "js" | "mjs" => "text/javascript; charset=utf-8",
+        "css" => "text/css; charset=utf-8",
+        "wasm" => "application/wasm",
+        "json" | "map" => "application/json",
+        "svg" => "image/svg+xml",
+        "png" => "image/png",
+        "webp" => "image/webp",
+        "ico" => "image/x-icon",
+        "woff2" => "font/woff2",
+        "txt" => "text/plain; charset=utf-8",
+        "webmanifest" => "application/manifest+json",
+        _ => "application/octet-stream",
     }
 }
 

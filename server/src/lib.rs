@@ -22,6 +22,7 @@ pub mod config;
 mod connection;
 pub mod credentials;
 pub mod demo;
+mod earlier;
 mod error;
 mod figures;
 mod hub;

@@ -28,11 +28,12 @@ async fn fails(data: &Path, arguments: &[&str], code: i32, parts: &[&str]) {
     assert!(!said.contains("panicked") && !said.contains("listening on"), "{said}");
 }
 
-/// Returns the names and the contents of a directory.
+/// Returns the names and the contents of the files of a directory.
 fn contents(directory: &Path) -> Vec<(String, Vec<u8>)> {
     let mut files: Vec<_> = fs::read_dir(directory)
         .unwrap()
         .map(|entry| entry.unwrap().path())
+        .filter(|path| path.is_file())
         .map(|path| (path.file_name().unwrap().to_string_lossy().into_owned(), fs::read(&path).unwrap()))
         .collect();
     files.sort();
@@ -553,6 +554,23 @@ async fn what_a_data_directory_holds_is_for_its_owner_only() {
     server.kill().await;
     let names: Vec<_> = contents(&data).into_iter().map(|(name, _)| name).collect();
     assert!(names.contains(&"rejoin.db".to_owned()) && names.contains(&"secret".to_owned()), "{names:?}");
+}
+
+#[tokio::test]
+async fn a_page_of_an_earlier_build_finds_what_that_build_left() {
+    let directory = tempfile::tempdir().unwrap();
+    let data = directory.path().join("data");
+    Binary::serve(&data, &[]).await.kill().await;
+    fs::write(data.join("assets/client-0123abcd.wasm"), b"\0asm").unwrap();
+    let server = Binary::serve(&data, &[]).await;
+    let ask = |path: &'static str| Ask::new(server.address, "GET", path).send();
+    let found = ask("/assets/client-0123abcd.wasm").await;
+    assert_eq!((found.status, found.header("content-type")), (200, "application/wasm"));
+    assert_eq!(found.header("cache-control"), "public, max-age=31536000, immutable");
+    assert_eq!(found.header("access-control-allow-origin"), "*");
+    for path in ["/assets/client-0123abce.wasm", "/assets/..%2fsecret", "/assets/../secret", "/assets/secret"] {
+        assert_eq!(ask(path).await.status, 404, "{path}");
+    }
 }
 
 #[tokio::test]

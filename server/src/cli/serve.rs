@@ -54,6 +54,7 @@ async fn serve(data: &DataConfig, config: ServeConfig) -> Result<(), Failure> {
         false => None,
     };
     let app = App::new(&config, Arc::clone(&store) as Arc<dyn Store>, hub, Credentials::new(&secret));
+    app.keep_assets(&data.data);
     let assistants = tokio::spawn(assistants::work(Arc::clone(&store) as Arc<dyn Store>));
     announce(address, demo.as_ref());
     let ended = crate::run(listener, app, shutdown).await;

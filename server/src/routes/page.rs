@@ -24,6 +24,11 @@ pub(super) async fn any(State(app): State<App>, request: Request) -> Response {
     // The template of the frame is a page only when it is asked for by `/embed`.
     let asset = assets::find(path.trim_start_matches('/')).filter(|asset| asset.path() != "embed.html");
     let Some(asset) = asset else {
+        if let Some(earlier) = app.earlier()
+            && let Some(kept) = earlier.find(path.trim_start_matches('/')).await
+        {
+            return kept.response(request.headers());
+        }
         return if assets::are_missing() {
             missing()
         } else {
