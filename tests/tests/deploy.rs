@@ -1,4 +1,4 @@
-//! Nobody sees a refused connection: the supervisor, the hand-over, and sockets that the system keeps.
+//! Nobody notices a deploy: the supervisor, the hand-over, sockets that the system keeps, and pages of the build before.
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
 
 use std::collections::BTreeMap;
@@ -250,4 +250,21 @@ async fn a_server_may_wait_for_the_one_before_to_leave_the_data() {
     let second = second.await.unwrap();
     let mut socket = Socket::open(second.address, &site_socket(100, OPEN)).await;
     assert_eq!(socket.say_as("b", "second").await["seq"], 2);
+}
+
+#[tokio::test]
+async fn a_page_of_an_earlier_build_finds_what_that_build_left() {
+    let directory = tempfile::tempdir().unwrap();
+    let data = directory.path().join("data");
+    Binary::serve(&data, &[]).await.kill().await;
+    fs::write(data.join("assets/client-0123abcd.wasm"), b"\0asm").unwrap();
+    let server = Binary::serve(&data, &[]).await;
+    let ask = |path: &'static str| Ask::new(server.address, "GET", path).send();
+    let found = ask("/assets/client-0123abcd.wasm").await;
+    assert_eq!((found.status, found.header("content-type")), (200, "application/wasm"));
+    assert_eq!(found.header("cache-control"), "public, max-age=31536000, immutable");
+    assert_eq!(found.header("access-control-allow-origin"), "*");
+    for path in ["/assets/client-0123abce.wasm", "/assets/..%2fsecret", "/assets/../secret", "/assets/secret"] {
+        assert_eq!(ask(path).await.status, 404, "{path}");
+    }
 }

@@ -557,23 +557,6 @@ async fn what_a_data_directory_holds_is_for_its_owner_only() {
 }
 
 #[tokio::test]
-async fn a_page_of_an_earlier_build_finds_what_that_build_left() {
-    let directory = tempfile::tempdir().unwrap();
-    let data = directory.path().join("data");
-    Binary::serve(&data, &[]).await.kill().await;
-    fs::write(data.join("assets/client-0123abcd.wasm"), b"\0asm").unwrap();
-    let server = Binary::serve(&data, &[]).await;
-    let ask = |path: &'static str| Ask::new(server.address, "GET", path).send();
-    let found = ask("/assets/client-0123abcd.wasm").await;
-    assert_eq!((found.status, found.header("content-type")), (200, "application/wasm"));
-    assert_eq!(found.header("cache-control"), "public, max-age=31536000, immutable");
-    assert_eq!(found.header("access-control-allow-origin"), "*");
-    for path in ["/assets/client-0123abce.wasm", "/assets/..%2fsecret", "/assets/../secret", "/assets/secret"] {
-        assert_eq!(ask(path).await.status, 404, "{path}");
-    }
-}
-
-#[tokio::test]
 async fn an_origin_that_is_added_stands_beside_the_others_until_it_is_removed() {
     let data = tempfile::tempdir().unwrap();
     let made = run(data.path(), &["site", "add", "--name", "Tea", "--origin", "https://shop.example"]).await;
