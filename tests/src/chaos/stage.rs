@@ -1,5 +1,6 @@
 //! Where a scenario plays: a server as a process, the proxy before it, and the history.
 
+use std::collections::BTreeMap;
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
@@ -16,6 +17,7 @@ use super::crowd::{Crowd, Scene};
 use super::history::{Fact, History, LOG, NEMESIS, Row, label};
 use super::proxy::Proxy;
 use super::scenario::Call;
+use super::witness::Glance;
 use crate::app::{OPERATORS, directory, make_world};
 use crate::binary::{self, Binary, Printed};
 use crate::http::Ask;
@@ -206,10 +208,15 @@ impl Stage {
     /// The log or the history cannot be read.
     pub async fn judge(&self, crowd: &Crowd) -> Result<Verdict, String> {
         let unsettled = crowd.until_settled(SETTLE).await.err();
-        crowd.write_last_screens().await;
+        let mut heads = BTreeMap::new();
         for dialog in crowd.dialogs() {
-            self.read_log(dialog).await?;
+            heads.insert(dialog, self.read_log(dialog).await?);
         }
+        // Who polls hears of the end of a log only with the next poll. Who never does is missing it on the screen.
+        let is_level =
+            |glance: &Glance| glance.dialog.and_then(|id| heads.get(&id)).is_none_or(|head| glance.cursor >= *head);
+        let _those_that_stay_behind_are_judged = crowd.until(SETTLE, is_level).await;
+        crowd.write_last_screens().await;
         let mut verdict = self.verdict().await?;
         if let Some(who) = unsettled {
             verdict.examples.insert(0, format!("not settled within {SETTLE:?}: {who}"));
@@ -231,11 +238,11 @@ impl Stage {
         judging.await.map_err(|error| error.to_string())?
     }
 
-    /// Adds the log of a dialog to the history.
+    /// Adds the log of a dialog to the history; returns its last `seq`.
     ///
     /// # Errors
     /// The server does not answer.
-    pub async fn read_log(&self, dialog: u64) -> Result<(), String> {
+    pub async fn read_log(&self, dialog: u64) -> Result<u64, String> {
         let mut after = 0;
         loop {
             let path = format!("/api/dialogs/{dialog}/messages?after={after}&limit=100");
@@ -248,7 +255,7 @@ impl Stage {
             }
             let page = answer.expect(200);
             let messages = page["messages"].as_array().cloned().unwrap_or_default();
-            let Some(last) = messages.last() else { return Ok(()) };
+            let Some(last) = messages.last() else { return Ok(after) };
             after = last["seq"].as_u64().unwrap_or(u64::MAX);
             let epoch = page["epoch"].as_u64().unwrap_or_default();
             for message in &messages {
