@@ -352,6 +352,7 @@ fn site(value: &JsValue) -> Option<SiteConfig> {
         open: within(value, "open").is_truthy(),
         metrics: within(value, "metrics").is_truthy(),
         servers: words("servers"),
+        ..SiteConfig::default()
     })
 }
 

@@ -94,6 +94,27 @@ wire! {
         pub metrics: bool [default],
         /// Where else to go, best first; empty: only here.
         pub servers: Vec<String> [optional],
+        /// The hours of the site as they are now; none where it has none, or where an assistant answers at any time.
+        pub hours: Option<Opening> [optional],
+        /// Whether nobody has been there for a while who could answer.
+        pub absent: bool [default],
+        /// What the site says while nobody is there; empty: nothing beside when somebody is back.
+        pub away: String [optional],
+        /// The server's clock, ms since 1970: that of the page may be another one.
+        pub now: u64 [default],
+    }
+}
+
+wire! {
+    /// Whether a site is open, and when that changes next.
+    #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+    pub struct Opening {
+        /// Whether it is open now.
+        pub open: bool,
+        /// The next opening after now, ms since 1970; none where it is never closed.
+        pub opens_at: Option<u64> [optional],
+        /// The next closing after now; none where it is never closed.
+        pub closes_at: Option<u64> [optional],
     }
 }
 

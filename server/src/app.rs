@@ -6,7 +6,7 @@ use std::path::Path;
 use std::sync::{Arc, OnceLock};
 
 use axum::http::HeaderMap;
-use server_core::{Now, session};
+use server_core::{Millis, Now, session};
 use tokio::sync::{Semaphore, SemaphorePermit};
 
 use crate::accept::{self, Connections};
@@ -42,6 +42,7 @@ struct Shared {
     servers: Arc<[String]>,
     bounds: Bounds,
     drain_ms: u32,
+    absent_ms: u32,
     links: Arc<Links>,
     connections: Arc<Connections>,
     clock: Clock,
@@ -78,6 +79,7 @@ impl App {
             servers: config.server.clone().into(),
             bounds: Bounds::new(&config.bounds, most),
             drain_ms: config.drain_ms,
+            absent_ms: config.absent_ms,
             links: Links::new(most),
             connections: Connections::new(most + headroom(most)),
             clock: Clock::new(),
@@ -163,6 +165,11 @@ impl App {
 
     pub(crate) fn drain_ms(&self) -> u32 {
         self.0.drain_ms
+    }
+
+    /// How long no operator must have been there before nobody is.
+    pub(crate) fn absent_ms(&self) -> Millis {
+        self.0.absent_ms.into()
     }
 
     pub(crate) fn clock(&self) -> &Clock {

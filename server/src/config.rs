@@ -65,6 +65,16 @@ pub struct ServeConfig {
     )]
     pub drain_ms: u32,
 
+    /// How long no operator must have been there before visitors are told that nobody is
+    #[arg(
+        long,
+        value_name = "MS",
+        env = "REJOIN_ABSENT_MS",
+        default_value_t = 300_000,
+        value_parser = clap::value_parser!(u32).range(0..=86_400_000),
+    )]
+    pub absent_ms: u32,
+
     /// Keep the listening socket in a small parent process that starts the server, starts it again when it dies, and
     /// replaces it on SIGHUP, so that no connection is ever refused
     #[arg(long, env = "REJOIN_SUPERVISE")]

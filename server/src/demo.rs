@@ -10,6 +10,7 @@ use server_core::access::{Sites, VisitorAuth};
 use server_core::origin::Pattern;
 
 use crate::credentials::{Passwords, ServerSecret};
+use crate::hours::Zone;
 use crate::store::sqlite::{Admin, NewAssistant, NewOperator, NewSite, OpenError};
 use crate::store::{CannedAnswer, Metrics};
 
@@ -204,6 +205,9 @@ fn put_site(admin: &mut Admin, site: &DemoSite, origins: &[Pattern]) -> Result<u
         color: site.color.into(),
         visitor_auth: site.auth,
         metrics: Metrics::On,
+        hours: None,
+        zone: Zone::default(),
+        away: String::new(),
         origins: origins.to_vec(),
     })?;
     Ok(site.id)

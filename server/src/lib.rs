@@ -25,6 +25,7 @@ pub mod demo;
 mod earlier;
 mod error;
 mod figures;
+pub mod hours;
 mod hub;
 pub mod listening;
 pub mod logging;

@@ -12,6 +12,7 @@ use protocol::Secret;
 use serde_json::{Value, json};
 use server::config::ServeConfig;
 use server::credentials::{Credentials, ServerSecret};
+use server::hours::Zone;
 use server::store::Metrics;
 use server::store::sqlite::{Admin, NewAssistant, NewOperator, NewSite};
 use server_core::access::{Sites, VisitorAuth};
@@ -372,6 +373,9 @@ pub fn make_world(data: &Path) {
         color: "#123456".into(),
         visitor_auth,
         metrics: if id == 4 { Metrics::On } else { Metrics::Off },
+        hours: None,
+        zone: Zone::default(),
+        away: String::new(),
         origins: origins.iter().map(|origin| Pattern::parse(origin).expect("it is an origin")).collect(),
     };
     let sites = [

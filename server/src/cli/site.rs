@@ -1,12 +1,16 @@
 //! `rejoin site`: websites that embed the widget.
 
+use std::str::FromStr;
+
 use clap::{Args, Subcommand};
 use server_core::access::VisitorAuth;
 use server_core::origin::Pattern;
 
 use super::failure::Failure;
+use crate::clock;
 use crate::config::DataConfig;
 use crate::credentials;
+use crate::hours::{Hours, Week, Zone};
 use crate::store::sqlite::{Admin, NewSite};
 use crate::store::{Metrics, Site};
 
@@ -19,9 +23,9 @@ const MOST_CHARS: usize = 1_000;
 #[derive(Debug, Subcommand)]
 pub(super) enum SiteCommand {
     /// Make a site, and print its token and the line to embed
-    Add(AddArgs),
+    Add(Box<AddArgs>),
     /// Change a site; what is not named stays
-    Set(SetArgs),
+    Set(Box<SetArgs>),
     /// List all sites
     List,
 }
@@ -67,10 +71,23 @@ struct Options {
     /// Whether the clients tell how good their links are; operators read it at /api/debug/websocket/status
     #[arg(long, value_name = "on|off", value_parser = metrics)]
     metrics: Option<Metrics>,
+    /// When somebody is there to answer: "Mon-Fri 09:00-18:00, Sat 10:00-14:00"; "" for always
+    #[arg(long, value_name = "HOURS", value_parser = hours)]
+    hours: Option<HoursOption>,
+    /// Where the clocks of these hours are: Europe/Berlin, America/New_York, UTC
+    #[arg(long, value_name = "ZONE", value_parser = Zone::from_str)]
+    timezone: Option<Zone>,
+    /// What the widget says while nobody is there, beside when somebody is back
+    #[arg(long, value_name = "TEXT", value_parser = text_or_nothing)]
+    away: Option<String>,
     /// This server's address, as visitors see it, for the line to embed
     #[arg(long, value_name = "URL", env = "REJOIN_URL", default_value = "http://127.0.0.1:8787")]
     url: String,
 }
+
+/// Hours as they are given, or none at all.
+#[derive(Clone, Debug)]
+struct HoursOption(Option<Week>);
 
 impl SiteCommand {
     pub(super) fn run(self, data: &DataConfig) -> Result<(), Failure> {
@@ -89,6 +106,9 @@ impl SiteCommand {
                     color: args.options.color.unwrap_or_else(|| COLOR.into()),
                     visitor_auth: args.options.visitor_auth.unwrap_or_default(),
                     metrics: args.options.metrics.unwrap_or_default(),
+                    hours: args.options.hours.and_then(|hours| hours.0),
+                    zone: args.options.timezone.unwrap_or_default(),
+                    away: args.options.away.unwrap_or_default(),
                     origins: args.options.origin,
                 };
                 embed(&admin.put_site(&new)?, &args.options.url);
@@ -117,6 +137,9 @@ impl SiteCommand {
                     color: args.options.color.unwrap_or(site.color),
                     visitor_auth: args.options.visitor_auth.unwrap_or(site.visitor_auth),
                     metrics: args.options.metrics.unwrap_or(site.metrics),
+                    hours: args.options.hours.map_or(site.hours, |hours| hours.0),
+                    zone: args.options.timezone.unwrap_or(site.zone),
+                    away: args.options.away.unwrap_or(site.away),
                     origins,
                 };
                 embed(&admin.put_site(&changed)?, &args.options.url);
@@ -148,6 +171,10 @@ fn origins(site: &Site) -> String {
 fn embed(site: &Site, url: &str) {
     println!("site token: {}", site.token);
     println!("pages that may embed it: {}", origins(site));
+    if let Some(week) = &site.hours {
+        let opening = Hours { week: week.clone(), zone: site.zone.clone() }.at(clock::wall());
+        println!("hours: {week} ({}), {} now", site.zone, if opening.open { "open" } else { "closed" });
+    }
     if site.origins.is_empty() {
         println!("  none yet: `rejoin site set {} --origin https://your-site.example`", site.token);
     }
@@ -182,6 +209,16 @@ fn metrics(text: &str) -> Result<Metrics, String> {
         "off" => Ok(Metrics::Off),
         _ => Err("`on` or `off` is needed".into()),
     }
+}
+
+fn hours(text: &str) -> Result<HoursOption, String> {
+    if text.trim().is_empty() {
+        return Ok(HoursOption(None));
+    }
+    if text.chars().count() > MOST_CHARS || text.chars().any(char::is_control) {
+        return Err(format!("hours are up to {MOST_CHARS} characters in one line"));
+    }
+    text.parse().map(|week| HoursOption(Some(week)))
 }
 
 /// Takes a text that is shown to people.

@@ -38,6 +38,10 @@ fn options_are_taken_and_bad_ones_are_not() {
         ("site add --name Shop --visitor-auth none", false),
         ("site set st_x --metrics on", true),
         ("site set st_x --metrics yes", false),
+        ("site set st_x --timezone Europe/Berlin --away Soon", true),
+        ("site set st_x --hours= --away=", true),
+        ("site set st_x --hours 9-18", false),
+        ("site set st_x --timezone Berlin", false),
         ("assistant add --name R --site st_x --fallback Hm --answer price,cost=Nothing", true),
         ("assistant add --name R --site st_x --fallback Hm --answer nothing", false),
         ("assistant add --name R --site st_x --fallback Hm --answer ,=text", false),
@@ -54,6 +58,18 @@ fn options_are_taken_and_bad_ones_are_not() {
     for (arguments, good) in rows {
         assert_eq!(parses(arguments), good, "{arguments}");
     }
+}
+
+#[test]
+fn hours_that_cannot_be_read_are_refused_with_what_to_write_instead() {
+    let refused =
+        |hours: &str| Cli::try_parse_from(["rejoin", "site", "set", "st_x", "--hours", hours]).unwrap_err().to_string();
+    assert!(refused("9 to 5").contains("write the day first, as Mon-Fri 09:00-18:00"));
+    assert!(refused("Mon 9-5").contains("`9-5` is no range of hours"));
+    let zone = Cli::try_parse_from(["rejoin", "site", "set", "st_x", "--timezone", "Berlin"]).unwrap_err();
+    assert!(zone.to_string().contains("did you mean Europe/Berlin?"));
+    let good = ["rejoin", "site", "set", "st_x", "--hours", "Mon-Fri 09:00-18:00, Sat 10:00-14:00"];
+    assert!(Cli::try_parse_from(good).is_ok());
 }
 
 #[test]

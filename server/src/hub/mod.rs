@@ -20,7 +20,7 @@ pub(crate) use presence::Arrival;
 use crate::clock::Clock;
 use crate::logging::{Sample, Sampled};
 use crate::store::{Committed, Published};
-use presence::Operators;
+use presence::{Departed, Operators};
 
 /// Rooms are spread over so many locks.
 const SHARDS: u64 = 64;
@@ -35,6 +35,7 @@ pub struct Hub {
     /// Is looked at without the lock, because most events find no inbox open.
     open_inboxes: AtomicUsize,
     operators: Mutex<Operators>,
+    departed: Mutex<Departed>,
     clock: Clock,
     sample: Sample,
 }
@@ -78,6 +79,7 @@ impl Hub {
             inboxes: Mutex::default(),
             open_inboxes: AtomicUsize::new(0),
             operators: Mutex::default(),
+            departed: Mutex::default(),
             clock: Clock::new(),
             sample: Sample::new(LOGGED_BROADCASTS_PER_S),
         })

@@ -4,13 +4,16 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use protocol::Presence;
-use server_core::Ephemeral;
 use server_core::access::Sites;
+use server_core::{Ephemeral, Millis};
 
 use super::{Hub, lock, sees};
 
 /// The operators with at least one link, by their numbers.
 pub(super) type Operators = BTreeMap<u64, Present>;
+
+/// Operators who have gone since the start, and when each did, on the hub's clock.
+pub(super) type Departed = BTreeMap<u64, (Sites, Millis)>;
 
 #[derive(Debug)]
 pub(super) struct Present {
@@ -53,6 +56,14 @@ impl Hub {
         names.collect::<BTreeSet<_>>().into_iter().collect()
     }
 
+    /// Returns whether no operator of a site has been there for so long; nobody knows who was before the start.
+    pub(crate) fn is_deserted(&self, site_id: u64, for_ms: Millis) -> bool {
+        let since = self.clock.mono().checked_sub(for_ms);
+        let here = lock(&self.operators).values().any(|here| sees(&here.sites, site_id));
+        let lately = |(sites, at): &(Sites, Millis)| sees(sites, site_id) && since.is_some_and(|since| *at > since);
+        since.is_some() && !here && !lock(&self.departed).values().any(lately)
+    }
+
     fn tell_presence(&self, sites: &Sites) {
         self.tell_sites(sites, |site_id| Ephemeral::Presence(Presence { operators: self.operators(site_id) }));
     }
@@ -65,6 +76,7 @@ impl Hub {
             if here.links > 0 {
                 return;
             }
+            lock(&self.departed).insert(operator_id, (here.sites.clone(), self.clock.mono()));
             operators.remove(&operator_id)
         };
         if let Some(gone) = gone {

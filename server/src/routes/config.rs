@@ -13,6 +13,9 @@ use crate::store::Metrics;
 pub(super) async fn read<S: Side>(mut call: Call<S>) -> Result<Response, ApiError> {
     let caller = call.caller().await?;
     let site = caller.site().ok_or(ApiError::UnknownSite)?;
+    // An assistant answers at any time.
+    let assisted = caller.assistant().is_some();
+    let now = call.app.now().wall;
     let config = SiteConfig {
         name: site.name.clone(),
         welcome: site.welcome.clone(),
@@ -22,6 +25,10 @@ pub(super) async fn read<S: Side>(mut call: Call<S>) -> Result<Response, ApiErro
         open: site.visitor_auth == VisitorAuth::Open,
         metrics: site.metrics == Metrics::On,
         servers: call.app.servers().to_vec(),
+        hours: if assisted { None } else { site.opening(now) },
+        absent: !assisted && call.app.hub().is_deserted(site.id, call.app.absent_ms()),
+        away: site.away.clone(),
+        now,
     };
     Ok(Json(config).into_response())
 }

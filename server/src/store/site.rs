@@ -1,8 +1,12 @@
 //! What the store knows besides dialogs: sites, assistants and operators.
 
 use protocol::Secret;
+use protocol::http::Opening;
+use server_core::Millis;
 use server_core::access::{Sites, VisitorAuth};
 use server_core::origin::Pattern;
+
+use crate::hours::{Hours, Week, Zone};
 
 /// A website that embeds the widget.
 #[derive(Clone, Debug, PartialEq)]
@@ -21,8 +25,22 @@ pub struct Site {
     pub visitor_auth: VisitorAuth,
     /// Whether its clients tell how good their links are.
     pub metrics: Metrics,
+    /// When somebody is there to answer; always where none are named.
+    pub hours: Option<Week>,
+    /// Where the clocks of these hours are.
+    pub zone: Zone,
+    /// What the widget says while nobody is there; empty: nothing beside when somebody is back.
+    pub away: String,
     /// Pages that may embed the widget; empty: none.
     pub origins: Vec<Pattern>,
+}
+
+impl Site {
+    /// Says whether somebody is there by its hours; `None` where it has none.
+    pub fn opening(&self, now: Millis) -> Option<Opening> {
+        let week = self.hours.clone()?;
+        Some(Hours { week, zone: self.zone.clone() }.at(now))
+    }
 }
 
 /// Whether the clients of a site tell how good their links are.

@@ -17,6 +17,7 @@ mod frames;
 mod health;
 mod heartbeat;
 mod history;
+mod hours;
 mod inbox;
 mod injection;
 mod journal;

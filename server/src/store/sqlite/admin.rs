@@ -9,6 +9,7 @@ use server_core::access::{Sites, VisitorAuth};
 use server_core::origin::Pattern;
 
 use super::{OpenError, hashes, open, row};
+use crate::hours::{Week, Zone};
 use crate::store::{Assistant, CannedAnswer, Metrics, Operator, Site};
 
 /// A connection for commands; a running server sees each change with its next read.
@@ -35,6 +36,12 @@ pub struct NewSite {
     pub visitor_auth: VisitorAuth,
     /// Whether its clients tell how good their links are.
     pub metrics: Metrics,
+    /// When somebody is there to answer; always where none are named.
+    pub hours: Option<Week>,
+    /// Where the clocks of these hours are.
+    pub zone: Zone,
+    /// What the widget says while nobody is there.
+    pub away: String,
     /// Pages that may embed the widget.
     pub origins: Vec<Pattern>,
 }
@@ -104,11 +111,24 @@ impl Admin {
         };
         let transaction = self.conn.transaction_with_behavior(TransactionBehavior::Immediate)?;
         let id: u64 = transaction.query_row(
-            "INSERT INTO sites (id, token, name, welcome, color, visitor_auth, metrics) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7) \
+            "INSERT INTO sites (id, token, name, welcome, color, visitor_auth, metrics, hours, time_zone, away) \
+             VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10) \
              ON CONFLICT (id) DO UPDATE SET token = excluded.token, name = excluded.name, \
              welcome = excluded.welcome, color = excluded.color, visitor_auth = excluded.visitor_auth, \
-             metrics = excluded.metrics RETURNING id",
-            params![site.id, site.token, site.name, site.welcome, site.color, auth, site.metrics == Metrics::On],
+             metrics = excluded.metrics, hours = excluded.hours, time_zone = excluded.time_zone, \
+             away = excluded.away RETURNING id",
+            params![
+                site.id,
+                site.token,
+                site.name,
+                site.welcome,
+                site.color,
+                auth,
+                site.metrics == Metrics::On,
+                site.hours.as_ref().map(ToString::to_string).unwrap_or_default(),
+                site.zone.to_string(),
+                site.away,
+            ],
             |row| row.get(0),
         )?;
         transaction.execute("DELETE FROM origins WHERE site_id = ?1", [id])?;

@@ -211,7 +211,8 @@ fn summary(row: &Row<'_>) -> rusqlite::Result<DialogSummary> {
     })
 }
 
-const SITE: &str = "SELECT id, token, name, welcome, color, visitor_auth, metrics FROM sites WHERE ";
+const SITE: &str =
+    "SELECT id, token, name, welcome, color, visitor_auth, metrics, hours, time_zone, away FROM sites WHERE ";
 
 /// Returns the site with this token.
 pub(super) fn site_by_token(conn: &Connection, token: &str) -> rusqlite::Result<Option<Arc<Site>>> {
@@ -248,6 +249,10 @@ fn site(conn: &Connection, sql: &str, key: impl Params) -> rusqlite::Result<Opti
                 color: row.get(4)?,
                 visitor_auth: if row.get_ref(5)?.as_str()? == "open" { VisitorAuth::Open } else { VisitorAuth::Key },
                 metrics: if row.get(6)? { Metrics::On } else { Metrics::Off },
+                // Checked when they were written; a site with hours that nobody understands any more is open.
+                hours: row.get_ref(7)?.as_str()?.parse().ok(),
+                zone: row.get_ref(8)?.as_str()?.parse().unwrap_or_default(),
+                away: row.get(9)?,
                 origins: Vec::new(),
             })
         })

@@ -4,6 +4,7 @@ use std::sync::Mutex;
 use server_core::access::VisitorAuth;
 
 use super::*;
+use crate::hours::Zone;
 use crate::store::Metrics;
 use crate::store::conformance::{Scene, WELCOME, conformance};
 
@@ -24,6 +25,9 @@ fn site(token: &str, welcome: &str) -> NewSite {
         color: "#336699".into(),
         visitor_auth: VisitorAuth::Key,
         metrics: Metrics::Off,
+        hours: None,
+        zone: Zone::default(),
+        away: String::new(),
         origins: Vec::new(),
     }
 }
