@@ -64,11 +64,11 @@ test('the operator sees the round trip, and reads figures and log from the link'
       const loaded = performance.getEntriesByType('resource').map(({ name }) => name);
       const { connect } = await import(loaded.find((name) => /\/link-[^/]*\.js$/.test(name)));
       const lines = [];
-      const options = { baseUrl: location.origin, side: 'operator', dialogId, token, storage: 'none' };
-      const link = connect(options, () => {});
+      const wasm = loaded.find((name) => /\/link-[^/]*\.wasm$/.test(name));
+      const link = await connect({ dialogId, token, storage: 'none', wasm });
       link.log('debug', (line) => lines.push(line), 'json');
       await new Promise((resolve) => link.on('quality', (report) => report.round_trip_ms && resolve()));
-      link.log('off', undefined);
+      link.log('off');
       const told = {
         quality: link.quality(),
         health: link.health(),

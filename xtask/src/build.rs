@@ -9,6 +9,7 @@ use wasm_bindgen_cli_support::Bindgen;
 
 use crate::failure::{Failure, Result};
 use crate::glue::{self, Second};
+use crate::package;
 use crate::process::{cargo, node, root, run as run_process, target};
 use crate::setup::{self, WASM};
 use crate::split::split;
@@ -87,10 +88,11 @@ pub(crate) fn assets(mode: Mode) -> Result<()> {
         setup::for_small_std()?;
     }
     let start = Instant::now();
-    let client = module("client", "widget", mode, Some(ENTRY))?;
-    let link = module("link", "headless", mode, None)?;
-    www::write(&client, &link, mode)?;
-    println!("web assets in dist/www ({:.1} s)", start.elapsed().as_secs_f32());
+    let client = module("client", "widget", mode, Second::of(mode))?;
+    let whole = module("package", "widget,headless", mode, Second::Within)?;
+    let package = package::write(&whole, mode)?;
+    www::write(&client, &package, mode)?;
+    println!("web assets in dist/www, npm package in dist/npm ({:.1} s)", start.elapsed().as_secs_f32());
     Ok(())
 }
 
@@ -112,13 +114,13 @@ fn server(mode: Mode) -> Result<PathBuf> {
     Ok(binary(mode))
 }
 
-/// Builds `client-wasm` with one feature, and binds and shrinks the result.
+/// Builds `client-wasm` with some of its features, and binds and shrinks the result.
 ///
 /// The crate type is given here and not in its `Cargo.toml`: a crate that is both a cdylib and an
 /// rlib silently loses link-time optimisation.
 ///
-/// With an entry, a release is cut in two there.
-fn module(name: &str, feature: &str, mode: Mode, entry: Option<&str>) -> Result<Module> {
+/// Where the second half is a module of its own, it is cut off at [`ENTRY`].
+fn module(name: &str, features: &str, mode: Mode, second: Second) -> Result<Module> {
     let mut compile = cargo(&[
         "rustc",
         "--quiet",
@@ -133,7 +135,7 @@ fn module(name: &str, feature: &str, mode: Mode, entry: Option<&str>) -> Result<
         "wasm",
         "--no-default-features",
         "--features",
-        feature,
+        features,
     ]);
     if mode == Mode::Release {
         compile.env("RUSTC_BOOTSTRAP", "1").args(SMALL_STD).arg("--config").arg(SMALL_FLAGS);
@@ -143,15 +145,15 @@ fn module(name: &str, feature: &str, mode: Mode, entry: Option<&str>) -> Result<
     let folder = target().join("www").join(name);
     let _ = fs::remove_dir_all(&folder);
     fs::create_dir_all(&folder).map_err(|error| Failure::at(&folder, error))?;
-    bind(name, &built, &folder, mode, entry)
+    bind(name, &built, &folder, mode, second)
         .map_err(|error| Failure::new(format!("wasm-bindgen ({name}): {error}")))?;
     let wasm = folder.join(format!("{name}_bg.wasm"));
     if mode == Mode::Release {
         optimise(&wasm)?;
     }
     let mut rest = None;
-    if let Some(entry) = entry.filter(|_| mode == Mode::Release) {
-        let halves = split(&read(&wasm)?, entry)?;
+    if second == Second::Apart {
+        let halves = split(&read(&wasm)?, ENTRY)?;
         let second = folder.join(format!("{name}_rest.wasm"));
         for (path, half) in [(&wasm, halves.first), (&second, halves.second)] {
             fs::write(path, half).map_err(|error| Failure::at(path, error))?;
@@ -163,7 +165,7 @@ fn module(name: &str, feature: &str, mode: Mode, entry: Option<&str>) -> Result<
 }
 
 /// Binds a module: writes it and the script around it.
-fn bind(name: &str, built: &Path, folder: &Path, mode: Mode, entry: Option<&str>) -> std::result::Result<(), String> {
+fn bind(name: &str, built: &Path, folder: &Path, mode: Mode, second: Second) -> std::result::Result<(), String> {
     let words = |failure: Failure| failure.message().to_owned();
     let mut bindgen = Bindgen::new();
     let mut output = bindgen
@@ -172,7 +174,8 @@ fn bind(name: &str, built: &Path, folder: &Path, mode: Mode, entry: Option<&str>
         .web(true)
         .and_then(|bindgen| {
             bindgen
-                .typescript(false)
+                // The promise of the package is written by hand; a test holds it to this.
+                .typescript(second == Second::Within)
                 // Whoever starts the module says where it is: the hash in its name is made later.
                 .omit_default_module_path(true)
                 .remove_name_section(mode == Mode::Release)
@@ -183,18 +186,19 @@ fn bind(name: &str, built: &Path, folder: &Path, mode: Mode, entry: Option<&str>
     if output.snippets().values().any(|list| !list.is_empty()) || !output.local_modules().is_empty() {
         return Err("the glue must be one file; take `inline_js` and `module =` out of client-wasm".into());
     }
-    let mut script = glue::simplify_start(output.js()).map_err(words)?;
-    if let Some(entry) = entry {
-        let second = if mode == Mode::Release { Second::Apart } else { Second::Within };
-        script = glue::fetch_second(&script, entry, second).map_err(words)?;
-    }
+    let script = glue::simplify_start(output.js()).map_err(words)?;
+    let script = glue::fetch_second(&script, ENTRY, second).map_err(words)?;
     let imports: Vec<&str> = output.wasm().imports.iter().map(|import| import.name.as_str()).collect();
     let short = glue::shorten(&script, &imports).map_err(words)?;
+    let types = output.ts().map(str::to_owned);
     let module = output.wasm_mut();
     for (import, name) in module.imports.iter_mut().zip(short.names) {
         import.name = name;
     }
     let write = |path: &str, content: &[u8]| fs::write(folder.join(path), content).map_err(|error| error.to_string());
+    if let Some(types) = types {
+        write(&format!("{name}.d.ts"), types.as_bytes())?;
+    }
     write(&format!("{name}_bg.wasm"), &module.emit_wasm())?;
     write(&format!("{name}.js"), short.script.as_bytes())
 }

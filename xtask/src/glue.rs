@@ -1,5 +1,6 @@
 //! Makes the JavaScript around a module as small as what it is used for.
 
+use crate::build::Mode;
 use crate::failure::{Failure, Result};
 use crate::split::FIRST;
 
@@ -58,6 +59,35 @@ export default async function start({ module_or_path }) {
 }
 ";
 
+/// A server that does not know the type of WebAssembly must not keep a page from it, and a page may bring the bytes itself.
+const PATIENT_START: &str = "\
+export default async function start({ module_or_path }) {
+    let source = await module_or_path;
+    const imports = __wbg_get_imports();
+    if (typeof source == 'string' || source instanceof URL) source = await fetch(source);
+    if (source instanceof Response) {
+        if (!source.ok) throw new TypeError(`${source.url} answered ${source.status}`);
+        const streams = /^application\\/wasm\\b/.test(source.headers.get('content-type'));
+        if (!streams) source = await source.arrayBuffer();
+    }
+    const made = source instanceof Response
+        ? await WebAssembly.instantiateStreaming(source, imports)
+        : await WebAssembly.instantiate(source, imports);
+    __wbg_finalize_init(made.instance ?? made);
+}
+";
+
+/// Gives the package's module its own start: from an address, a response, bytes or a compiled module.
+///
+/// # Errors
+/// The script does not start as [`simplify_start`] makes it.
+pub(crate) fn start_from_anything(script: &str) -> Result<String> {
+    if script.matches(START).count() != 1 {
+        return Err(unknown("it has no start of ours"));
+    }
+    Ok(script.replace(START, PATIENT_START))
+}
+
 /// Adds what fetches the second module: `link.load(name, key, here, failed)`, and from then on `link.advance()`.
 ///
 /// `here` gets the key that is the visitor's: see `tabs.claim`.
@@ -100,6 +130,16 @@ pub(crate) enum Second {
     Within,
 }
 
+impl Second {
+    /// Returns where they are in what the script tag loads: a quick build cuts nothing.
+    pub(crate) fn of(mode: Mode) -> Self {
+        match mode {
+            Mode::Release => Self::Apart,
+            Mode::Dev => Self::Within,
+        }
+    }
+}
+
 fn unknown(how: &str) -> Failure {
     Failure::new(format!("wasm-bindgen's script is not what it was ({how}): look at xtask/src/glue.rs"))
 }
@@ -126,6 +166,7 @@ mod tests {
     fn an_import_that_nobody_provides_is_an_error() {
         assert!(shorten("{ __wbg_a_1: 1 }", &["__wbg_b_2"]).is_err());
         assert!(simplify_start("export {}").is_err());
+        assert!(start_from_anything("export {}").is_err());
         assert!(fetch_second("export function other() {}", "advance", Second::Apart).is_err());
     }
 

@@ -13,6 +13,7 @@ mod failure;
 mod fuzz;
 mod glue;
 mod mutants;
+mod package;
 mod process;
 mod run;
 mod setup;
@@ -43,6 +44,7 @@ cargo xtask <command>
                                  scenarios, --seed N replays one; reports in reports/
   fuzz   [--seconds N] [NAMES]   frames, bodies, sse, session, client: each for a minute unless told otherwise
   autobahn [--own-limits]        the Autobahn suite against the server's sockets; needs Python 2.7
+  package [--dev]                the npm package, in dist/npm and as a tarball
   size                           what a visitor downloads, in bytes, against the budget
   tidy                           rules about the source that no compiler checks
   setup                          only the set-up: wasm target, npm packages, browser
@@ -66,6 +68,7 @@ fn main() -> ExitCode {
         Some("ci") => ci::run(&rest),
         Some("fuzz") => fuzz::run(&rest),
         Some("mutants") => mutants::run(&rest),
+        Some("package") => package::run(&rest),
         Some("run") => run::run(&rest),
         Some("setup") => setup::run(&rest),
         Some("sim") => sim::run(&rest),

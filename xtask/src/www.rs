@@ -11,6 +11,7 @@ use serde_json::{Value, json};
 use crate::build::{Mode, Module, read};
 use crate::compression::{brotli, hash8, is_compressible};
 use crate::failure::{Failure, Result};
+use crate::package::Package;
 use crate::process::{node, root};
 
 /// Path within the tree, with `/`, to content.
@@ -25,7 +26,7 @@ const SITE: &str = "www/site";
 /// Puts the tree together and writes what has changed in it.
 ///
 /// Files that stay the same keep their time of change, so that Cargo does not build the server again.
-pub(crate) fn write(client: &Module, link: &Module, mode: Mode) -> Result<()> {
+pub(crate) fn write(client: &Module, package: &Package, mode: Mode) -> Result<()> {
     let mut tree = Tree::new();
     let mut names = Names::new();
     let mut place = |word: &'static str, name: &str, extension: &str, content: Vec<u8>| {
@@ -37,13 +38,12 @@ pub(crate) fn write(client: &Module, link: &Module, mode: Mode) -> Result<()> {
     names.extend(client.rest.clone().map(|rest| place("__REJOIN_REST__", "client", "wasm", rest)));
     let mut glue = Tree::new();
     glue.insert("client.js".into(), named("client.js", &client.glue, &names)?);
-    glue.insert("link.js".into(), link.glue.clone());
     let mut glue = minified(glue, mode)?;
     names.extend([
         place("__REJOIN_CLIENT__", "panel", "js", glue.remove("client.js").unwrap_or_default()),
         place("__REJOIN_WASM__", "panel", "wasm", client.wasm.clone()),
-        place("__REJOIN_LINK__", "link", "js", glue.remove("link.js").unwrap_or_default()),
-        place("__REJOIN_LINK_WASM__", "link", "wasm", link.wasm.clone()),
+        place("__REJOIN_LINK__", "link", "js", package.script.clone()),
+        place("__REJOIN_LINK_WASM__", "link", "wasm", package.wasm.clone()),
     ]);
 
     let mut pages = Tree::new();

@@ -1,7 +1,7 @@
 // The links that are open: the one on the screen, and those that still have something to send.
-// Each is the same WebAssembly client as the visitor's, without its user interface.
+// Each is the same WebAssembly client as the visitor's, without its user interface: the npm package's, as anybody has it.
 
-import init, { connect } from '__REJOIN_LINK__';
+import { connect } from '__REJOIN_LINK__';
 
 const STORED = /^rejoin:d(\d+):(o:)?/;
 const UNSETTLED = new Set(['sending', 'unconfirmed', 'unsaved']);
@@ -9,24 +9,19 @@ const UNSETTLED = new Set(['sending', 'unconfirmed', 'unsaved']);
 /** Makes the set of links, with none open; `credentialsNeeded()` is called when a token is not taken any more. */
 export function createLinks(session, credentialsNeeded) {
   const entries = new Map();
-  let loading;
 
-  async function load() {
-    loading ??= init({ module_or_path: '__REJOIN_LINK_WASM__' });
-    try {
-      await loading;
-    } catch (error) {
-      loading = undefined; // The next dialog tries again.
-      throw error;
-    }
-  }
-
-  function start(dialogId, entry) {
-    const options = { baseUrl: location.origin, side: 'operator', dialogId, token: session.token };
-    const link = connect(options, (view) => changed(dialogId, entry, view));
+  async function start(dialogId, entry) {
+    const { token } = session;
+    const onChange = (view) => changed(dialogId, entry, view);
+    const link = await connect({ dialogId, token, onChange, wasm: '__REJOIN_LINK_WASM__' });
+    // Nobody wants it any more: it was left, or the operator has logged out.
+    if (entries.get(dialogId) !== entry) return link.close();
+    if (session.token !== token) link.credential(session.token);
     link.on('credentials', credentialsNeeded);
     link.on('quality', (report) => entry.judge?.(report));
-    return link;
+    entry.link = link;
+    // It was left meanwhile, and has nothing to send.
+    changed(dialogId, entry, link.view());
   }
 
   function changed(dialogId, entry, view) {
@@ -48,14 +43,14 @@ export function createLinks(session, credentialsNeeded) {
     entries.set(dialogId, entry);
     entry.show = show;
     entry.judge = judge;
+    entry.opening ??= start(dialogId, entry);
     try {
-      await load();
+      await entry.opening;
     } catch (error) {
       entries.delete(dialogId);
       throw error;
     }
     if (entry.show !== show || entries.get(dialogId) !== entry) return undefined;
-    entry.link ??= start(dialogId, entry);
     if (show) entry.link.panel(true);
     changed(dialogId, entry, entry.link.view());
     return entry.link;

@@ -1,0 +1,65 @@
+// A link without a user interface: the same client as the widget's.
+import { RejoinError } from './failure.js';
+import { load, onPage } from './module.js';
+
+/** Who this is, by what is given. */
+function side({ dialogId, siteToken }) {
+  if (dialogId) return 'operator';
+  if (siteToken) return 'site';
+  throw new RejoinError('no_site', 'connect needs the siteToken of a site, or a dialogId with the token of an operator.');
+}
+
+/** Opens a link and keeps it open; see index.d.ts. */
+export async function openLink({ onChange, wasm, ...given } = {}, source) {
+  onPage('connect');
+  const options = { baseUrl: location.origin, side: side(given), ...given };
+  const client = await load(wasm ?? source);
+  let link;
+  try {
+    link = client.connect(options, (view) => guarded(onChange, view));
+  } catch (error) {
+    throw new RejoinError('invalid_option', `connect: ${error.message ?? error}`, { cause: error });
+  }
+  return wrap(link);
+}
+
+/** What the page's own function throws is the page's: it is reported, and ends nothing of ours. */
+export function guarded(call, value) {
+  try {
+    call?.(value);
+  } catch (error) {
+    reportError(error);
+  }
+}
+
+/** Adds what takes closures: listeners that can be taken off again. */
+function wrap(link) {
+  const listeners = new Map();
+  const on = (name, listener) => {
+    if (!listeners.has(name)) {
+      listeners.set(name, new Set());
+      link.on(name, (value) => [...listeners.get(name)].forEach((each) => guarded(each, value)));
+    }
+    // The same function given twice is two listeners.
+    const mine = (value) => listener(value);
+    listeners.get(name).add(mine);
+    return () => listeners.get(name).delete(mine);
+  };
+  return {
+    on,
+    view: () => link.view(),
+    send: (text) => link.send(text),
+    retry: (key) => link.retry(key),
+    draft: (text) => link.draft(text),
+    panel: (open) => link.panel(open),
+    older: () => link.older(),
+    tryNow: () => link.tryNow(),
+    credential: (token) => link.credential(token),
+    quality: () => link.quality(),
+    health: () => link.health(),
+    counters: () => link.counters(),
+    entries: (form) => link.entries(form),
+    log: (level, listener, form) => link.log(level, (entry) => guarded(listener, entry), form),
+    close: () => link.close(),
+  };
+}

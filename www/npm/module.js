@@ -1,0 +1,35 @@
+// The WebAssembly of the package: fetched when it is first needed, once for a page.
+import init, * as client from './client.js';
+import { RejoinError } from './failure.js';
+
+let loading;
+
+/** Wants a page around us: importing the package works everywhere, using it does not. */
+export function onPage(name) {
+  if (typeof window === 'undefined' || typeof document === 'undefined')
+    throw new RejoinError('no_window', `call ${name} in a browser's page (in an effect or event handler), not on a server or in a worker.`);
+}
+
+/** Gives the functions of the module; `source` is its address, a response, its bytes, or what gives one of these. */
+export function load(source) {
+  loading ??= start(source).catch((error) => {
+    // The next call tries again.
+    loading = undefined;
+    throw error;
+  });
+  return loading;
+}
+
+async function start(source) {
+  try {
+    await init({ module_or_path: typeof source === 'function' ? source() : source });
+    return client;
+  } catch (error) {
+    if (error instanceof WebAssembly.CompileError && /Content|unsafe-eval|CSP/i.test(error.message)) throw blocked(error);
+    throw new RejoinError('offline', `the WebAssembly of the package cannot be loaded (${error.message}). With a bundler that leaves it behind, import rejoin/inline.`, { cause: error });
+  }
+}
+
+function blocked(cause) {
+  return new RejoinError('wasm_blocked', "add 'wasm-unsafe-eval' to script-src of the page's policy.", { cause });
+}

@@ -1,0 +1,24 @@
+// Bundles the npm package: `node bundle.mjs FOLDER OUT CONSOLE [--minify]`. FOLDER has the sources and what they are made of; OUT gets the
+// package's scripts; CONSOLE one script with all of `index.js`, for the operator's console.
+import { build } from 'esbuild';
+
+const [folder, outdir, outfile, minify] = process.argv.slice(2);
+const common = {
+  bundle: true,
+  format: 'esm',
+  target: 'es2022',
+  platform: 'neutral',
+  charset: 'utf8',
+  legalComments: 'none',
+  loader: { '.wasm': 'base64' },
+  logLevel: 'error',
+};
+try {
+  await Promise.all([
+    // What both have is in one file: a page that imports both has one module.
+    build({ ...common, entryPoints: [`${folder}/index.js`, `${folder}/inline.js`], outdir, splitting: true, chunkNames: 'shared' }),
+    build({ ...common, entryPoints: [`${folder}/index.js`], outfile, minify: Boolean(minify) }),
+  ]);
+} catch {
+  process.exitCode = 1; // esbuild has printed what is wrong, and where.
+}
