@@ -15,6 +15,11 @@ const args = [
 ];
 // What depends on the engine: the link, storage, tabs, the page's life, policies, frames. What is only looked at is looked at once.
 const BOTH = /(conversation|csp|embed|fallback|history|lifecycle|offline|outages|reconnect|tabs|welcome)\.spec\.mjs/;
+const PACKAGE = /package\/.*\.spec\.mjs/;
+const inChromium = {
+  browserName: 'chromium',
+  launchOptions: { args, ...(existsSync(chromium) ? { executablePath: chromium } : {}) },
+};
 
 export default defineConfig({
   testDir: 'e2e',
@@ -33,13 +38,10 @@ export default defineConfig({
   forbidOnly: Boolean(process.env.CI),
   use: { locale: 'en-US', screenshot: 'only-on-failure' },
   projects: [
-    {
-      name: 'chromium',
-      use: {
-        browserName: 'chromium',
-        launchOptions: { args, ...(existsSync(chromium) ? { executablePath: chromium } : {}) },
-      },
-    },
+    { name: 'chromium', testIgnore: PACKAGE, use: inChromium },
+    // The npm package, from pages that were built with it.
+    { name: 'package-setup', testMatch: /package\/build\.setup\.mjs/ },
+    { name: 'package', testMatch: PACKAGE, dependencies: ['package-setup'], use: inChromium },
     {
       name: 'firefox',
       testMatch: BOTH,

@@ -17,6 +17,7 @@ pub(crate) fn run(args: &[String]) -> Result<()> {
     for_server()?;
     for_lints()?;
     for_browsers()?;
+    for_package_tests()?;
     if let Some(why) = for_webkit()? {
         println!("no smoke test in WebKit: {why}");
     }
@@ -185,22 +186,31 @@ fn npm_packages() -> Result<()> {
     if major(&version).is_none_or(|major| major < NODE_AT_LEAST) {
         return Err(Failure::new(format!("Node is {version}, which is too old; {how}")));
     }
-    let lock = root().join("package-lock.json");
-    let installed = root().join("node_modules/.package-lock.json");
-    if modified(&installed) >= modified(&lock) && modified(&installed).is_some() {
+    install_npm(&root())
+}
+
+/// Makes sure of the bundlers and frameworks that the package is tried with.
+pub(crate) fn for_package_tests() -> Result<()> {
+    install_npm(&root().join("e2e/package"))
+}
+
+/// Installs what the lock file of a folder names, where that has not been done.
+fn install_npm(folder: &Path) -> Result<()> {
+    let installed = folder.join("node_modules/.package-lock.json");
+    if modified(&installed) >= modified(&folder.join("package-lock.json")) && modified(&installed).is_some() {
         return Ok(());
     }
     let npm = if cfg!(windows) { "npm.cmd" } else { "npm" };
     if on_path(npm).is_none() {
-        return Err(Failure::new(format!("`npm` is not there; {how}")));
+        return Err(Failure::new("`npm` is not there; it comes with Node (Debian 13 and newer: apt-get install npm)"));
     }
-    println!("installing the npm packages");
+    println!("installing the npm packages of {}", folder.display());
     run_process(
         Command::new(npm)
             .args(["ci", "--no-audit", "--no-fund", "--loglevel=error"])
             // The browsers are set up by `for_browsers`, and only for the tests.
             .env("PLAYWRIGHT_SKIP_BROWSER_DOWNLOAD", "1")
-            .current_dir(root()),
+            .current_dir(folder),
     )
 }
 

@@ -89,6 +89,7 @@ fn e2e(tally: &mut Tally, built: Passed) {
     let _ = tally.runner("playwright", |counts| {
         needs(built)?;
         setup::for_browsers()?;
+        setup::for_package_tests()?;
         let report = root().join(E2E_REPORT);
         // An old report must not speak for a run that broke before it wrote one.
         let _ = fs::remove_file(&report);
