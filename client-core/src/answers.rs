@@ -140,7 +140,7 @@ impl Client {
                 // Without `n`: a dialog that begins anew does not know the numbers of the last one.
                 let message =
                     message.map(|item| SendMessage { id: Some(item.id.clone()), n: None, text: item.text.clone() });
-                let start = StartDialog { message, client: Some(self.client_id.clone()) };
+                let start = StartDialog { message, client: Some(self.client_id.clone()), ..StartDialog::default() };
                 (Purpose::Load { first }, self.config.side.start(json::to_string(&start)))
             }
         }

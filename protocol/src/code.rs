@@ -30,6 +30,8 @@ pub const UNKNOWN_CHANNEL: &str = "unknown_channel";
 pub const INVALID_PARAMETER: &str = "invalid_parameter";
 /// No credentials, or wrong ones.
 pub const UNAUTHORIZED: &str = "unauthorized";
+/// The site wants to know who its visitors are, and this one has not said so.
+pub const IDENTITY_REQUIRED: &str = "identity_required";
 /// The token has expired.
 pub const TOKEN_EXPIRED: &str = "token_expired";
 /// No such dialog, or not yours.

@@ -11,6 +11,10 @@ wire! {
         pub message: Option<SendMessage> [optional],
         /// The sender that `message.n` counts for.
         pub client: Option<String> [optional],
+        /// From a visitor who shows a token: the key that was theirs before. Its dialog becomes theirs, unless they have one.
+        pub key: Option<Secret> [optional],
+        /// What the page says about the visitor: the text of a JSON object of up to 20 texts, numbers and truth values.
+        pub attributes: Option<String> [optional],
     }
 }
 
@@ -94,6 +98,8 @@ wire! {
         pub metrics: bool [default],
         /// Where else to go, best first; empty: only here.
         pub servers: Vec<String> [optional],
+        /// Whether the visitors must say who they are, by a token that the site has signed.
+        pub identity_required: bool [optional],
         /// The hours of the site as they are now; none where it has none, or where an assistant answers at any time.
         pub hours: Option<Opening> [optional],
         /// Whether nobody has been there for a while who could answer.
@@ -208,6 +214,23 @@ wire! {
         pub preview: String,
         /// When the last message was stored, ms since 1970.
         pub at: u64,
+        /// Who the visitor is, where anybody has said.
+        pub visitor: Option<VisitorLine> [optional],
+    }
+}
+
+wire! {
+    /// Who the visitor of a dialog is.
+    #[derive(Clone, Debug, Default, PartialEq)]
+    pub struct VisitorLine {
+        /// The shown name; empty: not known.
+        pub name: String [default],
+        /// The address; empty: not known.
+        pub email: String [default],
+        /// Whether the site has signed who this is.
+        pub verified: bool,
+        /// What the page says: the text of a JSON object; nobody vouches for it.
+        pub attributes: String [default],
     }
 }
 

@@ -15,10 +15,10 @@ use server_core::origin::{self, Origin};
 use server_core::{Millis, Now};
 
 use crate::app::App;
-use crate::credentials::{TicketError, TokenError, hash_visitor_key};
+use crate::credentials::{PersonPass, PersonTokenError, TicketError, TokenError, check_person, hash_visitor_key};
 use crate::error::ApiError;
 use crate::hub::Pool;
-use crate::store::{Assistant, Site};
+use crate::store::{Assistant, Identity, Site};
 
 /// What the query of an address may say about the caller; fields of other paths are ignored.
 #[derive(Debug, Default, Deserialize)]
@@ -56,6 +56,28 @@ pub(crate) struct Admission {
     pub(crate) author: Author,
     /// The operator, on the operators' side.
     pub(crate) operator: Option<OperatorIdentity>,
+    /// What a visitor's dialog is kept under; on an open site there may be nothing.
+    pub(crate) key_hash: Option<KeyHash>,
+    /// When the token expires that was shown, wall clock; [`Millis::MAX`] where none was.
+    pub(crate) expires_at: Millis,
+}
+
+/// What a visitor has shown, checked.
+#[derive(Clone, Debug)]
+pub(crate) enum Shows {
+    /// A key of the browser's own making.
+    Key(KeyHash),
+    /// A token of the site.
+    Token(Box<PersonPass>),
+}
+
+/// Somebody whose token was checked.
+#[derive(Clone, Debug)]
+pub(crate) enum Renewed {
+    /// An operator.
+    Operator(OperatorIdentity),
+    /// A visitor.
+    Person(Box<PersonPass>),
 }
 
 /// An operator whose token was checked.
@@ -177,44 +199,64 @@ impl Caller {
         if let Some(ticket) = hello.and_then(|hello| hello.ticket.as_ref()) {
             self.check_ticket(app, ticket)?;
         }
-        let (who, operator) = match &self.claim {
-            Claim::Visitor { .. } => (self.visitor(hello.and_then(|hello| hello.key.as_ref()))?, None),
+        let (who, operator, key_hash, expires_at) = match &self.claim {
+            Claim::Visitor { site, assistant } => {
+                // A token says more than a key.
+                let shown = hello.and_then(|hello| hello.token.as_ref().or(hello.key.as_ref()));
+                let (key_hash, expires_at) = match self.visitor(app, shown)? {
+                    Some(Shows::Key(hash)) => (Some(hash), Millis::MAX),
+                    Some(Shows::Token(pass)) => (Some(pass.key_hash), pass.expires_at),
+                    None => (None, Millis::MAX),
+                };
+                let assistant_id = assistant.as_ref().map(|assistant| assistant.id);
+                let who = Who::Visitor { site_id: site.id, assistant_id, key_hash, auth: site.visitor_auth };
+                (who, None, key_hash, expires_at)
+            }
             Claim::Operator => {
                 let operator = self.operator(app, hello.and_then(|hello| hello.token.as_ref())).await?;
-                (operator.who(), Some(operator))
+                let expires_at = operator.expires_at;
+                (operator.who(), Some(operator), None, expires_at)
             }
         };
         let facts = app.store().dialog_facts(dialog_id).await?;
         let dialog = access::authorize(&who, facts.as_ref())?;
         let site_id = facts.map(|facts| facts.site_id).unwrap_or_default();
-        Ok(Admission { dialog, site_id, author: who.author(), operator })
+        Ok(Admission { dialog, site_id, author: who.author(), operator, key_hash, expires_at })
     }
 
-    /// Returns the visitor, with the key of `hello` before that of the headers.
+    /// Returns what the visitor has shown, in `hello` before the headers; nothing only on an open site.
     ///
     /// # Errors
-    /// A key that is none, or a missing one where the site asks for it.
-    fn visitor(&self, key: Option<&Secret>) -> Result<Who, ApiError> {
-        let Claim::Visitor { site, assistant } = &self.claim else {
+    /// A key or a token that is none, or a missing one where the site asks for it.
+    pub(crate) fn visitor(&self, app: &App, shown: Option<&Secret>) -> Result<Option<Shows>, ApiError> {
+        let Claim::Visitor { site, .. } = &self.claim else {
             return Err(ApiError::Unauthorized("this address is for operators"));
         };
-        let key_hash = self.key_hash(key)?;
-        if key_hash.is_none() && site.visitor_auth == VisitorAuth::Key {
-            return Err(ApiError::Unauthorized("a visitor key is missing (Authorization: Bearer vk_…)"));
+        // Exposed to be told apart and checked.
+        let shown = shown.or(self.bearer.as_ref()).map(Secret::expose);
+        if let Some(token) = shown.filter(|shown| !shown.starts_with("vk_") && !site.identity_secrets.is_empty()) {
+            return Ok(Some(Shows::Token(Box::new(person(app, site, token)?))));
         }
-        let assistant_id = assistant.as_ref().map(|assistant| assistant.id);
-        Ok(Who::Visitor { site_id: site.id, assistant_id, key_hash, auth: site.visitor_auth })
+        if site.identity == Identity::Required {
+            return Err(ApiError::IdentityRequired);
+        }
+        match shown {
+            Some(key) => Ok(Some(Shows::Key(key_hash(key)?))),
+            None if site.visitor_auth == VisitorAuth::Open => Ok(None),
+            None => Err(ApiError::Unauthorized("a visitor key is missing (Authorization: Bearer vk_…)")),
+        }
     }
 
-    /// Returns the hash of the visitor's key, where there is one.
+    /// Checks a fresh token, on either side.
     ///
     /// # Errors
-    /// A key that is none.
-    pub(crate) fn key_hash(&self, key: Option<&Secret>) -> Result<Option<KeyHash>, ApiError> {
-        let Some(key) = key.or(self.bearer.as_ref()) else { return Ok(None) };
-        // Exposed to be hashed.
-        let hash = hash_visitor_key(key.expose());
-        hash.map(Some).map_err(|_| ApiError::Unauthorized("this is not a visitor key (vk_…)"))
+    /// A bad or expired token.
+    pub(crate) async fn renew(&self, app: &App, token: &Secret) -> Result<Renewed, ApiError> {
+        match &self.claim {
+            // Exposed to be checked.
+            Claim::Visitor { site, .. } => Ok(Renewed::Person(Box::new(person(app, site, token.expose())?))),
+            Claim::Operator => Ok(Renewed::Operator(self.operator(app, Some(token)).await?)),
+        }
     }
 
     /// Checks a token, and that its operator still exists.
@@ -253,6 +295,21 @@ impl Caller {
             Err(TicketError::Invalid) => Err(ApiError::ForbiddenOrigin),
         }
     }
+}
+
+/// Returns the hash of a visitor key.
+///
+/// # Errors
+/// It is none.
+pub(crate) fn key_hash(key: &str) -> Result<KeyHash, ApiError> {
+    hash_visitor_key(key).map_err(|_| ApiError::Unauthorized("this is not a visitor key (vk_…)"))
+}
+
+fn person(app: &App, site: &Site, token: &str) -> Result<PersonPass, ApiError> {
+    check_person(&site.identity_secrets, site.id, token, app.now().wall).map_err(|error| match error {
+        PersonTokenError::Expired => ApiError::TokenExpired,
+        PersonTokenError::Invalid(why) => ApiError::Unauthorized(why),
+    })
 }
 
 impl OperatorIdentity {

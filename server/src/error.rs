@@ -22,6 +22,8 @@ pub(crate) enum ApiError {
     InvalidParameter(&'static str),
     /// No credentials, or wrong ones.
     Unauthorized(&'static str),
+    /// The visitor must say who they are.
+    IdentityRequired,
     /// The token has expired.
     TokenExpired,
     /// The page's origin is not on the site's list.
@@ -81,7 +83,7 @@ impl ApiError {
             Self::InvalidJson(_) | Self::InvalidBody(_) | Self::InvalidParameter(_) | Self::BodyBroken => {
                 StatusCode::BAD_REQUEST
             }
-            Self::Unauthorized(_) | Self::TokenExpired => StatusCode::UNAUTHORIZED,
+            Self::Unauthorized(_) | Self::IdentityRequired | Self::TokenExpired => StatusCode::UNAUTHORIZED,
             Self::ForbiddenOrigin => StatusCode::FORBIDDEN,
             Self::DialogNotFound | Self::UnknownSite | Self::UnknownAssistant | Self::NotFound => StatusCode::NOT_FOUND,
             Self::MethodNotAllowed => StatusCode::METHOD_NOT_ALLOWED,
@@ -103,6 +105,7 @@ impl ApiError {
             Self::InvalidBody(_) => code::INVALID_FRAME,
             Self::InvalidParameter(_) | Self::NotAnUpgrade => code::INVALID_PARAMETER,
             Self::Unauthorized(_) => code::UNAUTHORIZED,
+            Self::IdentityRequired => code::IDENTITY_REQUIRED,
             Self::TokenExpired => code::TOKEN_EXPIRED,
             Self::ForbiddenOrigin => code::FORBIDDEN_ORIGIN,
             Self::DialogNotFound => code::DIALOG_NOT_FOUND,
@@ -134,6 +137,7 @@ impl ApiError {
             | Self::InvalidBody(_)
             | Self::InvalidParameter(_)
             | Self::Unauthorized(_)
+            | Self::IdentityRequired
             | Self::TokenExpired
             | Self::ForbiddenOrigin
             | Self::DialogNotFound
@@ -153,7 +157,7 @@ impl ApiError {
     /// Returns how a socket that is refused for this ends.
     pub(crate) fn ending(&self) -> Ending {
         let code = match self {
-            Self::Unauthorized(_) => close::UNAUTHORIZED,
+            Self::Unauthorized(_) | Self::IdentityRequired => close::UNAUTHORIZED,
             Self::TokenExpired => close::EXPIRED,
             Self::ForbiddenOrigin => close::FORBIDDEN_ORIGIN,
             Self::DialogNotFound | Self::InvalidParameter(_) | Self::NotFound => close::NOT_FOUND,
@@ -187,7 +191,8 @@ impl ApiError {
             Self::InvalidJson(detail) => format!("the body is not JSON: {detail}"),
             Self::InvalidBody(detail) => format!("the body is not what this address takes: {detail}"),
             Self::InvalidParameter(what) | Self::Unauthorized(what) => (*what).to_owned(),
-            Self::TokenExpired => "the token has expired: log in again".into(),
+            Self::IdentityRequired => "this site wants to know who its visitors are: a signed token is missing".into(),
+            Self::TokenExpired => "the token has expired: a fresh one is needed".into(),
             Self::ForbiddenOrigin => "this page's origin is not on the site's list; add it with `rejoin site`".into(),
             Self::DialogNotFound => "no such dialog, or not for these credentials".into(),
             Self::UnknownSite => "no site has this site_token".into(),

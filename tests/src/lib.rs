@@ -18,6 +18,8 @@ pub mod events;
 #[cfg(feature = "sockets")]
 pub mod http;
 #[cfg(feature = "sockets")]
+pub mod identity;
+#[cfg(feature = "sockets")]
 pub mod journal;
 #[cfg(feature = "sockets")]
 pub mod native;

@@ -3,6 +3,7 @@
 mod assistant;
 mod backup;
 mod failure;
+mod identity;
 mod operator;
 mod serve;
 mod site;

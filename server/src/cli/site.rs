@@ -7,12 +7,13 @@ use server_core::access::VisitorAuth;
 use server_core::origin::Pattern;
 
 use super::failure::Failure;
+use super::identity::{IdentityArgs, fits};
 use crate::clock;
 use crate::config::DataConfig;
 use crate::credentials;
 use crate::hours::{Hours, Week, Zone};
 use crate::store::sqlite::{Admin, NewSite};
-use crate::store::{Metrics, Site};
+use crate::store::{Identity, Metrics, Site};
 
 /// The accent colour of a site that chose none.
 const COLOR: &str = "#3b4cca";
@@ -26,6 +27,8 @@ pub(super) enum SiteCommand {
     Add(Box<AddArgs>),
     /// Change a site; what is not named stays
     Set(Box<SetArgs>),
+    /// Print or change the secret with which a site's own backend says who its visitors are
+    Identity(IdentityArgs),
     /// List all sites
     List,
 }
@@ -49,6 +52,9 @@ pub(super) struct SetArgs {
     /// A page that may embed the widget no longer; may be given more than once
     #[arg(long, value_name = "ORIGIN", value_parser = pattern)]
     remove_origin: Vec<Pattern>,
+    /// Whether visitors must say who they are, by a token that the site has signed
+    #[arg(long, value_name = "required|optional", value_parser = identity)]
+    identity: Option<Identity>,
     #[command(flatten)]
     options: Options,
 }
@@ -93,7 +99,7 @@ impl SiteCommand {
     pub(super) fn run(self, data: &DataConfig) -> Result<(), Failure> {
         let mut admin = match self {
             Self::Add(_) => Admin::open(&data.data)?,
-            Self::Set(_) | Self::List => data.admin()?,
+            Self::Set(_) | Self::Identity(_) | Self::List => data.admin()?,
         };
         match self {
             Self::Add(args) => {
@@ -115,6 +121,10 @@ impl SiteCommand {
             }
             Self::Set(args) => {
                 let Some(site) = admin.site(&args.token)? else { return Err(unknown(&args.token)) };
+                fits(&site, args.identity, args.options.visitor_auth)?;
+                if let Some(identity) = args.identity {
+                    admin.set_identity(site.id, identity)?;
+                }
                 let mut origins = site.origins;
                 for gone in &args.remove_origin {
                     let Some(place) = origins.iter().position(|origin| origin == gone) else {
@@ -144,6 +154,7 @@ impl SiteCommand {
                 };
                 embed(&admin.put_site(&changed)?, &args.options.url);
             }
+            Self::Identity(args) => args.run(&admin)?,
             Self::List => {
                 for site in admin.sites()? {
                     let auth = match site.visitor_auth {
@@ -219,6 +230,14 @@ fn hours(text: &str) -> Result<HoursOption, String> {
         return Err(format!("hours are up to {MOST_CHARS} characters in one line"));
     }
     text.parse().map(|week| HoursOption(Some(week)))
+}
+
+fn identity(text: &str) -> Result<Identity, String> {
+    match text {
+        "required" => Ok(Identity::Required),
+        "optional" => Ok(Identity::Optional),
+        _ => Err("`required` or `optional` is needed".into()),
+    }
 }
 
 /// Takes a text that is shown to people.

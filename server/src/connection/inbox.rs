@@ -202,7 +202,7 @@ impl Inbox {
     }
 
     fn take_mail(&mut self, now: Now, context: &Context<'_>) {
-        let Mail { letters, lost, leave } = self.open.card().take(context);
+        let Mail { letters, lost, leave, rekeyed: _ } = self.open.card().take(context);
         for letter in letters {
             match letter {
                 Letter::Activity { site_id, event } if self.outgoing.is_low() => {

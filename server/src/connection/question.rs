@@ -3,9 +3,10 @@
 use std::pin::Pin;
 use std::task::{Context, Poll};
 
+use server_core::access::DialogFacts;
 use server_core::session::{Input, Ticket};
 
-use crate::admission::{Admission, OperatorIdentity};
+use crate::admission::{Admission, Renewed};
 use crate::error::ApiError;
 use crate::store::{Answer, LogPage, Marks, Resumed, StoreError, Taken};
 
@@ -20,7 +21,9 @@ pub(super) enum Question {
     /// Are these credentials good?
     Admit { ticket: Ticket, answer: Check<Admission> },
     /// Is this fresh token good?
-    Renew { ticket: Ticket, answer: Check<OperatorIdentity> },
+    Renew { ticket: Ticket, answer: Check<Renewed> },
+    /// Is the dialog still kept under what was shown?
+    Recheck { answer: Answer<Option<DialogFacts>> },
     /// Where does the log end?
     Resume { ticket: Ticket, answer: Answer<Resumed> },
     /// What follows the cursor? Not asked yet: the client has too much to read already.
@@ -42,7 +45,9 @@ pub(super) enum Outcome {
     /// Credentials were checked.
     Admitted(Ticket, Box<Admission>),
     /// A fresh token was checked.
-    Renewed(Ticket, Box<OperatorIdentity>),
+    Renewed(Ticket, Box<Renewed>),
+    /// What the dialog is kept under was looked up again.
+    Rechecked(Option<DialogFacts>),
     /// The log said where it ends.
     Resumed(Ticket, Resumed),
     /// This side has come further: the others are told.
@@ -63,8 +68,12 @@ impl Question {
                 Err(error) => Outcome::Input(denied(*ticket, &error)),
             },
             Self::Renew { ticket, answer } => match std::task::ready!(answer.as_mut().poll(context)) {
-                Ok(operator) => Outcome::Renewed(*ticket, Box::new(operator)),
+                Ok(renewed) => Outcome::Renewed(*ticket, Box::new(renewed)),
                 Err(error) => Outcome::Input(denied(*ticket, &error)),
+            },
+            Self::Recheck { answer } => match std::task::ready!(answer.as_mut().poll(context)) {
+                Ok(facts) => Outcome::Rechecked(facts),
+                Err(error) => failed(&error),
             },
             Self::Resume { ticket, answer } => match std::task::ready!(answer.as_mut().poll(context)) {
                 Ok(resumed) => Outcome::Resumed(*ticket, resumed),

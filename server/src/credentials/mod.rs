@@ -1,10 +1,11 @@
-//! Who somebody is: tokens of operators, keys of visitors, tickets of frames, passwords, and the server's own secret.
+//! Who somebody is: tokens of operators, keys and tokens of visitors, tickets of frames, passwords, and the server's own secret.
 
 mod frame_ticket;
 mod hs256;
 mod login;
 mod operator_token;
 mod password;
+mod person_token;
 mod random;
 mod server_secret;
 mod visitor_key;
@@ -13,7 +14,8 @@ pub use frame_ticket::{FramePass, FrameTickets, TicketError};
 pub use login::{LoginError, log_in};
 pub use operator_token::{OperatorPass, OperatorTokens, TokenError};
 pub use password::Passwords;
-pub use random::{RandomError, epoch, password, seed, site_token};
+pub use person_token::{PersonPass, PersonTokenError, check_person};
+pub use random::{RandomError, epoch, identity_secret, password, seed, site_token};
 pub use server_secret::{SecretError, ServerSecret};
 pub use visitor_key::{InvalidKey, hash_visitor_key};
 

@@ -4,6 +4,7 @@ use std::fmt;
 
 use base64::Engine;
 use base64::prelude::BASE64_URL_SAFE_NO_PAD;
+use protocol::Secret;
 
 /// The system has no randomness to give.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -63,4 +64,12 @@ pub fn password() -> Result<String, RandomError> {
         password.push(char::from(LETTERS[usize::from(byte % 32)]));
     }
     Ok(password)
+}
+
+/// Draws what a site signs its visitors' tokens with: `is_` and 256 bits.
+///
+/// # Errors
+/// When the system has no randomness.
+pub fn identity_secret() -> Result<Secret, RandomError> {
+    Ok(Secret::new(format!("is_{}", BASE64_URL_SAFE_NO_PAD.encode(bytes::<32>()?))))
 }

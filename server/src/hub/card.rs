@@ -130,6 +130,7 @@ struct Mailbox {
     bytes: usize,
     lost: u64,
     leave: Option<Leave>,
+    rekeyed: bool,
     reader: Option<Waker>,
 }
 
@@ -163,6 +164,8 @@ pub(crate) struct Mail {
     pub(crate) lost: u64,
     /// The server goes away.
     pub(crate) leave: Option<Leave>,
+    /// The dialog is kept under another key now.
+    pub(crate) rekeyed: bool,
 }
 
 impl Card {
@@ -223,12 +226,26 @@ impl Card {
         }
     }
 
+    /// Tells the link that its dialog is kept under another key now.
+    pub(crate) fn rekey(&self) {
+        let reader = {
+            let mut mailbox = self.lock();
+            mailbox.rekeyed = true;
+            mailbox.reader.take()
+        };
+        if let Some(reader) = reader {
+            reader.wake();
+        }
+    }
+
     /// Takes all letters; where there are none, the task of `context` is woken by the next.
     pub(crate) fn take(&self, context: &Context<'_>) -> Mail {
         let mut mailbox = self.lock();
         let letters = std::mem::take(&mut mailbox.letters);
         mailbox.bytes = 0;
-        let mail = Mail { letters, lost: std::mem::take(&mut mailbox.lost), leave: mailbox.leave.take() };
+        let lost = std::mem::take(&mut mailbox.lost);
+        let rekeyed = std::mem::take(&mut mailbox.rekeyed);
+        let mail = Mail { letters, lost, leave: mailbox.leave.take(), rekeyed };
         match &mut mailbox.reader {
             Some(reader) => reader.clone_from(context.waker()),
             none => *none = Some(context.waker().clone()),

@@ -7,7 +7,7 @@ use server_core::access::VisitorAuth;
 use super::Json;
 use super::call::{Call, Side};
 use crate::error::ApiError;
-use crate::store::Metrics;
+use crate::store::{Identity, Metrics};
 
 /// Tells a site's settings.
 pub(super) async fn read<S: Side>(mut call: Call<S>) -> Result<Response, ApiError> {
@@ -29,6 +29,7 @@ pub(super) async fn read<S: Side>(mut call: Call<S>) -> Result<Response, ApiErro
         absent: !assisted && call.app.hub().is_deserted(site.id, call.app.absent_ms()),
         away: site.away.clone(),
         now,
+        identity_required: site.identity == Identity::Required,
     };
     Ok(Json(config).into_response())
 }

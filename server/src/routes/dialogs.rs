@@ -3,14 +3,16 @@
 use axum::body::Body;
 use axum::http::StatusCode;
 use axum::response::{IntoResponse, Response};
-use protocol::http::{DialogLine, DialogList, DialogLoaded, Page, PostMessage, StartDialog};
+use protocol::http::{DialogLine, DialogList, DialogLoaded, Page, PostMessage, StartDialog, VisitorLine};
 use protocol::{Author, AuthorKind, limits};
 use server_core::Refusal;
 
 use super::call::{Admin, Call, Side, Stretch};
-use super::{Json, body, messages};
+use super::{Json, attributes, body, messages};
+use crate::admission::{self, Shows};
+use crate::app::App;
 use crate::error::ApiError;
-use crate::store::{DialogFilter, NewDialog, Started};
+use crate::store::{Claim, Claimed, DialogFilter, NewDialog, Rekeyed, Started, Visitor};
 
 /// Lines of a list.
 const LINES: u64 = 200;
@@ -18,14 +20,16 @@ const LINES: u64 = 200;
 /// Finds the visitor's dialog, or starts one with a first message.
 pub(super) async fn start<S: Side>(mut call: Call<S>, request_body: Body) -> Result<Response, ApiError> {
     let caller = call.caller().await?;
-    let (Some(site), Some(key_hash)) = (caller.site(), caller.key_hash(None)?) else {
+    let shows = caller.visitor(&call.app, None)?;
+    let (Some(site), Some(shows)) = (caller.site(), shows) else {
         return Err(ApiError::Unauthorized("a visitor key is missing (Authorization: Bearer vk_…)"));
     };
-    let asked: StartDialog = body::json(&call.headers, request_body).await?;
+    let mut asked: StartDialog = body::json(&call.headers, request_body).await?;
     let assistant_id = caller.assistant().map(|assistant| assistant.id);
-    let store = call.app.store();
-    let (dialog_id, stored) = match asked.message {
-        None => (store.find_dialog(site.id, assistant_id, key_hash).await?, None),
+    let claim = claim(site.id, assistant_id, shows, &asked)?;
+    let key_hash = claim.key_hash;
+    let (dialog_id, stored) = match asked.message.take() {
+        None => (found(&call.app, claim).await?, None),
         Some(message) => {
             // By the first half of the hash: every visitor has a bucket, before there is a dialog.
             let [a, b, c, d, e, f, g, h, ..] = key_hash;
@@ -34,16 +38,20 @@ pub(super) async fn start<S: Side>(mut call: Call<S>, request_body: Body) -> Res
             let posted = PostMessage { text: message.text, id: message.id, n: message.n, client: asked.client };
             let author = Author { kind: AuthorKind::Visitor, name: String::new() };
             let message = messages::message(posted, author)?;
-            if store.find_dialog(site.id, assistant_id, key_hash).await?.is_none() {
+            let is_new = found(&call.app, claim.clone()).await?.is_none();
+            if is_new {
                 call.begin_dialog(site.id)?;
             }
             let new = NewDialog { site_id: site.id, assistant_id, key_hash, message };
-            let Started { dialog_id, taken } = store.start_dialog(new).await?;
+            let Started { dialog_id, taken } = call.app.store().start_dialog(new).await?;
+            if is_new {
+                found(&call.app, claim).await?;
+            }
             (dialog_id, Some(taken?))
         }
     };
     let page = match dialog_id {
-        None => Page { epoch: store.epoch(), ..Page::default() },
+        None => Page { epoch: call.app.store().epoch(), ..Page::default() },
         Some(dialog_id) => {
             let dialog = caller.admit(&call.app, dialog_id, None).await?.dialog;
             messages::page(&call.app, dialog, Stretch::Last, limits::SNAPSHOT_EVENTS).await?
@@ -52,6 +60,35 @@ pub(super) async fn start<S: Side>(mut call: Call<S>, request_body: Body) -> Res
     let is_new = stored.as_ref().is_some_and(|stored| !stored.duplicate);
     let status = if is_new { StatusCode::CREATED } else { StatusCode::OK };
     Ok((status, Json(DialogLoaded { dialog_id, stored, page })).into_response())
+}
+
+/// Puts together what the visitor has to say about themself.
+///
+/// # Errors
+/// A former key that is none, or attributes that are not allowed.
+fn claim(site_id: u64, assistant_id: Option<u64>, shows: Shows, asked: &StartDialog) -> Result<Claim, ApiError> {
+    let attributes = asked.attributes.as_deref().map(attributes::read).transpose()?;
+    let (key_hash, former, profile) = match shows {
+        // Who has only a key has no other dialog to bring along.
+        Shows::Key(hash) => (hash, None, None),
+        Shows::Token(pass) => {
+            // Exposed to be hashed.
+            let former = asked.key.as_ref().map(|key| admission::key_hash(key.expose())).transpose()?;
+            (pass.key_hash, former, Some(pass.profile))
+        }
+    };
+    Ok(Claim { site_id, assistant_id, key_hash, former, profile, attributes })
+}
+
+/// Finds the dialog of a claim, and sends those away whose key it was kept under until now.
+async fn found(app: &App, claim: Claim) -> Result<Option<u64>, ApiError> {
+    let Claimed { dialog_id, rekeyed } = app.store().claim(claim).await?;
+    if let (Some(dialog_id), Rekeyed::Yes) = (dialog_id, rekeyed) {
+        for card in app.hub().members(dialog_id) {
+            card.rekey();
+        }
+    }
+    Ok(dialog_id)
 }
 
 /// Lists the dialogs that an operator may see, the latest first.
@@ -75,6 +112,12 @@ pub(super) async fn list(mut call: Call<Admin>) -> Result<Response, ApiError> {
         last_author: line.last_author,
         preview: line.last_text,
         at: line.at,
+        visitor: line.visitor.map(|Visitor { profile, verified, attributes }| VisitorLine {
+            name: profile.name,
+            email: profile.email,
+            verified,
+            attributes,
+        }),
     });
     Ok(Json(DialogList { dialogs: dialogs.collect(), next }).into_response())
 }

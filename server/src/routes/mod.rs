@@ -1,5 +1,6 @@
 //! Every address of the server, each exactly once.
 
+mod attributes;
 pub(crate) mod body;
 mod call;
 mod client_address;

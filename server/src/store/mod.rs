@@ -9,6 +9,7 @@ mod conformance;
 mod error;
 mod site;
 pub mod sqlite;
+mod visitor;
 
 use std::future::Future;
 use std::pin::Pin;
@@ -22,7 +23,8 @@ use server_core::{Event, Millis, Refusal};
 use tokio::sync::Notify;
 
 pub use error::StoreError;
-pub use site::{Assistant, CannedAnswer, Metrics, Operator, Site};
+pub use site::{Assistant, CannedAnswer, Identity, Metrics, Operator, Site};
+pub use visitor::{Claim, Claimed, Profile, Rekeyed, Visitor};
 
 /// A future of an answer; it may outlive the call.
 pub type Answer<T> = Pin<Box<dyn Future<Output = Result<T, StoreError>> + Send + 'static>>;
@@ -133,6 +135,8 @@ pub struct DialogSummary {
     pub last_text: String,
     /// When the last message was stored, ms since 1970; when the dialog was made, while it has none.
     pub at: Millis,
+    /// Who the visitor is, where anybody has said.
+    pub visitor: Option<Visitor>,
 }
 
 /// A visitor's message that an assistant has to answer.
@@ -170,6 +174,10 @@ pub trait Store: Send + Sync + 'static {
 
     /// Makes a visitor's dialog, unless it exists, and appends the message to it, in one transaction.
     fn start_dialog(&self, dialog: NewDialog) -> Answer<Started>;
+
+    /// Takes what a visitor has to say about themself, and finds their dialog: the one that is theirs, or else the former
+    /// one, which becomes theirs and nobody else's in the same transaction. Two logs are never made one.
+    fn claim(&self, claim: Claim) -> Answer<Claimed>;
 
     /// Returns what `authorize` must know about a dialog; none where there is no such dialog.
     fn dialog_facts(&self, dialog_id: u64) -> Answer<Option<DialogFacts>>;

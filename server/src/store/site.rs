@@ -33,6 +33,20 @@ pub struct Site {
     pub away: String,
     /// Pages that may embed the widget; empty: none.
     pub origins: Vec<Pattern>,
+    /// Whether its visitors must say who they are.
+    pub identity: Identity,
+    /// What its backend signs their tokens with, the newest first; empty: nobody can say who they are.
+    pub identity_secrets: Vec<Secret>,
+}
+
+/// Whether the visitors of a site must say who they are.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Identity {
+    /// They may.
+    #[default]
+    Optional,
+    /// They must.
+    Required,
 }
 
 impl Site {

@@ -123,7 +123,7 @@ proptest! {
         frames::check_server(&json::to_string(&ServerFrame::Message(message)));
         let posted = PostMessage { text, id: sent.id.clone(), n: sent.n, client: None };
         bodies::check::<PostMessage>(json::to_string(&posted).as_bytes());
-        bodies::check::<StartDialog>(json::to_string(&StartDialog { message: Some(sent), client: None }).as_bytes());
+        bodies::check::<StartDialog>(json::to_string(&StartDialog { message: Some(sent), ..StartDialog::default() }).as_bytes());
     }
 
     #[test]

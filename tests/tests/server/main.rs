@@ -18,6 +18,7 @@ mod health;
 mod heartbeat;
 mod history;
 mod hours;
+mod identity;
 mod inbox;
 mod injection;
 mod journal;

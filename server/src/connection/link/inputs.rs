@@ -11,14 +11,21 @@ use server_core::{Ephemeral, Millis, Now};
 use super::super::question::{Outcome, Question};
 use super::super::socket::Talk;
 use super::{Flow, Link};
+use crate::admission::Renewed;
+use crate::error::ApiError;
 use crate::hub::{Letter, Mail};
 use crate::store::{Marks, Resumed};
 
 impl Link {
     pub(super) fn take_letters(&mut self, now: Now, context: &Context<'_>) -> bool {
         // Letters that were lost show as a gap, and the session reads the log.
-        let Some(Mail { letters, leave, .. }) = self.card().map(|card| card.take(context)) else { return false };
-        let heard = !letters.is_empty() || leave.is_some();
+        let Some(Mail { letters, leave, rekeyed, .. }) = self.card().map(|card| card.take(context)) else {
+            return false;
+        };
+        let heard = !letters.is_empty() || leave.is_some() || rekeyed;
+        if rekeyed {
+            self.recheck();
+        }
         for letter in letters {
             match letter {
                 Letter::Event(event) => self.step(now, Input::Published(event)),
@@ -69,16 +76,27 @@ impl Link {
                 self.admission = Some(admission);
                 self.step(now, Input::Admitted { ticket, dialog, author });
             }
-            Outcome::Renewed(ticket, operator) => {
+            Outcome::Renewed(ticket, renewed) => {
                 let Some(admission) = &mut self.admission else { return };
-                let same = admission.operator.as_ref().is_some_and(|before| before.id == operator.id);
+                let (is_same, expires_at) = match &*renewed {
+                    Renewed::Operator(fresh) => {
+                        (admission.operator.as_ref().is_some_and(|before| before.id == fresh.id), fresh.expires_at)
+                    }
+                    Renewed::Person(fresh) => (admission.key_hash == Some(fresh.key_hash), fresh.expires_at),
+                };
                 let (dialog, author) = (admission.dialog, admission.author.clone());
-                if same {
-                    admission.operator = Some(*operator);
+                if is_same {
+                    admission.expires_at = expires_at;
                     self.step(now, Input::Admitted { ticket, dialog, author });
                 } else {
                     let code = protocol::close::UNAUTHORIZED;
                     self.step(now, Input::Denied { ticket, code, reason: protocol::code::UNAUTHORIZED });
+                }
+            }
+            Outcome::Rechecked(facts) => {
+                let kept = facts.and_then(|facts| facts.key_hash);
+                if self.admission.as_ref().is_some_and(|admission| admission.key_hash != kept) {
+                    self.end(ApiError::DialogNotFound.ending());
                 }
             }
             Outcome::Resumed(ticket, Resumed { epoch, head, hash, known, last_n }) => {
@@ -111,8 +129,8 @@ impl Link {
 
     pub(super) fn take_time(&mut self, now: Now) -> bool {
         if self.expires_in(now) == Some(0) {
-            if let Some(operator) = self.admission.as_mut().and_then(|admission| admission.operator.as_mut()) {
-                operator.expires_at = Millis::MAX;
+            if let Some(admission) = &mut self.admission {
+                admission.expires_at = Millis::MAX;
             }
             self.step(now, Input::CredentialsExpired);
             return true;
@@ -132,11 +150,11 @@ impl Link {
         session.min(expiry).min(self.stall_at)
     }
 
-    /// Returns the ms until the operator's token expires.
+    /// Returns the ms until the token expires that was shown.
     fn expires_in(&self, now: Now) -> Option<Millis> {
-        let operator = self.admission.as_ref()?.operator.as_ref()?;
-        let expires = operator.expires_at != Millis::MAX && !mutants::planted(Mutant::TokenNeverExpires);
-        expires.then(|| operator.expires_at.saturating_sub(now.wall))
+        let expires_at = self.admission.as_ref()?.expires_at;
+        let expires = expires_at != Millis::MAX && !mutants::planted(Mutant::TokenNeverExpires);
+        expires.then(|| expires_at.saturating_sub(now.wall))
     }
 }
 

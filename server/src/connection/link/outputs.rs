@@ -5,12 +5,13 @@ use std::sync::Arc;
 use protocol::{MetricsReceived, Presence, ServerFrame, json};
 use server_core::access::VisitorAuth;
 use server_core::session::{Cursor, Input, Output, Ticket};
-use server_core::{Ephemeral, Now};
+use server_core::{Ephemeral, Millis, Now};
 
 use super::super::outgoing::{Frame, Pushed};
 use super::super::question::Question;
 use super::super::socket::Talk;
 use super::{Flow, Inside, Link, Place};
+use crate::admission::Admission;
 use crate::store::Metrics;
 
 impl Link {
@@ -43,7 +44,7 @@ impl Link {
             }
             Output::Renew { ticket, token } => {
                 let (app, caller) = (self.app.clone(), Arc::clone(&self.caller));
-                let answer = Box::pin(async move { caller.operator(&app, Some(&token)).await });
+                let answer = Box::pin(async move { caller.renew(&app, &token).await });
                 self.questions.push(Question::Renew { ticket, answer });
             }
             Output::Resume { ticket, cursor, pending, client } => self.resume(ticket, cursor, pending, client),
@@ -115,6 +116,7 @@ impl Link {
     /// Subscribes to the dialog, then asks the log where it ends: what comes in between is heard.
     fn resume(&mut self, ticket: Ticket, cursor: Cursor, pending: Vec<String>, client: Option<String>) {
         let Some(admission) = &self.admission else { return };
+        let scoped = admission.dialog;
         if let (None, Place::Open(open)) = (&self.presence, &self.open) {
             let guest = match self.is_visitor_with_key().then(|| self.app.bounds().visitor(self.dialog_id)).transpose()
             {
@@ -125,15 +127,29 @@ impl Link {
             let arrival = admission.operator.as_ref().map(|who| hub.arrive(who.id, &who.name, &who.sites));
             let membership = hub.join(self.dialog_id, admission.site_id, open.card());
             self.presence = Some(Box::new(Inside { _membership: membership, _guest: guest, arrival }));
+            let may_be_claimed = admission.expires_at == Millis::MAX
+                && self.caller.site().is_some_and(|site| !site.identity_secrets.is_empty());
             let (tag, link) = (open.card().pool.tag(), open.card().id);
             let (dialog, transport) = (self.dialog_id, open.card().transport);
             match transport.is_poll() {
                 true => tracing::debug!(tag, link, dialog, transport = transport.name(), "poll"),
                 false => tracing::info!(tag, link, dialog, transport = transport.name(), "link opened"),
             }
+            if may_be_claimed {
+                // It may have happened before this link could be told.
+                self.recheck();
+            }
         }
-        let answer = self.app.store().resume(admission.dialog, cursor, pending, client);
+        let answer = self.app.store().resume(scoped, cursor, pending, client);
         self.questions.push(Question::Resume { ticket, answer });
+    }
+
+    /// Looks up again what the dialog is kept under: it may have become a person's since this visitor came in by a key.
+    pub(super) fn recheck(&mut self) {
+        if let Some(Admission { dialog, key_hash: Some(_), .. }) = self.admission.as_deref() {
+            let answer = self.app.store().dialog_facts(dialog.id());
+            self.questions.push(Question::Recheck { answer });
+        }
     }
 
     /// Returns whether the dialog is one visitor's alone; on an open site whoever likes may share one.

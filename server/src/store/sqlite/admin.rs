@@ -3,6 +3,7 @@
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
+use protocol::Secret;
 use rusqlite::{Connection, TransactionBehavior, params};
 use server_core::Millis;
 use server_core::access::{Sites, VisitorAuth};
@@ -10,7 +11,7 @@ use server_core::origin::Pattern;
 
 use super::{OpenError, hashes, open, row};
 use crate::hours::{Week, Zone};
-use crate::store::{Assistant, CannedAnswer, Metrics, Operator, Site};
+use crate::store::{Assistant, CannedAnswer, Identity, Metrics, Operator, Site};
 
 /// A connection for commands; a running server sees each change with its next read.
 #[derive(Debug)]
@@ -149,6 +150,38 @@ impl Admin {
     /// Those of the database.
     pub fn site(&self, token: &str) -> Result<Option<Site>, OpenError> {
         Ok(row::site_by_token(&self.conn, token)?.map(Arc::unwrap_or_clone))
+    }
+
+    /// Says whether the visitors of a site must say who they are.
+    ///
+    /// # Errors
+    /// Those of the database.
+    pub fn set_identity(&self, site_id: u64, identity: Identity) -> Result<(), OpenError> {
+        let sql = "UPDATE sites SET identity_required = ?2 WHERE id = ?1";
+        self.conn.execute(sql, params![site_id, identity == Identity::Required])?;
+        Ok(())
+    }
+
+    /// Gives a site one more secret for the tokens of its visitors; from now on it is the one to sign with.
+    ///
+    /// # Errors
+    /// Those of the database.
+    pub fn add_identity_secret(&self, site_id: u64, secret: &Secret) -> Result<(), OpenError> {
+        let sql = "INSERT INTO identity_secrets (site_id, secret) VALUES (?1, ?2)";
+        // Exposed to be kept: it is what tokens are checked with.
+        self.conn.execute(sql, params![site_id, secret.expose()])?;
+        Ok(())
+    }
+
+    /// Takes secrets back, all but the newest `keep`.
+    ///
+    /// # Errors
+    /// Those of the database.
+    pub fn drop_identity_secrets(&self, site_id: u64, keep: u32) -> Result<(), OpenError> {
+        let sql = "DELETE FROM identity_secrets WHERE site_id = ?1 AND id NOT IN \
+                   (SELECT id FROM identity_secrets WHERE site_id = ?1 ORDER BY id DESC LIMIT ?2)";
+        self.conn.execute(sql, params![site_id, keep])?;
+        Ok(())
     }
 
     /// Returns all sites.

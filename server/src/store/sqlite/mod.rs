@@ -14,6 +14,7 @@ mod request;
 mod row;
 mod schema;
 mod transaction;
+mod visitor;
 mod writer;
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -38,8 +39,8 @@ use self::reader::Readers;
 use self::request::{AnswerTo, Request};
 use self::writer::{Inbox, Load, Writer};
 use super::{
-    Answer, Assistant, DialogFilter, DialogSummary, Job, LogPage, Marks, NewDialog, Operator, Published, Resumed, Site,
-    Started, Store, StoreError, Taken,
+    Answer, Assistant, Claim, Claimed, DialogFilter, DialogSummary, Job, LogPage, Marks, NewDialog, Operator,
+    Published, Resumed, Site, Started, Store, StoreError, Taken,
 };
 use crate::clock;
 
@@ -192,6 +193,24 @@ impl Store for SqliteStore {
 
     fn start_dialog(&self, dialog: NewDialog) -> Answer<Started> {
         self.write(|to| Request::Start { dialog, to })
+    }
+
+    fn claim(&self, claim: Claim) -> Answer<Claimed> {
+        let (readers, writer) = (Arc::clone(&self.readers), self.inbox.clone());
+        let failed = self.failed.clone();
+        Box::pin(async move {
+            // Mostly nothing has changed since the last time, and a full disk is no reason not to find it.
+            let asked = claim.clone();
+            if let Some(known) = readers.ask(move |conn| visitor::known(conn, &asked)).await? {
+                return Ok(known);
+            }
+            let (to, answer) = oneshot::channel();
+            writer.send(Request::Claim { claim: Box::new(claim), to });
+            match answer.await {
+                Ok(answer) => answer,
+                Err(_) => Err(failed.borrow().clone().unwrap_or(StoreError::Closed)),
+            }
+        })
     }
 
     fn dialog_facts(&self, dialog_id: u64) -> Answer<Option<DialogFacts>> {

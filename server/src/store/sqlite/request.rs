@@ -5,7 +5,7 @@ use server_core::access::Side;
 use server_core::append::NewMessage;
 use tokio::sync::oneshot;
 
-use crate::store::{Marks, NewDialog, Started, StoreError, Taken};
+use crate::store::{Claim, Claimed, Marks, NewDialog, Started, StoreError, Taken};
 
 /// Where the answer to a request goes.
 pub(super) type AnswerTo<T> = oneshot::Sender<Result<T, StoreError>>;
@@ -15,6 +15,7 @@ pub(super) type AnswerTo<T> = oneshot::Sender<Result<T, StoreError>>;
 pub(super) enum Request {
     Append { dialog_id: u64, message: NewMessage, to: AnswerTo<Taken> },
     Start { dialog: NewDialog, to: AnswerTo<Started> },
+    Claim { claim: Box<Claim>, to: AnswerTo<Claimed> },
     Mark { dialog_id: u64, side: Side, received: u64, read: u64, to: AnswerTo<Marks> },
     Job { job_id: u64, text: Option<String>, keep_out_since: Millis, to: AnswerTo<()> },
     Check { to: AnswerTo<()> },
@@ -26,6 +27,7 @@ pub(super) enum Request {
 pub(super) enum Outcome {
     Taken(Taken),
     Started(Started),
+    Claimed(Claimed),
     Marks(Marks),
     Done,
 }
@@ -40,6 +42,10 @@ impl Request {
             Self::Append { message: new, .. } => message(new),
             Self::Start { dialog, .. } => message(&dialog.message),
             Self::Job { text, .. } => text.as_ref().map_or(0, String::len),
+            Self::Claim { claim, .. } => {
+                let profile = claim.profile.as_ref().map_or(0, |profile| profile.name.len() + profile.email.len());
+                profile + claim.attributes.as_ref().map_or(0, String::len)
+            }
             Self::Mark { .. } | Self::Check { .. } | Self::Close { .. } => 0,
         };
         held + size_of::<Self>()
@@ -50,16 +56,18 @@ impl Request {
         let _gone = match (self, outcome) {
             (Self::Append { to, .. }, Outcome::Taken(taken)) => to.send(Ok(taken)).is_err(),
             (Self::Start { to, .. }, Outcome::Started(started)) => to.send(Ok(started)).is_err(),
+            (Self::Claim { to, .. }, Outcome::Claimed(claimed)) => to.send(Ok(claimed)).is_err(),
             (Self::Mark { to, .. }, Outcome::Marks(marks)) => to.send(Ok(marks)).is_err(),
             (Self::Job { to, .. } | Self::Check { to } | Self::Close { to }, Outcome::Done) => to.send(Ok(())).is_err(),
             (
                 request @ (Self::Append { .. }
                 | Self::Start { .. }
+                | Self::Claim { .. }
                 | Self::Mark { .. }
                 | Self::Job { .. }
                 | Self::Check { .. }
                 | Self::Close { .. }),
-                Outcome::Taken(_) | Outcome::Started(_) | Outcome::Marks(_) | Outcome::Done,
+                Outcome::Taken(_) | Outcome::Started(_) | Outcome::Claimed(_) | Outcome::Marks(_) | Outcome::Done,
             ) => {
                 request.fail(StoreError::Internal { message: "an answer to another question".into() });
                 false
@@ -72,6 +80,7 @@ impl Request {
         let _gone = match self {
             Self::Append { to, .. } => to.send(Err(error)).is_err(),
             Self::Start { to, .. } => to.send(Err(error)).is_err(),
+            Self::Claim { to, .. } => to.send(Err(error)).is_err(),
             Self::Mark { to, .. } => to.send(Err(error)).is_err(),
             Self::Job { to, .. } | Self::Check { to } | Self::Close { to } => to.send(Err(error)).is_err(),
         };

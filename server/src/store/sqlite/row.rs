@@ -10,10 +10,11 @@ use server_core::origin::Pattern;
 use server_core::session::Cursor;
 use server_core::{Event, Millis};
 
-use super::hashes;
 use super::message_id::{IdText, MessageId};
+use super::{hashes, visitor};
 use crate::store::{
-    Assistant, CannedAnswer, DialogFilter, DialogSummary, Job, LogPage, Mark, Marks, Metrics, Operator, Resumed, Site,
+    Assistant, CannedAnswer, DialogFilter, DialogSummary, Identity, Job, LogPage, Mark, Marks, Metrics, Operator,
+    Resumed, Site,
 };
 
 /// Dialogs in one answer.
@@ -176,8 +177,8 @@ pub(super) fn dialogs(conn: &Connection, filter: &DialogFilter) -> rusqlite::Res
         "SELECT d.id, d.site_id, s.name, d.assistant_id, d.head, d.at, d.visitor_received, d.visitor_read, \
          d.operator_received, d.operator_read, m.author_kind, substr(m.text, 1, 200), \
          (SELECT count(*) FROM (SELECT 1 FROM messages u WHERE u.dialog_id = d.id AND u.seq > d.operator_read \
-         AND u.author_kind = 0 LIMIT 100)) \
-         FROM dialogs d JOIN sites s ON s.id = d.site_id \
+         AND u.author_kind = 0 LIMIT 100)), v.name, v.email, v.verified, v.attributes \
+         FROM dialogs d JOIN sites s ON s.id = d.site_id LEFT JOIN visitors v ON v.dialog_id = d.id \
          LEFT JOIN messages m ON m.dialog_id = d.id AND m.seq = d.head \
          WHERE d.site_id = ?1 AND (d.active_s, d.id) < (?2, ?3) AND d.deleted = 0 \
          ORDER BY d.active_s DESC, d.id DESC LIMIT ?4",
@@ -208,11 +209,14 @@ fn summary(row: &Row<'_>) -> rusqlite::Result<DialogSummary> {
         last_text: row.get::<_, Option<String>>(11)?.unwrap_or_default(),
         unread: row.get(12)?,
         at,
+        visitor: visitor::from_row(row, 13)?,
     })
 }
 
-const SITE: &str =
-    "SELECT id, token, name, welcome, color, visitor_auth, metrics, hours, time_zone, away FROM sites WHERE ";
+/// The secrets are base64url, so a space sets them apart.
+const SITE: &str = "SELECT id, token, name, welcome, color, visitor_auth, metrics, hours, time_zone, away, identity_required, \
+                    (SELECT group_concat(secret, ' ' ORDER BY i.id DESC) FROM identity_secrets i \
+                    WHERE i.site_id = sites.id) FROM sites WHERE ";
 
 /// Returns the site with this token.
 pub(super) fn site_by_token(conn: &Connection, token: &str) -> rusqlite::Result<Option<Arc<Site>>> {
@@ -254,6 +258,12 @@ fn site(conn: &Connection, sql: &str, key: impl Params) -> rusqlite::Result<Opti
                 zone: row.get_ref(8)?.as_str()?.parse().unwrap_or_default(),
                 away: row.get(9)?,
                 origins: Vec::new(),
+                identity: if row.get(10)? { Identity::Required } else { Identity::Optional },
+                identity_secrets: row
+                    .get::<_, Option<String>>(11)?
+                    .iter()
+                    .flat_map(|secrets| secrets.split(' ').map(Secret::new))
+                    .collect(),
             })
         })
         .optional()?;

@@ -13,6 +13,7 @@ use super::hashes;
 use super::message_id::MessageId;
 use super::request::{Outcome, Request};
 use super::row;
+use super::visitor;
 use crate::store::{Committed, Mark, Marks, NewDialog, Started, Taken};
 
 /// The writer's open transaction.
@@ -53,6 +54,7 @@ impl<'a> Transaction<'a> {
         match request {
             Request::Append { dialog_id, message, .. } => self.append(*dialog_id, message).map(Outcome::Taken),
             Request::Start { dialog, .. } => self.start(dialog).map(Outcome::Started),
+            Request::Claim { claim, .. } => visitor::claim(self.conn, claim).map(Outcome::Claimed),
             Request::Mark { dialog_id, side, received, read, .. } => {
                 self.mark(*dialog_id, *side, *received, *read).map(Outcome::Marks)
             }
