@@ -486,6 +486,57 @@ fn what_was_in_the_pipe_before_a_send_does_not_stand_for_its_answer() {
 }
 
 #[test]
+fn what_others_write_does_not_stand_for_the_answer_to_a_message() {
+    let mut bench = Bench::visitor();
+    let link = bench.online();
+    bench.pass(1_000);
+    bench.send("into a pipe that leads one way");
+    for second in 0..4 {
+        assert!(second < 4 && !bench.drops(link) || second > 2, "the link is given time");
+        bench.pass(500);
+        bench.frames(link, &json!({"type": "typing", "author": {"kind": "operator", "name": "Ann"}, "on": true}));
+        bench.pass(500);
+    }
+    assert!(bench.drops(link));
+}
+
+#[test]
+fn a_post_without_an_answer_costs_a_stream_that_is_silent_its_link_within_4_s() {
+    let mut bench = Bench::visitor();
+    let socket = bench.opening();
+    bench.closes(socket, 1006, "");
+    let stream = bench.link(Transport::Sse);
+    bench.input(Input::Opened { link: stream });
+    bench.frames(stream, &ready(1, 2));
+    let id = bench.send("answered");
+    bench.pass(60);
+    bench.answer("/frames", 200, &json!([{"type": "stored", "id": id, "seq": 2, "at": 1}]));
+    bench.send("into the hole");
+    bench.pass(4_000);
+    assert!(bench.drops(stream));
+    assert!(!bench.gates().is_empty(), "the gate is asked");
+}
+
+#[test]
+fn a_post_without_an_answer_ends_a_link_of_polls_within_4_s() {
+    let mut bench = Bench::visitor();
+    bench.polling();
+    bench.send("into the hole");
+    bench.pass(4_000);
+    assert_eq!(bench.client.view().link, LinkState::Reconnecting);
+    assert!(!bench.gates().is_empty(), "the gate is asked");
+}
+
+#[test]
+fn a_large_batch_is_given_the_time_that_a_slow_line_needs() {
+    let mut bench = Bench::visitor();
+    bench.polling();
+    bench.send(&"long ".repeat(2_000));
+    bench.pass(4_000);
+    assert_eq!(bench.client.view().link, LinkState::OnlinePolling);
+}
+
+#[test]
 fn a_message_of_another_dialog_is_shown_to_nobody() {
     let mut bench = Bench::visitor();
     let link = bench.online();
