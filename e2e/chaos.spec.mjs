@@ -96,10 +96,12 @@ test('pages lose nothing and show nothing twice while everything breaks @chaos',
   await expect.poll(settled, { timeout: 30_000 }).toBe(true);
   // A page that was loaded anew shows the end of a long log, and the rest when it is asked for.
   const older = visitor.dialog.getByRole('button', { name: 'Show older messages' });
-  const missing = async () => {
-    if (await older.isVisible()) await older.click();
-    return (await operator.texts()).length - (await visitor.texts()).length;
-  };
+  while (await older.isVisible()) {
+    const shown = await visitor.rows.count();
+    await older.click();
+    await expect.poll(() => visitor.rows.count(), { timeout: 30_000 }).toBeGreaterThan(shown);
+  }
+  const missing = async () => (await operator.texts()).length - (await visitor.texts()).length;
   await expect.poll(missing, { timeout: 30_000 }).toBe(0);
   const log = await readLog(rejoin, dialog);
   const screens = { v0: await visitor.texts(), o0: await operator.texts() };

@@ -37,7 +37,11 @@ impl Client {
         }
         if is_ok && matches!(purpose, Purpose::Frames { .. }) {
             // What comes down cannot be asked for a sign of life; what goes up beside it is answered at once.
-            self.saw_round_trip(self.now.mono.since(asked_at));
+            let round_trip_ms = self.now.mono.since(asked_at);
+            self.saw_round_trip(round_trip_ms);
+            if let Phase::Online(online) = &mut self.phase {
+                online.pulse.measured(round_trip_ms);
+            }
         }
         match purpose {
             Purpose::Settings => self.on_settings(status, body),
@@ -75,7 +79,7 @@ impl Client {
                     self.poll_failed(link);
                 }
             }
-            Purpose::Frames { link, ids } => self.on_frames_failure(link, &ids),
+            Purpose::Frames { link, ids } => self.on_frames_failure(link, &ids, failure),
             Purpose::Older { before } => {
                 if self.timeline.awaits(before) {
                     self.timeline.older = Older::Some;

@@ -25,13 +25,19 @@ impl Client {
             self.link_failed(link);
             return;
         };
+        if let Phase::Online(online) = &mut self.phase
+            && online.link == link
+            && frames.iter().any(is_answer)
+        {
+            online.pulse.answered();
+        }
         for frame in frames {
             if self.knows(link) {
                 self.frame(link, frame);
             }
         }
         if self.outbox.on_their_way() > 0 {
-            // What came may have been in the pipe before the message was sent: its answer is still awaited.
+            // The next one's answer is awaited as long.
             self.await_answer();
         }
         self.watch_gap();
@@ -140,4 +146,10 @@ impl Client {
             self.attempt_failed(link, 0);
         }
     }
+}
+
+/// Returns whether the server says this only when it has heard us; all the rest may come from the log and from others while nothing
+/// of ours arrives.
+fn is_answer(frame: &ServerFrame) -> bool {
+    matches!(frame, ServerFrame::Stored(_) | ServerFrame::Refused(_) | ServerFrame::Pong(_) | ServerFrame::Error(_))
 }

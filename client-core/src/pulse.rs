@@ -10,6 +10,10 @@ const WAIT_FLOOR_MS: u64 = 1_000;
 const WAIT_CEILING_MS: u64 = 5_000;
 /// Awaited before any round trip was measured, in ms.
 const WAIT_UNKNOWN_MS: u64 = 1_500;
+/// A POST is given no less, in ms: three times as long as a question over a socket …
+const PATIENCE_FLOOR_MS: u64 = 3 * WAIT_FLOOR_MS;
+/// … and so long before any round trip was measured, in ms.
+const PATIENCE_UNKNOWN_MS: u64 = 3_500;
 /// The heartbeat of the server may be late by a tenth and by this, in ms.
 const LATE_MS: u64 = 1_000;
 
@@ -29,7 +33,16 @@ enum Probe {
     /// Nothing is awaited.
     Quiet,
     /// An answer is due; `left` more questions will be asked before the link is dead.
-    Asked { until: Instant, left: u32 },
+    Asked { until: Instant, left: u32, awaits: Awaits },
+}
+
+/// What ends the waiting.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Awaits {
+    /// Anything at all.
+    Sign,
+    /// What the server says only when it has heard us: the other direction may be dead while this one lives.
+    Answer,
 }
 
 /// What to do about a link.
@@ -48,7 +61,19 @@ impl Pulse {
     /// Notes that a frame came.
     pub(crate) fn heard(&mut self, now: Instant) {
         self.heard_at = now;
+        if !matches!(self.probe, Probe::Asked { awaits: Awaits::Answer, .. }) {
+            self.probe = Probe::Quiet;
+        }
+    }
+
+    /// Notes that the server has heard us.
+    pub(crate) fn answered(&mut self) {
         self.probe = Probe::Quiet;
+    }
+
+    /// Returns how long a request that was answered at once so far may take, in ms.
+    pub(crate) fn patience(&self) -> u64 {
+        if self.smoothed_x8 == 0 { PATIENCE_UNKNOWN_MS } else { (self.smoothed_x8 * 3 / 2).max(PATIENCE_FLOOR_MS) }
     }
 
     /// Notes how long a ping took.
@@ -80,7 +105,7 @@ impl Pulse {
     pub(crate) fn expect(&mut self, now: Instant, config: &Heartbeat) {
         if self.probe == Probe::Quiet {
             let left = config.failure_threshold.saturating_sub(1);
-            self.probe = Probe::Asked { until: now.plus(self.wait(config)), left };
+            self.probe = Probe::Asked { until: now.plus(self.wait(config)), left, awaits: Awaits::Answer };
         }
     }
 
@@ -88,13 +113,13 @@ impl Pulse {
     pub(crate) fn wake(&mut self, now: Instant, config: &Heartbeat) {
         self.asked_at = now;
         let mut until = now.plus(self.wait(config).max(WAIT_UNKNOWN_MS));
-        if let Probe::Asked { until: asked, left: 0 } = self.probe
+        if let Probe::Asked { until: asked, left: 0, .. } = self.probe
             && asked > now
         {
             // Woken again before the answer to the last question was due.
             until = asked.min(until);
         }
-        self.probe = Probe::Asked { until, left: 0 };
+        self.probe = Probe::Asked { until, left: 0, awaits: Awaits::Sign };
     }
 
     fn wait(&self, config: &Heartbeat) -> u64 {
@@ -118,13 +143,13 @@ impl Pulse {
         if now < self.due(config) {
             return Verdict::Alive;
         }
-        let left = match self.probe {
-            Probe::Quiet => config.failure_threshold.saturating_sub(1),
+        let (left, awaits) = match self.probe {
+            Probe::Quiet => (config.failure_threshold.saturating_sub(1), Awaits::Sign),
             Probe::Asked { left: 0, .. } => return Verdict::Dead,
-            Probe::Asked { left, .. } => left - 1,
+            Probe::Asked { left, awaits, .. } => (left - 1, awaits),
         };
         self.asked_at = now;
-        self.probe = Probe::Asked { until: now.plus(self.wait(config)), left };
+        self.probe = Probe::Asked { until: now.plus(self.wait(config)), left, awaits };
         Verdict::Ask
     }
 }
@@ -177,7 +202,21 @@ mod tests {
         pulse.measured(900);
         pulse.expect(at(0), &CONFIG);
         assert_eq!(pulse.due(&CONFIG), at(3_600));
-        pulse.heard(at(3_000));
+        pulse.answered();
         assert_eq!(pulse.check(at(3_600), &CONFIG), Verdict::Alive);
+    }
+
+    #[test]
+    fn a_sign_of_life_is_no_answer_and_an_answer_is_a_sign_of_life() {
+        let mut pulse = Pulse::new(at(0), 20_000);
+        pulse.measured(50);
+        pulse.expect(at(0), &CONFIG);
+        pulse.heard(at(900));
+        assert_eq!(pulse.check(at(1_000), &CONFIG), Verdict::Ask);
+        pulse.answered();
+        assert_eq!(pulse.check(at(2_000), &CONFIG), Verdict::Alive);
+        pulse.wake(at(50_000), &CONFIG);
+        pulse.heard(at(50_100));
+        assert_eq!(pulse.check(at(51_500), &CONFIG), Verdict::Alive);
     }
 }

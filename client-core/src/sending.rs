@@ -8,6 +8,7 @@ use crate::client::Settled;
 use crate::connection::{Phase, Why};
 use crate::outbox::{Pending, State};
 use crate::requests::Purpose;
+use crate::servers::Failure;
 use crate::trouble::Trouble;
 use crate::{Client, LinkId, Output, Transport};
 
@@ -21,6 +22,8 @@ const BATCH_BYTES: usize = limits::FRAME_BYTES as usize - 1_024;
 const ORDER_PAUSE_MS: u64 = 100;
 /// A POST that got no answer is tried again after so long, in ms.
 const POST_PAUSE_MS: u64 = 1_000;
+/// A slow line takes so many bytes up in a ms; what is sent is given the time.
+const SLOW_BYTES: u64 = 8;
 /// After so many setbacks without a success the link is opened anew.
 const SETBACKS: u32 = 5;
 
@@ -101,8 +104,10 @@ impl Client {
         match (transport, self.dialog_id) {
             (Transport::WebSocket, _) => self.outputs.push_back(Output::Transmit { link, text }),
             (Transport::Sse | Transport::LongPolling | Transport::Polling, Some(dialog_id)) => {
+                let limit =
+                    online.pulse.patience().min(self.config.request_timeout_ms) + text.len() as u64 / SLOW_BYTES;
                 let call = self.config.side.frames(dialog_id, &self.sender(link), text);
-                self.ask(Purpose::Frames { link, ids }, call, self.config.request_timeout_ms);
+                self.ask(Purpose::Frames { link, ids }, call, limit);
             }
             (Transport::Sse | Transport::LongPolling | Transport::Polling, None) => {}
         }
@@ -233,7 +238,11 @@ impl Client {
     }
 
     /// A POST of frames got no answer; it may have arrived.
-    pub(crate) fn on_frames_failure(&mut self, link: LinkId, ids: &[String]) {
+    pub(crate) fn on_frames_failure(&mut self, link: LinkId, ids: &[String], failure: Failure) {
+        if failure == Failure::Silent && !ids.is_empty() && self.link() == Some(link) {
+            // A hole: what comes down may be as dead, and cannot be asked.
+            return self.lost(Why::Lost);
+        }
         self.post_failed(link, ids, POST_PAUSE_MS);
     }
 
