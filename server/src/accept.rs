@@ -44,7 +44,7 @@ const UNACKNOWLEDGED: Duration = Duration::from_secs(20);
 /// An idle connection is asked after so long whether its peer still exists.
 const KEEPALIVE: Duration = Duration::from_secs(60);
 /// Connections that are told 503 at the same time.
-pub(crate) const REFUSALS: usize = 64;
+pub(crate) const REFUSALS: usize = 128;
 /// How long the loop may be busy with one connection on the last descriptor.
 const LAST_RESERVE_LIMIT: Duration = Duration::from_millis(20);
 /// The answer of the last reserve.
@@ -208,7 +208,11 @@ struct Refusals(Arc<Semaphore>);
 
 impl Refusals {
     fn start(&self, stream: TcpStream, answer: &'static [u8]) {
-        let Ok(permit) = Arc::clone(&self.0).try_acquire_owned() else { return };
+        let Ok(permit) = Arc::clone(&self.0).try_acquire_owned() else {
+            // No time to see that it was read, but an empty buffer takes it at once.
+            let _best_effort = stream.try_write(answer);
+            return;
+        };
         tokio::spawn(async move {
             refuse(stream, answer, Duration::from_secs(1)).await;
             drop(permit);
