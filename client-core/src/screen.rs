@@ -7,7 +7,7 @@ use crate::connection::Phase;
 use crate::lobby::item;
 use crate::outbox::{Kept, Pending, State};
 use crate::timers::{BANNER_MS, UNCONFIRMED_MS};
-use crate::{Banner, Client, Delivery, From, Item, LinkState, Site, Transport, View};
+use crate::{Banner, Client, Delivery, From, Item, LinkState, Notice, Site, Transport, View};
 
 impl Client {
     /// Returns all that a person sees.
@@ -101,6 +101,11 @@ impl Client {
         self.device == Device::Offline
             || self.servers.all_failed()
             || self.attempts >= self.config.reconnect.max_attempts
+    }
+
+    /// Returns why the last message was not taken.
+    pub fn notice(&self) -> Notice {
+        self.notice
     }
 
     /// Returns how the link is.

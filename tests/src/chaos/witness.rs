@@ -14,8 +14,8 @@ use crate::native::Observer;
 
 /// A screen is looked at so often at the most.
 const LOOK: Duration = Duration::from_millis(100);
-/// … and less often where looking takes long: this part of the time at the most.
-const LOOK_PART: u32 = 20;
+/// … and less often where looking takes long: this part of the time at the most, for a hundred of them look at once.
+const LOOK_PART: u32 = 400;
 
 /// The witness of one page.
 pub(super) struct Witness {
@@ -221,7 +221,7 @@ impl Observer for Witness {
 
     fn settled(&mut self, client: &Client) {
         if let Some(text) = self.just_sent.take()
-            && client.view().notice != Notice::None
+            && client.notice() != Notice::None
             && self.declined.insert(text.clone())
         {
             self.tell(Fact::Declined { text });
