@@ -199,7 +199,7 @@ impl Client {
             // What is on its way up belongs to a log that is gone.
             return self.lost(Why::Lost);
         }
-        self.timeline.resume(ready);
+        self.go_on(ready);
         self.watch_gap();
     }
 }

@@ -89,9 +89,7 @@ impl Client {
             self.marks.forget();
             self.marks.loaded(ready.head);
         }
-        self.timeline.resume(ready);
-        let cursor = self.timeline.cursor();
-        self.settled.retain(|settled| settled.seq > cursor);
+        let cursor = self.go_on(ready);
         for known in &ready.known {
             if let Some(item) = self.forget(&known.id)
                 && known.seq > cursor
@@ -107,6 +105,14 @@ impl Client {
         self.marks.reopened();
         self.behind_since = None;
         self.watch_gap();
+    }
+
+    /// Goes on with the log where the server does; returns the cursor. What is durable and skipped stands among the older ones.
+    pub(crate) fn go_on(&mut self, ready: &Ready) -> u64 {
+        self.timeline.resume(ready);
+        let cursor = self.timeline.cursor();
+        self.settled.retain(|settled| settled.seq > cursor);
+        cursor
     }
 
     /// Asks for a sign of life.

@@ -58,3 +58,18 @@ fn numbers_do_not_move_on_a_link_that_has_used_them() {
     bench.frames(link, &frame);
     assert!(bench.outputs.contains(&Output::Drop { link }), "what is in the pipe has the old numbers");
 }
+
+#[test]
+fn a_poll_that_skips_what_is_too_far_behind_shows_an_own_message_once() {
+    let mut bench = Bench::visitor();
+    bench.polling();
+    let id = bench.send("stored, and not yet in the log that is here");
+    bench.answer("/frames", 200, &json!([{"type": "stored", "id": id, "seq": 2, "at": 5}]));
+    // 300 more came meanwhile: the next poll brings the last one only.
+    let mut skipping = ready(301, 301);
+    skipping["mode"] = json!("snapshot");
+    let last = message(301, "last", "operator");
+    bench.answer("/poll?", 200, &json!([skipping, last, {"type": "synced", "head": 301}]));
+    let doubtful: Vec<_> = bench.client.view().items.into_iter().filter(|item| item.seq == 0).collect();
+    assert_eq!(doubtful, [], "its place is among the older ones");
+}
