@@ -155,9 +155,11 @@ impl Client {
             return;
         }
         let loaded = match self.config.side {
-            Side::Operator { dialog_id } => {
-                json::from_str::<Page>(body).map(|page| DialogLoaded { dialog_id: Some(dialog_id), stored: None, page })
-            }
+            Side::Operator { dialog_id } => json::from_str::<Page>(body).map(|page| DialogLoaded {
+                dialog_id: Some(dialog_id),
+                page,
+                ..DialogLoaded::default()
+            }),
             Side::Site { .. } | Side::Widget { .. } => json::from_str::<DialogLoaded>(body),
         };
         let Ok(loaded) = loaded else { return self.back_off(0) };

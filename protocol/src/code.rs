@@ -18,6 +18,8 @@ pub const EMPTY_TEXT: &str = "empty_text";
 pub const TEXT_TOO_LONG: &str = "text_too_long";
 /// An id that is empty, too long or has other characters than letters, digits and `-_.:`.
 pub const INVALID_ID: &str = "invalid_id";
+/// An e-mail address that cannot be one.
+pub const INVALID_EMAIL: &str = "invalid_email";
 /// The `n` of a message is not the next one.
 pub const ORDER: &str = "order";
 /// The id is known, with another text or from another author.

@@ -28,6 +28,17 @@ wire! {
         pub stored: Option<Stored> [optional],
         /// The end of the log.
         pub page: Page,
+        /// Whether the visitor has left an address to be written to.
+        pub contact: bool [default],
+    }
+}
+
+wire! {
+    /// `POST …/contact`: where the visitor can be written to when nobody is there.
+    #[derive(Clone, Debug, Default, PartialEq)]
+    pub struct Contact {
+        /// An e-mail address; empty: none any more.
+        pub email: Secret,
     }
 }
 
@@ -216,6 +227,8 @@ wire! {
         pub at: u64,
         /// Who the visitor is, where anybody has said.
         pub visitor: Option<VisitorLine> [optional],
+        /// Where the visitor can be written to, if an address was left.
+        pub email: Option<Secret> [optional],
     }
 }
 

@@ -11,6 +11,7 @@ pub mod close;
 pub mod code;
 pub mod digest;
 mod down;
+pub mod email;
 mod frame;
 pub mod http;
 pub mod json;

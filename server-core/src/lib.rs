@@ -17,6 +17,7 @@
 
 pub mod access;
 pub mod append;
+pub mod email;
 mod ephemeral;
 mod event;
 pub mod id;

@@ -11,8 +11,8 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use mutants::Mutant;
-use server_core::Ephemeral;
 use server_core::access::Sites;
+use server_core::{Ephemeral, Event};
 
 pub(crate) use card::{Card, Leave, Letter, Mail, Pool, Transport};
 pub(crate) use presence::Arrival;
@@ -127,6 +127,11 @@ impl Hub {
         };
         self.tell_inboxes(committed);
         self.log_broadcast(event.dialog_id, event.seq, receivers);
+    }
+
+    /// Tells the inboxes again of the last event of a dialog: something beside its log has changed.
+    pub(crate) fn remind(&self, site_id: u64, event: Arc<Event>) {
+        self.tell_inboxes(&Committed { site_id, event });
     }
 
     fn log_broadcast(&self, dialog: u64, seq: u64, receivers: usize) {

@@ -3,9 +3,9 @@
 use axum::body::Body;
 use axum::http::StatusCode;
 use axum::response::{IntoResponse, Response};
-use protocol::http::{DialogLine, DialogList, DialogLoaded, Page, PostMessage, StartDialog, VisitorLine};
-use protocol::{Author, AuthorKind, limits};
-use server_core::Refusal;
+use protocol::http::{Contact, DialogLine, DialogList, DialogLoaded, Page, PostMessage, StartDialog, VisitorLine};
+use protocol::{Author, AuthorKind, Secret, limits};
+use server_core::{Refusal, email};
 
 use super::call::{Admin, Call, Side, Stretch};
 use super::{Json, attributes, body, messages};
@@ -50,16 +50,38 @@ pub(super) async fn start<S: Side>(mut call: Call<S>, request_body: Body) -> Res
             (dialog_id, Some(taken?))
         }
     };
-    let page = match dialog_id {
-        None => Page { epoch: call.app.store().epoch(), ..Page::default() },
+    let (page, contact) = match dialog_id {
+        None => (Page { epoch: call.app.store().epoch(), ..Page::default() }, false),
         Some(dialog_id) => {
             let dialog = caller.admit(&call.app, dialog_id, None).await?.dialog;
-            messages::page(&call.app, dialog, Stretch::Last, limits::SNAPSHOT_EVENTS).await?
+            let page = messages::page(&call.app, dialog, Stretch::Last, limits::SNAPSHOT_EVENTS).await?;
+            (page, call.app.store().has_contact(dialog).await?)
         }
     };
     let is_new = stored.as_ref().is_some_and(|stored| !stored.duplicate);
     let status = if is_new { StatusCode::CREATED } else { StatusCode::OK };
-    Ok((status, Json(DialogLoaded { dialog_id, stored, page })).into_response())
+    Ok((status, Json(DialogLoaded { dialog_id, stored, page, contact })).into_response())
+}
+
+/// Keeps where the visitor can be written to.
+pub(super) async fn contact<S: Side>(mut call: Call<S>, request_body: Body) -> Result<Response, ApiError> {
+    let (_, admission) = call.admit().await?;
+    let key = (admission.dialog.id(), S::POOL);
+    call.app.posts().take(key, call.app.clock().mono()).map_err(Refusal::rate_limited)?;
+    let Contact { email: given } = body::json(&call.headers, request_body).await?;
+    // Exposed to be checked.
+    let trimmed = given.expose().trim();
+    let email = if trimmed.is_empty() { None } else { Some(Secret::new(trimmed)) };
+    if email.is_some() {
+        email::check(trimmed)?;
+    }
+    let store = call.app.store();
+    store.set_contact(admission.dialog, email.clone()).await?;
+    // Nothing of it stands in the log: operators are told to look at their list again.
+    if let Some(last) = store.before(admission.dialog, u64::MAX, 1).await?.events.pop() {
+        call.app.hub().remind(admission.site_id, last);
+    }
+    Ok(Json(Contact { email: email.unwrap_or_default() }).into_response())
 }
 
 /// Puts together what the visitor has to say about themself.
@@ -118,6 +140,7 @@ pub(super) async fn list(mut call: Call<Admin>) -> Result<Response, ApiError> {
             verified,
             attributes,
         }),
+        email: line.email,
     });
     Ok(Json(DialogList { dialogs: dialogs.collect(), next }).into_response())
 }

@@ -62,6 +62,7 @@ fn table() -> Vec<Address> {
         at("/api/site/dialogs/{id}/frames", post(frames::post::<Site>)),
         at("/api/site/dialogs/{id}/events", get(events::stream::<Site>)),
         at("/api/site/dialogs/{id}/poll", get(poll::poll::<Site>)),
+        at("/api/site/dialogs/{id}/contact", post(dialogs::contact::<Site>)),
 
         at("/api/widget/config", get(config::read::<Widget>)),
         at("/api/widget/dialogs", post(dialogs::start::<Widget>)),
@@ -69,6 +70,7 @@ fn table() -> Vec<Address> {
         at("/api/widget/dialogs/{id}/frames", post(frames::post::<Widget>)),
         at("/api/widget/dialogs/{id}/events", get(events::stream::<Widget>)),
         at("/api/widget/dialogs/{id}/poll", get(poll::poll::<Widget>)),
+        at("/api/widget/dialogs/{id}/contact", post(dialogs::contact::<Widget>)),
 
         at("/api/debug/websocket/status", get(debug::status)),
         at("/api/debug/websocket/sync", get(debug::sync)),

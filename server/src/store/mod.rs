@@ -15,7 +15,7 @@ use std::future::Future;
 use std::pin::Pin;
 use std::sync::Arc;
 
-use protocol::{AuthorKind, Known, Stored};
+use protocol::{AuthorKind, Known, Secret, Stored};
 use server_core::access::{DialogFacts, KeyHash, ScopedDialog, Sites};
 use server_core::append::NewMessage;
 use server_core::session::Cursor;
@@ -133,6 +133,8 @@ pub struct DialogSummary {
     pub last_author: AuthorKind,
     /// The last message, cut to 200 characters.
     pub last_text: String,
+    /// Where the visitor can be written to.
+    pub email: Option<Secret>,
     /// When the last message was stored, ms since 1970; when the dialog was made, while it has none.
     pub at: Millis,
     /// Who the visitor is, where anybody has said.
@@ -201,6 +203,12 @@ pub trait Store: Send + Sync + 'static {
     ///
     /// A mark never goes back and never beyond the head; what is read has also been received.
     fn mark(&self, dialog: ScopedDialog, received: u64, read: u64) -> Answer<Marks>;
+
+    /// Keeps where the visitor can be written to, or forgets it.
+    fn set_contact(&self, dialog: ScopedDialog, email: Option<Secret>) -> Answer<()>;
+
+    /// Returns whether the visitor can be written to.
+    fn has_contact(&self, dialog: ScopedDialog) -> Answer<bool>;
 
     /// Returns the marks of both sides.
     fn marks(&self, dialog: ScopedDialog) -> Answer<Marks>;

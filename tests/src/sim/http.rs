@@ -264,7 +264,7 @@ impl Sim {
             }
             None => None,
         };
-        let loaded = DialogLoaded { dialog_id: Some(dialog), stored, page };
+        let loaded = DialogLoaded { dialog_id: Some(dialog), stored, page, ..DialogLoaded::default() };
         self.answer(call, 200, json::to_string(&loaded));
     }
 }

@@ -6,6 +6,7 @@ mod access;
 mod audit;
 mod bad_bodies;
 mod bad_frames;
+mod contact;
 mod credentials;
 mod delivery;
 mod dialogs;

@@ -61,5 +61,6 @@ function toDialog(line) {
     at: line.at,
     text: line.preview,
     author: line.last_author,
+    email: line.email ?? '',
   };
 }

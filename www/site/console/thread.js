@@ -79,6 +79,11 @@ export function createThread(links, session, arrived) {
   function header(dialog) {
     part('thread-title').textContent = `Visitor ${open.dialogId}`;
     part('thread-site').textContent = dialog?.siteName ?? '';
+    // Left by a visitor who found nobody there; the visitor's own words, so nothing but an address goes into the link.
+    const email = part('thread-email');
+    email.hidden = !dialog?.email;
+    email.textContent = dialog?.email ?? '';
+    email.href = `mailto:${encodeURIComponent(dialog?.email ?? '')}`;
     paintAvatar(part('thread-avatar'), dialog ?? { siteId: 0, siteName: '' });
   }
 

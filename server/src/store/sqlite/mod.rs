@@ -22,6 +22,7 @@ use std::path::{Path, PathBuf};
 use std::pin::Pin;
 use std::sync::{Arc, Mutex, PoisonError, mpsc};
 
+use protocol::Secret;
 use rusqlite::Connection;
 use server_core::Millis;
 use server_core::access::{DialogFacts, KeyHash, ScopedDialog};
@@ -238,6 +239,14 @@ impl Store for SqliteStore {
 
     fn mark(&self, dialog: ScopedDialog, received: u64, read: u64) -> Answer<Marks> {
         self.write(|to| Request::Mark { dialog_id: dialog.id(), side: dialog.side(), received, read, to })
+    }
+
+    fn set_contact(&self, dialog: ScopedDialog, email: Option<Secret>) -> Answer<()> {
+        self.write(|to| Request::Contact { dialog_id: dialog.id(), email, to })
+    }
+
+    fn has_contact(&self, dialog: ScopedDialog) -> Answer<bool> {
+        self.readers.ask(move |conn| row::has_contact(conn, dialog.id()))
     }
 
     fn marks(&self, dialog: ScopedDialog) -> Answer<Marks> {

@@ -1,5 +1,6 @@
 //! What the writer is asked, and how each question is answered after COMMIT.
 
+use protocol::Secret;
 use server_core::Millis;
 use server_core::access::Side;
 use server_core::append::NewMessage;
@@ -17,6 +18,7 @@ pub(super) enum Request {
     Start { dialog: NewDialog, to: AnswerTo<Started> },
     Claim { claim: Box<Claim>, to: AnswerTo<Claimed> },
     Mark { dialog_id: u64, side: Side, received: u64, read: u64, to: AnswerTo<Marks> },
+    Contact { dialog_id: u64, email: Option<Secret>, to: AnswerTo<()> },
     Job { job_id: u64, text: Option<String>, keep_out_since: Millis, to: AnswerTo<()> },
     Check { to: AnswerTo<()> },
     Close { to: AnswerTo<()> },
@@ -46,6 +48,7 @@ impl Request {
                 let profile = claim.profile.as_ref().map_or(0, |profile| profile.name.len() + profile.email.len());
                 profile + claim.attributes.as_ref().map_or(0, String::len)
             }
+            Self::Contact { email, .. } => email.as_ref().map_or(0, |email| email.expose().len()),
             Self::Mark { .. } | Self::Check { .. } | Self::Close { .. } => 0,
         };
         held + size_of::<Self>()
@@ -58,12 +61,16 @@ impl Request {
             (Self::Start { to, .. }, Outcome::Started(started)) => to.send(Ok(started)).is_err(),
             (Self::Claim { to, .. }, Outcome::Claimed(claimed)) => to.send(Ok(claimed)).is_err(),
             (Self::Mark { to, .. }, Outcome::Marks(marks)) => to.send(Ok(marks)).is_err(),
-            (Self::Job { to, .. } | Self::Check { to } | Self::Close { to }, Outcome::Done) => to.send(Ok(())).is_err(),
+            (
+                Self::Contact { to, .. } | Self::Job { to, .. } | Self::Check { to } | Self::Close { to },
+                Outcome::Done,
+            ) => to.send(Ok(())).is_err(),
             (
                 request @ (Self::Append { .. }
                 | Self::Start { .. }
                 | Self::Claim { .. }
                 | Self::Mark { .. }
+                | Self::Contact { .. }
                 | Self::Job { .. }
                 | Self::Check { .. }
                 | Self::Close { .. }),
@@ -82,7 +89,9 @@ impl Request {
             Self::Start { to, .. } => to.send(Err(error)).is_err(),
             Self::Claim { to, .. } => to.send(Err(error)).is_err(),
             Self::Mark { to, .. } => to.send(Err(error)).is_err(),
-            Self::Job { to, .. } | Self::Check { to } | Self::Close { to } => to.send(Err(error)).is_err(),
+            Self::Contact { to, .. } | Self::Job { to, .. } | Self::Check { to } | Self::Close { to } => {
+                to.send(Err(error)).is_err()
+            }
         };
     }
 }

@@ -162,6 +162,14 @@ pub(super) fn marks(conn: &Connection, dialog_id: u64) -> rusqlite::Result<Marks
     Ok(conn.prepare_cached(sql)?.query_row([dialog_id], |row| marks_from(row, 0)).optional()?.unwrap_or_default())
 }
 
+/// Returns whether a dialog's visitor can be written to.
+pub(super) fn has_contact(conn: &Connection, dialog_id: u64) -> rusqlite::Result<bool> {
+    // Left by the visitor, or signed by the site.
+    let sql = "SELECT d.email IS NOT NULL OR coalesce(v.email, '') <> '' FROM dialogs d \
+               LEFT JOIN visitors v ON v.dialog_id = d.id WHERE d.id = ?1";
+    Ok(conn.prepare_cached(sql)?.query_row([dialog_id], |row| row.get(0)).optional()?.unwrap_or_default())
+}
+
 /// Lists dialogs, the latest first: the latest of each site, merged.
 pub(super) fn dialogs(conn: &Connection, filter: &DialogFilter) -> rusqlite::Result<Vec<DialogSummary>> {
     let sites: Vec<u64> = match &filter.sites {
@@ -177,7 +185,7 @@ pub(super) fn dialogs(conn: &Connection, filter: &DialogFilter) -> rusqlite::Res
         "SELECT d.id, d.site_id, s.name, d.assistant_id, d.head, d.at, d.visitor_received, d.visitor_read, \
          d.operator_received, d.operator_read, m.author_kind, substr(m.text, 1, 200), \
          (SELECT count(*) FROM (SELECT 1 FROM messages u WHERE u.dialog_id = d.id AND u.seq > d.operator_read \
-         AND u.author_kind = 0 LIMIT 100)), v.name, v.email, v.verified, v.attributes \
+         AND u.author_kind = 0 LIMIT 100)), d.email, v.name, v.email, v.verified, v.attributes \
          FROM dialogs d JOIN sites s ON s.id = d.site_id LEFT JOIN visitors v ON v.dialog_id = d.id \
          LEFT JOIN messages m ON m.dialog_id = d.id AND m.seq = d.head \
          WHERE d.site_id = ?1 AND (d.active_s, d.id) < (?2, ?3) AND d.deleted = 0 \
@@ -208,8 +216,9 @@ fn summary(row: &Row<'_>) -> rusqlite::Result<DialogSummary> {
         last_author: if head == 0 { AuthorKind::System } else { author_kind(row, 10)? },
         last_text: row.get::<_, Option<String>>(11)?.unwrap_or_default(),
         unread: row.get(12)?,
+        email: row.get::<_, Option<String>>(13)?.map(Secret::new),
         at,
-        visitor: visitor::from_row(row, 13)?,
+        visitor: visitor::from_row(row, 14)?,
     })
 }
 

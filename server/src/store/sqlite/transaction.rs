@@ -58,6 +58,14 @@ impl<'a> Transaction<'a> {
             Request::Mark { dialog_id, side, received, read, .. } => {
                 self.mark(*dialog_id, *side, *received, *read).map(Outcome::Marks)
             }
+            Request::Contact { dialog_id, email, .. } => {
+                // Exposed to be kept.
+                let email = email.as_ref().map(|email| email.expose());
+                self.conn
+                    .prepare_cached("UPDATE dialogs SET email = ?2 WHERE id = ?1 AND deleted = 0 AND email IS NOT ?2")?
+                    .execute(params![dialog_id, email])?;
+                Ok(Outcome::Done)
+            }
             Request::Job { job_id, text, keep_out_since, .. } => {
                 self.end_job(*job_id, text.as_deref(), *keep_out_since).map(|()| Outcome::Done)
             }
