@@ -1,14 +1,17 @@
-//! Makes the style sheet of the widget small: it travels inside the module.
+//! Makes what travels inside the module of the widget: its style sheet, small, and its words in English.
 
 use std::{env, fs, path::Path};
 
 fn main() {
-    let source = "src/dom/widget.css";
-    println!("cargo::rerun-if-changed={source}");
-    println!("cargo::rerun-if-changed=build.rs");
-    let style = fs::read_to_string(source).expect("the style sheet is beside the code");
+    let (style, words) = ("src/dom/widget.css", "languages/en.txt");
+    for source in [style, words, "build.rs"] {
+        println!("cargo::rerun-if-changed={source}");
+    }
+    let read = |source| fs::read_to_string(source).expect("it is beside the code");
     let folder = env::var("OUT_DIR").expect("cargo sets it");
-    fs::write(Path::new(&folder).join("widget.css"), smaller(&style)).expect("cargo made the folder");
+    let write = |name, text| fs::write(Path::new(&folder).join(name), text).expect("cargo made the folder");
+    write("widget.css", smaller(&read(style)));
+    write("words.rs", words_in_rust(&read(words)));
 }
 
 /// Takes out comments and the white space that means nothing. A space before a colon or a bracket stays: it may be a
@@ -26,4 +29,36 @@ fn smaller(style: &str) -> String {
         small = small.replace(&format!(" {around}"), around).replace(&format!("{around} "), around);
     }
     small.replace(": ", ":").replace(";}", "}")
+}
+
+/// The forms of what is counted, in the order of `xtask/src/languages.rs`.
+const FORMS: [&str; 6] = ["zero", "one", "two", "few", "many", "other"];
+
+/// Makes `enum Word`, whose numbers are the lines of a language, and `ENGLISH`, those lines; a tabulator stands for `{}`.
+fn words_in_rust(source: &str) -> String {
+    let (mut names, mut lines) = (String::new(), Vec::<String>::new());
+    let mut counted = (String::new(), 0);
+    for line in source.lines().filter(|line| !line.is_empty() && !line.starts_with('#')) {
+        let (name, text) = line.split_once(" = ").expect("a line is `name = text`");
+        let (name, form) = name.split_once('.').unwrap_or((name, ""));
+        if form.is_empty() || counted.0 != name {
+            let variant: String = name.split('_').map(|part| part[..1].to_uppercase() + &part[1..]).collect();
+            names.push_str(&format!("    {variant} = {},\n", lines.len()));
+        }
+        if form.is_empty() {
+            lines.push(text.into());
+            continue;
+        }
+        if counted.0 != name {
+            counted = (name.into(), lines.len());
+            lines.resize(lines.len() + FORMS.len(), String::new());
+        }
+        let place = FORMS.iter().position(|known| *known == form).expect("a form has a name of CLDR");
+        lines[counted.1 + place] = text.into();
+    }
+    format!(
+        "/// A word or a sentence; its line in a language.\n#[derive(Clone, Copy)]\npub(crate) enum Word {{\n{names}}}\n\n\
+         const ENGLISH: &str = {:?};\n",
+        lines.join("\n").replace("{}", "\t")
+    )
 }

@@ -10,6 +10,8 @@ const common = {
   platform: 'neutral',
   charset: 'utf8',
   legalComments: 'none',
+  // Each language is a file of its own beside the scripts: a page's bundler leaves them apart.
+  external: ['./languages/*'],
   loader: { '.wasm': 'base64' },
   logLevel: 'error',
 };

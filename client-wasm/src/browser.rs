@@ -58,6 +58,19 @@ extern "C" {
     #[wasm_bindgen(js_namespace = console, js_name = error)]
     pub(crate) fn console_error(line: &str);
 
+    /// Chooses a language; `client-wasm/src/speech.js` has it.
+    #[cfg(feature = "widget")]
+    #[wasm_bindgen(js_namespace = speech)]
+    pub(crate) fn speak(locale: &JsValue);
+    /// Returns what is said, and calls back when it is something else.
+    #[cfg(feature = "widget")]
+    #[wasm_bindgen(js_namespace = speech)]
+    pub(crate) fn hear(changed: &Function) -> JsValue;
+    /// Returns which of its forms a word has beside a number.
+    #[cfg(feature = "widget")]
+    #[wasm_bindgen(js_namespace = speech)]
+    pub(crate) fn form(number: u32) -> u32;
+
     /// A promise, of which only `then` is wanted.
     pub(crate) type Promise;
     pub(crate) fn fetch(url: &str, init: &JsValue) -> Promise;

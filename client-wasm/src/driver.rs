@@ -112,6 +112,13 @@ impl<F: Face> Shell<F> {
         question(&self.client.borrow())
     }
 
+    /// Shows everything anew, in other words.
+    #[cfg(feature = "widget")]
+    pub(crate) fn repeat(&self) {
+        let view = self.view.borrow().clone();
+        self.face.show(&view, &view);
+    }
+
     /// Takes an input from outside.
     pub(crate) fn push(&self, input: Input) {
         self.queue.borrow_mut().push(input);
@@ -269,7 +276,7 @@ impl<F: Face> Shell<F> {
                 Input::Tab(if value.is_truthy() { client_core::Tab::Leads } else { client_core::Tab::Follows })
             }
             // These are not the link's.
-            Wake::Face | Wake::LinkHere | Wake::LinkFailed => return None,
+            Wake::Face | Wake::LinkHere | Wake::LinkFailed | Wake::Speech => return None,
         })
     }
 

@@ -23,6 +23,8 @@ pub(crate) enum Knock {
     Begin(Box<Parts<Rc<Screen>>>),
     /// A person did something.
     Input(Input),
+    /// Another language is spoken.
+    Repeat,
     /// The browser called.
     Wake(Wake, u32, JsValue),
     /// The widget is taken off its page.
@@ -63,10 +65,11 @@ pub fn advance() {
                 SHELL.set(Some(shell.clone()));
                 shell.run();
             }
+            (Knock::Repeat, Some(shell)) => shell.repeat(),
             (Knock::Input(input), Some(shell)) => shell.push(input),
             (Knock::Wake(wake, id, value), Some(shell)) => shell.wake(wake, id, &value),
             (Knock::End, _) => SHELL.set(None),
-            (Knock::Input(_) | Knock::Wake(..), None) => {}
+            (Knock::Input(_) | Knock::Wake(..) | Knock::Repeat, None) => {}
         }
     }
 }

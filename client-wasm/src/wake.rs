@@ -45,10 +45,12 @@ pub(crate) enum Wake {
     LinkFailed,
     /// Whether this page leads the others of its visitor.
     Tab,
+    /// Another language is spoken.
+    Speech,
 }
 
 impl Wake {
-    const ALL: [Self; 17] = [
+    const ALL: [Self; 18] = [
         Self::Timer,
         Self::Page,
         Self::Storage,
@@ -66,6 +68,7 @@ impl Wake {
         Self::LinkHere,
         Self::LinkFailed,
         Self::Tab,
+        Self::Speech,
     ];
 
     /// Reads the number that [`Waker::of`] bound.

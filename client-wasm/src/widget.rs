@@ -4,7 +4,7 @@
 //! - `root`: the shadow root in which the panel is made; `style(css)`: adopts a style sheet there;
 //! - `origin`: the page that embeds the widget; `base`: the server's address without a slash at its end; `site`, or `assistant` with `parent` and `ticket`: who this is;
 //! - `store`: `localStorage`, `sessionStorage`, or null;
-//! - `color`, `touch`, `closable`, `inline`: how the panel looks and behaves; `sound`: `off` for none;
+//! - `color`, `touch`, `closable`, `inline`: how the panel looks and behaves; `sound`: `off` for none; `label`: what the launcher is called;
 //! - `emit(name, value)`: what happened; `wake(_, wake, id, value)`: calls [`Widget::wake`] and catches
 //!   what it throws.
 
@@ -19,8 +19,10 @@ use protocol::http::SiteConfig;
 use protocol::{Secret, code};
 use wasm_bindgen::prelude::*;
 
-use crate::browser::{Function, console_error, get, get_at, object, set_number, set_text, text, window};
-use crate::dom::{Done, Panel, STYLE};
+use crate::browser::{
+    Function, console_error, form, get, get_at, hear, object, set_number, set_text, speak, text, window,
+};
+use crate::dom::{Done, Panel, STYLE, Speech, Texts, Word};
 use crate::driver::{Face, Parts};
 use crate::link::{Knock, knock, load};
 use crate::storage::Storage;
@@ -63,6 +65,8 @@ pub fn mount(options: JsValue) -> Widget {
         origin: text(&options, "origin"),
         open: Cell::new(false),
         sound: Cell::new(text(&options, "sound") != "off"),
+        label: text(&options, "label"),
+        speech: Cell::new(Speech::Same),
         storage: storage.clone(),
     });
     let lobby = Lobby::new(side.clone(), crate::random::visitor_key(), storage.load(), crate::random::seed());
@@ -78,9 +82,12 @@ pub fn mount(options: JsValue) -> Widget {
     };
     let (base, room) = (text(&options, "base"), RefCell::new(Some(room)));
     let widget = Widget { screen, waker, storage, is_shared, base, room, place: RefCell::default() };
+    widget.say(&hear(&widget.waker.of(Wake::Speech, 0)));
     // What an earlier page has left is shown, and sent.
     widget.push(Input::Restored(Vec::new()));
-    widget.screen.emit("ready", &JsValue::from_str(env!("CARGO_PKG_VERSION")));
+    for name in ["version", "ready"] {
+        widget.screen.emit(name, &JsValue::from_str(env!("CARGO_PKG_VERSION")));
+    }
     widget
 }
 
@@ -114,7 +121,7 @@ struct Room {
 #[wasm_bindgen]
 impl Widget {
     /// Does what the page asks for: `open`, `close`, `toggle`, `send` and `compose` with a text, `sound` with
-    /// whether to ring.
+    /// whether to ring, `locale` with a language.
     pub fn command(&self, name: &str, value: JsValue) {
         match name {
             "open" => self.open_panel(),
@@ -122,6 +129,7 @@ impl Widget {
             "toggle" if self.screen.open.get() => self.close_panel(),
             "toggle" => self.open_panel(),
             "send" => self.push(Input::Send { text: value.as_string().unwrap_or_default() }),
+            "locale" => speak(&value),
             "sound" => self.screen.sound.set(value.is_truthy()),
             "compose" => self.push(self.screen.panel.compose(&value.as_string().unwrap_or_default())),
             _ => {}
@@ -136,6 +144,7 @@ impl Widget {
                 Done::Close => self.close_panel(),
             },
             Some(Wake::LinkHere) => self.begin(&value),
+            Some(Wake::Speech) => self.say(&value),
             Some(wake) => {
                 if self.room.borrow().is_none() {
                     knock(Knock::Wake(wake, id, value));
@@ -157,6 +166,16 @@ impl Drop for Widget {
 }
 
 impl Widget {
+    /// Says everything in other words.
+    fn say(&self, words: &JsValue) {
+        self.screen.speak(Texts::new(words.as_string().unwrap_or_default()));
+        let view = self.room.borrow().as_ref().map(|room| room.view.clone());
+        match view {
+            Some(view) => self.screen.show(&view, &view),
+            None => knock(Knock::Repeat),
+        }
+    }
+
     fn open_panel(&self) {
         let screen = &self.screen;
         let first = !screen.open.replace(true);
@@ -237,6 +256,7 @@ impl Widget {
             | Wake::StreamFailed
             | Wake::Face
             | Wake::LinkHere
+            | Wake::Speech
             | Wake::Tab => {}
         }
     }
@@ -369,12 +389,34 @@ pub(crate) struct Screen {
     origin: String,
     open: Cell<bool>,
     sound: Cell<bool>,
+    /// What the site calls the launcher, or nothing.
+    label: String,
+    speech: Cell<Speech>,
     storage: Rc<Storage>,
 }
 
 impl Screen {
     fn emit(&self, name: &str, value: &JsValue) {
         self.emit.call(&JsValue::UNDEFINED, name, value);
+    }
+
+    fn speak(&self, texts: Texts) {
+        self.emit("locale", &JsValue::from_str(texts.locale()));
+        self.panel.speak(texts);
+        self.speech.set(Speech::New);
+    }
+
+    /// Says what the launcher is, and how much waits behind it.
+    fn introduce(&self, unread: u32) {
+        let texts = self.panel.texts();
+        let mut label = self.label.clone();
+        if label.is_empty() {
+            label.push_str(texts.of(Word::Open));
+        }
+        if unread > 0 {
+            label.push_str(&texts.counted(Word::Unread, form(unread) as usize, &protocol::json::to_string(&unread)));
+        }
+        self.emit("label", &JsValue::from_str(&label));
     }
 
     /// Tells the site's owner, in one line of the console, what to change.
@@ -414,12 +456,18 @@ impl Screen {
 
 impl Face for Rc<Screen> {
     fn show(&self, view: &View, last: &View) {
-        self.panel.show(view, last);
+        let speech = self.speech.replace(Speech::Same);
+        self.panel.show(view, last, speech);
         if view.unread != last.unread {
             self.emit("unread", &JsValue::from(view.unread));
         }
+        if view.unread != last.unread || speech == Speech::New {
+            self.introduce(view.unread);
+        }
         if view.link != last.link {
-            self.emit("connection", &JsValue::from_str(words::link(view.link)));
+            for name in ["state", "connection"] {
+                self.emit(name, &JsValue::from_str(words::link(view.link)));
+            }
         }
         if view.typing != last.typing {
             self.emit("typing", &JsValue::from_str(&view.typing));

@@ -62,15 +62,16 @@
       '[aria-expanded=true]{visibility:hidden}}',
   );
   const button = add(root, 'button', { class: 'launcher', 'aria-haspopup': 'dialog', 'aria-expanded': false });
-  button.ariaLabel = 'Open chat';
+  button.ariaLabel = options.label || 'Open chat';
   for (const d of ['M21 11.5a8.4 8.4 0 0 1-12 7.6L3 21l1.9-6A8.4 8.4 0 1 1 21 11.5z', 'M6 9l6 6 6-6'])
     add(add(button, 'svg', { viewBox: '0 0 24 24' }, 1), 'path', { d }, 1);
   const badge = add(button, 'b', { hidden: '' });
   const [x, y = x] = (options.offset || '').split(/\D+/);
   if (x) host.style.setProperty('--x', x + 'px'), host.style.setProperty('--y', y + 'px');
   if (options.color) host.style.setProperty('--a', options.color);
-  host.dataset.theme = options.theme || 'auto';
-  host.dataset.position = options.position || 'right';
+  // The launcher begins where the page's lines end.
+  if (document.dir == 'rtl') options.position ||= 'left';
+  Object.assign(host.dataset, options);
   button.hidden = options.launcher == 'none' || (flag('hideOnMobile') && phone.matches);
   // Beside the body: what replaces the body (Turbo, a view transition, a framework that hydrates) leaves the widget alone.
   document.documentElement.append(host);
@@ -82,13 +83,11 @@
     watcher;
   const emit = (name, value) => {
     state[name] = value;
-    if (name == 'connection') state.state = value;
-    if (name == 'ready') state.version = value;
     if (name == 'unread') {
       badge.hidden = !value;
       badge.textContent = value;
-      button.ariaLabel = value ? `Open chat, ${value} unread` : 'Open chat';
-    } else if (name == 'dialog' && client.frame) store?.setItem(prefix + name, value);
+    } else if (name == 'label') button.ariaLabel = value;
+    else if (name == 'dialog' && client.frame) store?.setItem(prefix + name, value);
     else if (name == 'open' || name == 'close') {
       const open = name == 'open';
       const inside = root.activeElement;
@@ -121,7 +120,7 @@
     const wasm = fetch(base + '__REJOIN_WASM__');
     wasm.catch(() => {});
     const module = await import(base + '__REJOIN_CLIENT__');
-    await module.default({ module_or_path: wasm });
+    await module.default({ module_or_path: wasm, locale: options.locale });
     // Taken off while it was on its way.
     if (!root.isConnected) return;
     let widget;
@@ -131,11 +130,8 @@
     };
     guarded(() =>
       widget = module.mount({
-        root, style, base, site, assistant, store, emit,
+        ...options, root, style, base, site, assistant, store, emit,
         origin: location.origin,
-        color: options.color,
-        sound: options.sound,
-        closable: true,
         touch: matchMedia('(pointer:coarse)').matches,
         wake: (_, ...call) => client.command && guarded(() => widget.wake(...call)),
       }),
@@ -158,7 +154,7 @@
       frame.src = `${base}/embed?assistant_id=${assistant}&parent_origin=${encodeURIComponent(location.origin)}#loader`;
     });
   const load = () =>
-    (loading ||= (frameOnly ? framed() : direct()).catch((error) => {
+    (loading ||= ((options.locale ||= document.documentElement.lang), frameOnly ? framed() : direct()).catch((error) => {
       if (error instanceof WebAssembly.CompileError) {
         if (mode != 'direct' && assistant) return framed();
         say("wasm_blocked: add 'wasm-unsafe-eval' to script-src, or data-assistant-id.");
@@ -184,10 +180,6 @@
     get: (name) => state[name],
     show: () => (button.hidden = false),
     hide: () => (button.hidden = true),
-    theme(theme) {
-      host.dataset.theme = theme;
-      client.command?.('theme', theme);
-    },
     destroy() {
       client.command?.('close');
       // Not now: the widget itself may be waiting for the page's function that asks for this.
@@ -197,6 +189,12 @@
       delete window.rejoin;
     },
   };
+  // These wait for the client, and do not bring it.
+  for (const name of ['theme', 'locale'])
+    commands[name] = (value) => {
+      host.dataset[name] = options[name] = value;
+      client.command?.(name, value);
+    };
   const run = (name, ...values) => {
     if (commands[name]) return commands[name](...values);
     load().then(() => {

@@ -19,7 +19,9 @@ const greeted = framed
   : { options: {} };
 
 const wasm = fetch('__REJOIN_WASM__');
-const [{ port, options }] = await Promise.all([greeted, init({ module_or_path: wasm })]);
+const { port, options } = await greeted;
+const locale = options.locale || (query.get('locale') ?? '');
+await init({ module_or_path: wasm, locale });
 
 const host = document.createElement('div');
 host.dataset.theme = options.theme ?? 'auto';
@@ -70,10 +72,14 @@ guarded(() => {
     store,
     color: options.color,
     sound: options.sound,
+    label: options.label,
     closable: framed,
     inline: true,
     touch: matchMedia('(pointer: coarse)').matches,
-    emit: (name, value) => port?.postMessage([name, value]),
+    emit(name, value) {
+      if (name === 'locale') document.documentElement.lang = value;
+      port?.postMessage([name, value]);
+    },
     wake: (_, ...call) => guarded(() => widget.wake(...call)),
   });
 });

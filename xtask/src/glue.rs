@@ -49,12 +49,16 @@ pub(crate) fn simplify_start(script: &str) -> Result<String> {
 
 /// What the widget needs of JavaScript's own making.
 const TABS: &str = include_str!("../../client-wasm/src/tabs.js");
+const SPEECH: &str = include_str!("../../client-wasm/src/speech.js");
 
+/// Words that take longer than this many ms to come do not keep the panel waiting: it says everything anew when they are here.
 const START: &str = "\
-export default async function start({ module_or_path }) {
+export default async function start({ module_or_path, locale }) {
+    const said = locale != null && speech.speak(locale);
     const source = await module_or_path;
     const response = source instanceof Response ? source : await fetch(source);
     const { instance } = await WebAssembly.instantiateStreaming(response, __wbg_get_imports());
+    await Promise.race([said, new Promise((late) => setTimeout(late, 2e3))]);
     __wbg_finalize_init(instance);
 }
 ";
@@ -75,9 +79,13 @@ export default async function start({ module_or_path }) {
         : await WebAssembly.instantiate(source, imports);
     __wbg_finalize_init(made.instance ?? made);
 }
+export function speak(locale) {
+    return speech.speak(locale);
+}
 ";
 
-/// Gives the package's module its own start: from an address, a response, bytes or a compiled module.
+/// Gives the package's module its own start: from an address, a response, bytes or a compiled module; and `speak(locale)`, because that
+/// start does not know whether there will be a panel.
 ///
 /// # Errors
 /// The script does not start as [`simplify_start`] makes it.
@@ -88,11 +96,11 @@ pub(crate) fn start_from_anything(script: &str) -> Result<String> {
     Ok(script.replace(START, PATIENT_START))
 }
 
-/// Adds what fetches the second module: `link.load(name, key, here, failed)`, and from then on `link.advance()`.
+/// Adds the languages, and what fetches the second module: `link.load(name, key, here, failed)`, and from then on `link.advance()`.
 ///
 /// `here` gets the key that is the visitor's: see `tabs.claim`.
 ///
-/// `__REJOIN_REST__` becomes its path. Without a second module (a quick build) the first has everything.
+/// `__REJOIN_LANGUAGES__` becomes a list of imports, so that every bundler finds them. `__REJOIN_REST__` becomes the path of the second module. Without a second module (a quick build) the first has everything.
 ///
 /// # Errors
 /// The script does not export the entry as that of the pinned version does.
@@ -111,7 +119,8 @@ pub(crate) fn fetch_second(script: &str, entry: &str, second: Second) -> Result<
         Second::Within => format!("Promise.resolve().then(() => {{ link.{entry} = wasm.{entry}; }})"),
     };
     Ok(format!(
-        "{script}{TABS}const link = {{
+        "{script}{TABS}const languages = {{ __REJOIN_LANGUAGES__ }};
+{SPEECH}const link = {{
     load(name, key, here, failed) {{
         // Not before it is here: meanwhile another page may have become the first.
         {load}.then(() => tabs.claim(name, key).catch(() => {{}}).then(here), failed);

@@ -12,6 +12,7 @@ mod compression;
 mod failure;
 mod fuzz;
 mod glue;
+mod languages;
 mod mutants;
 mod package;
 mod process;

@@ -7,6 +7,7 @@ use std::process::Command;
 use crate::build::{self, Mode, Module, read};
 use crate::failure::{Failure, Result};
 use crate::glue;
+use crate::languages;
 use crate::process::{node, root, run as run_process, target};
 
 /// Where the sources are that are written by hand.
@@ -39,6 +40,9 @@ pub(crate) fn write(module: &Module, mode: Mode) -> Result<Package> {
     }
     copy_all(&root().join(SOURCES), &stage)?;
     let glue = String::from_utf8_lossy(&module.glue);
+    let languages = languages::modules()?;
+    let paths = languages.keys().map(|name| (name.as_str(), format!("./languages/{name}.js")));
+    let glue = glue.replace("__REJOIN_LANGUAGES__", &languages::imports(paths));
     put(&stage.join("client.js"), glue::start_from_anything(&glue)?.as_bytes())?;
     put(&stage.join("rejoin.wasm"), &module.wasm)?;
 
@@ -50,6 +54,10 @@ pub(crate) fn write(module: &Module, mode: Mode) -> Result<Package> {
     }
     run_process(&mut bundle)?;
 
+    fs::create_dir_all(out.join("languages")).map_err(|error| Failure::at(&out, error))?;
+    for (name, words) in &languages {
+        put(&out.join(format!("languages/{name}.js")), words)?;
+    }
     put(&out.join("rejoin.wasm"), &module.wasm)?;
     put(&out.join("package.json"), manifest(&read(&stage.join("package.json"))?)?.as_bytes())?;
     for name in ["index.d.ts", "inline.d.ts", "README.md"] {

@@ -12,9 +12,11 @@ use crate::process::root;
 /// Bytes, after brotli 11, of all that is fetched before the visitor does something.
 const BEFORE_USE_MAX: usize = 2_560;
 /// Bytes, after brotli 11, of all that has been fetched when a visitor opens the widget for the first time.
-const FIRST_OPEN_MAX: usize = 28 * 1024;
+const FIRST_OPEN_MAX: usize = 32 * 1024;
 /// What we aim at for the same figure.
-const FIRST_OPEN_TARGET: usize = 24 * 1024;
+const FIRST_OPEN_TARGET: usize = 28 * 1024;
+/// Bytes, after brotli 11, of one language beside English.
+const LANGUAGE_MAX: usize = 2_048;
 /// Bytes, after brotli 11, of all that a visitor who writes has fetched: a ratchet, so that nothing grows unseen.
 const CONVERSATION_MAX: usize = 64 * 1024;
 
@@ -71,17 +73,27 @@ pub(crate) fn check() -> Result<()> {
         let Size { raw, gzip, brotli } = size;
         let _ = writeln!(table, "| {name:<38} | {raw:>9} | {gzip:>9} | {brotli:>9} |");
     }
+    let mut languages = Vec::new();
+    for language in crate::languages::modules()?.keys() {
+        let size = Size::of(&asset(&www, &format!("{language}-"), ".js")?)?;
+        let Size { raw, gzip, brotli } = size;
+        let name = format!("language {language}, with the panel");
+        let _ = writeln!(table, "| {name:<38} | {raw:>9} | {gzip:>9} | {brotli:>9} |");
+        languages.push((brotli, language.clone()));
+    }
+    let (largest, language) = languages.into_iter().max().unwrap_or_default();
+    let language = verdict(&format!("the largest language ({language})"), largest, LANGUAGE_MAX, None);
     let before = verdict("before use", loader.brotli, BEFORE_USE_MAX, None);
     let open = verdict("at first open", first_open.brotli, FIRST_OPEN_MAX, Some(FIRST_OPEN_TARGET));
     let talk = verdict("in a conversation", conversation.brotli, CONVERSATION_MAX, None);
-    let _ = write!(table, "\n{}\n{}\n{}\n", before.line, open.line, talk.line);
+    let _ = write!(table, "\n{}\n{}\n{}\n{}\n", before.line, open.line, talk.line, language.line);
     print!("{table}");
 
     let report = root().join("reports/size.md");
     fs::create_dir_all(root().join("reports"))
         .and_then(|()| fs::write(&report, format!("# What a visitor downloads\n\n{table}")))
         .map_err(|error| Failure::at(&report, error))?;
-    if before.over || open.over || talk.over {
+    if before.over || open.over || talk.over || language.over {
         return Err(Failure::new("over the size budget"));
     }
     Ok(())

@@ -11,6 +11,7 @@ use serde_json::{Value, json};
 use crate::build::{Mode, Module, read};
 use crate::compression::{brotli, hash8, is_compressible};
 use crate::failure::{Failure, Result};
+use crate::languages;
 use crate::package::Package;
 use crate::process::{node, root};
 
@@ -34,6 +35,12 @@ pub(crate) fn write(client: &Module, package: &Package, mode: Mode) -> Result<()
         tree.insert(path.clone(), content);
         (word, format!("/{path}"))
     };
+    let modules = languages::modules()?;
+    let paths = modules.iter().map(|(language, module)| {
+        let (_, path) = place("", language, "js", module.clone());
+        (language.as_str(), path.replace("/assets/", "./"))
+    });
+    names.push(("__REJOIN_LANGUAGES__", languages::imports(paths)));
     // The script of a module names what comes later.
     names.extend(client.rest.clone().map(|rest| place("__REJOIN_REST__", "client", "wasm", rest)));
     let mut glue = Tree::new();

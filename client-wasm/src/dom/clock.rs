@@ -2,7 +2,7 @@
 
 use wasm_bindgen::prelude::*;
 
-use super::texts::Texts;
+use super::texts::{Texts, Word};
 use crate::browser::{object, set_text, wall_ms};
 
 #[wasm_bindgen]
@@ -42,12 +42,12 @@ impl Calendar {
     pub(crate) fn day_name(&self, at: u64, texts: &Texts) -> String {
         let ago = self.day(self.now).saturating_sub(self.day(at));
         if ago < 2 {
-            return String::from(if ago == 0 { texts.today } else { texts.yesterday });
+            return String::from(texts.of(if ago == 0 { Word::Today } else { Word::Yesterday }));
         }
         let options = object();
         set_text(&options, "day", "numeric");
         set_text(&options, "month", "long");
-        Date::new(at as f64).format(texts.locale, &options)
+        Date::new(at as f64).format(texts.locale(), &options)
     }
 }
 
@@ -55,5 +55,5 @@ impl Calendar {
 pub(crate) fn time(at: u64, texts: &Texts) -> String {
     let options = object();
     set_text(&options, "timeStyle", "short");
-    Date::new(at as f64).format(texts.locale, &options)
+    Date::new(at as f64).format(texts.locale(), &options)
 }

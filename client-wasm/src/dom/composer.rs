@@ -8,7 +8,7 @@ use wasm_bindgen::{JsCast, JsValue};
 
 use super::node::{Node, Shown};
 use super::parts::{Part, Parts};
-use super::texts::Texts;
+use super::texts::{Speech, Texts, Word};
 use crate::browser::{flag, number, set_number, set_text, text};
 
 /// The text field and its button.
@@ -23,18 +23,16 @@ const COUNT_FROM_CHARS: usize = TEXT_CHARS as usize - 500;
 
 impl Composer {
     /// Makes an empty one.
-    pub(crate) fn new(parts: Rc<Parts>, texts: &Texts) -> Self {
-        let composer = Self { parts, sent: String::new() };
-        composer.set("", texts);
-        composer
+    pub(crate) fn new(parts: Rc<Parts>) -> Self {
+        Self { parts, sent: String::new() }
     }
 
     /// Puts the restored draft in, once, and says why a message was not taken.
-    pub(crate) fn show(&mut self, view: &View, last: &View, texts: &Texts) {
+    pub(crate) fn show(&mut self, view: &View, last: &View, texts: &Texts, speech: Speech) {
         if view.draft != last.draft && last.draft.is_empty() && self.text().is_empty() && view.draft != self.sent {
             self.set(&view.draft, texts);
         }
-        if view.notice == last.notice {
+        if view.notice == last.notice && (speech == Speech::Same || view.notice == Notice::None) {
             return;
         }
         if view.notice != Notice::None && self.text().is_empty() {
@@ -43,8 +41,8 @@ impl Composer {
         }
         self.parts.of(Part::Note).put(match view.notice {
             Notice::None => "",
-            Notice::TooLong => texts.too_long,
-            Notice::OutboxFull => texts.outbox_full,
+            Notice::TooLong => texts.of(Word::TooLong),
+            Notice::OutboxFull => texts.of(Word::OutboxFull),
         });
     }
 
@@ -75,7 +73,7 @@ impl Composer {
         self.parts.of(Part::Frame).attribute("data-text", &written);
         let chars = written.chars().count();
         set_number(self.parts.of(Part::Send), "disabled", if written.trim().is_empty() { 1.0 } else { 0.0 });
-        self.parts.of(Part::Note).put(if chars > TEXT_CHARS as usize { texts.too_long } else { "" });
+        self.parts.of(Part::Note).put(if chars > TEXT_CHARS as usize { texts.of(Word::TooLong) } else { "" });
         if chars > COUNT_FROM_CHARS {
             self.parts.of(Part::Frame).attribute("data-left", &signed(TEXT_CHARS as i32 - chars as i32));
         } else {

@@ -8,7 +8,7 @@ use super::clock::Calendar;
 use super::node::{Node, Shown};
 use super::parts::{Part, Parts};
 use super::row::{Row, Standing, Surroundings};
-use super::texts::Texts;
+use super::texts::{Speech, Texts, Word};
 use crate::browser::{number, set_number};
 
 /// The list of messages, and what stands around it.
@@ -29,23 +29,28 @@ impl Log {
     }
 
     /// Shows the conversation; the reader stays where they are, and at the end when they were there.
-    pub(crate) fn show(&mut self, view: &View, last: &View, texts: &Texts) {
+    pub(crate) fn show(&mut self, view: &View, last: &View, texts: &Texts, speech: Speech) {
         let (height, end) = (self.height(), self.at_end());
         let (first, newest) = (last.items.first(), view.items.last());
         let prepended = first.is_some_and(|first| view.items.first().is_some_and(|item| item.key != first.key));
         let appended = newest.filter(|newest| last.items.last().is_none_or(|item| item.key != newest.key));
 
         self.parts.of(Part::Older).show(Shown::when(view.older != Older::None));
-        self.parts.of(Part::Older).put(if view.older == Older::Loading { texts.loading } else { texts.older });
+        self.parts.of(Part::Older).put(texts.of(if view.older == Older::Loading {
+            Word::Loading
+        } else {
+            Word::Older
+        }));
         // What the reader asked for is not read out as if it were new.
         self.list().attribute("aria-live", if prepended { "off" } else { "polite" });
         let site = view.site.as_ref().map(|site| site.name.as_str()).unwrap_or_default();
-        self.place(&view.items, &Surroundings { calendar: Calendar::now(), texts, site });
-        if view.typing != last.typing {
-            let mut words = view.typing.clone();
-            if !words.is_empty() {
-                words.push_str(texts.types);
-            }
+        self.place(&view.items, &Surroundings { calendar: Calendar::now(), texts, speech, site });
+        if speech == Speech::New || view.typing != last.typing {
+            let words = match view.typing.as_str() {
+                "" => String::new(),
+                "…" => texts.with(Word::Types, texts.of(Word::Team)),
+                name => texts.with(Word::Types, name),
+            };
             self.parts.of(Part::Typist).put(&words);
         }
         self.parts.of(Part::Typing).show(Shown::when(!view.typing.is_empty()));

@@ -27,7 +27,7 @@ use composer::Composer;
 use log::Log;
 use node::{Node, Shown};
 use parts::{Part, Parts};
-use texts::{ENGLISH, Texts};
+pub(crate) use texts::{Speech, Texts, Word};
 
 /// The style sheet, for the loader to adopt.
 pub(crate) const STYLE: &str = include_str!(concat!(env!("OUT_DIR"), "/widget.css"));
@@ -80,7 +80,7 @@ pub(crate) struct Panel {
     takes_focus: bool,
     log: RefCell<Log>,
     composer: RefCell<Composer>,
-    texts: &'static Texts,
+    texts: RefCell<Rc<Texts>>,
     _listeners: Vec<Listener>,
 }
 
@@ -100,14 +100,14 @@ const LISTENERS: [(Part, &str, Act); 9] = [
 impl Panel {
     /// Makes a closed panel in the shadow root of the options.
     pub(crate) fn new(options: &JsValue, window: &JsValue, waker: &Waker) -> Self {
-        let texts = &ENGLISH;
         let root = get(options, "root");
         let host = get(&root, "host");
-        let parts = Rc::new(Parts::new(root.unchecked_into(), texts));
-        if flag(options, "inline") {
+        let parts = Rc::new(Parts::new(root.unchecked_into()));
+        let inline = flag(options, "inline");
+        if inline {
             parts.of(Part::Dialog).attribute("class", "p i");
         }
-        let closable = flag(options, "closable");
+        let closable = !inline || flag(options, "closable");
         parts.of(Part::Close).show(Shown::when(closable));
         let viewport = get(window, "visualViewport");
         let mut listeners = Vec::new();
@@ -128,13 +128,12 @@ impl Panel {
             touch: flag(options, "touch"),
             takes_focus: closable,
             log: RefCell::new(Log::new(parts.clone())),
-            composer: RefCell::new(Composer::new(parts.clone(), texts)),
+            composer: RefCell::new(Composer::new(parts.clone())),
             parts,
-            texts,
+            texts: RefCell::new(Rc::new(Texts::new(String::new()))),
             _listeners: listeners,
         };
         panel.paint(&colour);
-        panel.head(&View::default());
         panel
     }
 
@@ -162,23 +161,40 @@ impl Panel {
 
     /// Puts a text into the composer.
     pub(crate) fn compose(&self, words: &str) -> Input {
-        self.composer.borrow().set(words, self.texts);
+        self.composer.borrow().set(words, &self.texts());
         Input::Draft { text: String::from(words) }
     }
 
+    /// Speaks a language from now on; what is on the screen is to be shown anew.
+    pub(crate) fn speak(&self, texts: Texts) {
+        self.parts.speak(&texts);
+        let host: &Node = self.host.unchecked_ref();
+        host.attribute("lang", texts.locale());
+        host.attribute("dir", texts.of(Word::Direction));
+        self.composer.borrow().changed(&texts);
+        self.texts.replace(Rc::new(texts));
+    }
+
+    /// Returns the language that is spoken.
+    pub(crate) fn texts(&self) -> Rc<Texts> {
+        self.texts.borrow().clone()
+    }
+
     /// Shows what has changed.
-    pub(crate) fn show(&self, view: &View, last: &View) {
-        if view.site != last.site || view.operators != last.operators {
-            self.head(view);
+    pub(crate) fn show(&self, view: &View, last: &View, speech: Speech) {
+        let texts = self.texts();
+        let is_new = speech == Speech::New;
+        if is_new || view.site != last.site || view.operators != last.operators {
+            self.head(view, &texts);
         }
-        if view.banner != last.banner {
-            self.banner(view.banner);
+        if is_new || view.banner != last.banner {
+            self.banner(view.banner, &texts);
         }
         if view.link != last.link {
             self.parts.of(Part::Dialog).attribute("data-state", words::link(view.link));
         }
-        self.log.borrow_mut().show(view, last, self.texts);
-        self.composer.borrow_mut().show(view, last, self.texts);
+        self.log.borrow_mut().show(view, last, &texts, speech);
+        self.composer.borrow_mut().show(view, last, &texts, speech);
     }
 
     /// Takes a [`Wake::Face`].
@@ -190,7 +206,7 @@ impl Panel {
             Some(Act::Write) => {
                 // The field grows, and takes its room from the list.
                 let end = self.log.borrow().at_end();
-                input = Some(Input::Draft { text: self.composer.borrow().changed(self.texts) });
+                input = Some(Input::Draft { text: self.composer.borrow().changed(&self.texts()) });
                 if end {
                     self.log.borrow().to_end();
                 }
@@ -211,14 +227,15 @@ impl Panel {
     }
 
     fn send(&self) -> Option<Input> {
-        let written = self.composer.borrow_mut().take(self.texts);
+        let written = self.composer.borrow_mut().take(&self.texts());
         self.composer.borrow().field().focus();
         written.map(|text| Input::Send { text })
     }
 
-    fn head(&self, view: &View) {
+    fn head(&self, view: &View, texts: &Texts) {
         let site = view.site.as_ref();
-        let name = site.map(|site| site.name.as_str()).filter(|name| !name.is_empty()).unwrap_or(self.texts.chat);
+        let name =
+            site.map(|site| site.name.as_str()).filter(|name| !name.is_empty()).unwrap_or_else(|| texts.of(Word::Chat));
         self.parts.of(Part::Name).put(name);
         self.parts.of(Part::Dialog).attribute("aria-label", name);
         let first = name.chars().next();
@@ -239,19 +256,19 @@ impl Panel {
         // The dot: somebody is there.
         set_text(self.parts.of(Part::Who), "className", if who.is_empty() && assistant.is_empty() { "" } else { "on" });
         if who.is_empty() {
-            who.push_str(if assistant.is_empty() { self.texts.invitation } else { assistant });
+            who.push_str(if assistant.is_empty() { texts.of(Word::Invitation) } else { assistant });
         }
         self.parts.of(Part::Who).put(&who);
     }
 
-    fn banner(&self, banner: Banner) {
+    fn banner(&self, banner: Banner, texts: &Texts) {
         self.parts.of(Part::Banner).show(Shown::when(banner != Banner::None));
         self.parts.of(Part::TryNow).show(Shown::when(banner == Banner::Offline));
         self.parts.of(Part::BannerWords).put(match banner {
             Banner::None => "",
-            Banner::Reconnecting => self.texts.reconnecting,
-            Banner::Offline => self.texts.offline,
-            Banner::Refused => self.texts.unavailable,
+            Banner::Reconnecting => texts.of(Word::Reconnecting),
+            Banner::Offline => texts.of(Word::Offline),
+            Banner::Refused => texts.of(Word::Unavailable),
         });
         self.composer.borrow().enable(Shown::when(banner != Banner::Refused));
     }

@@ -1,7 +1,7 @@
 //! The elements that are always there, made from one table: a table is smaller than the code that would make them.
 
 use super::node::{Node, create};
-use super::texts::Texts;
+use super::texts::{Texts, Word};
 
 /// An element of the panel; its place in [`PLAN`].
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -103,7 +103,7 @@ pub(crate) struct Parts(Vec<Node>);
 
 impl Parts {
     /// Makes them in the shadow root.
-    pub(crate) fn new(root: Node, texts: &Texts) -> Self {
+    pub(crate) fn new(root: Node) -> Self {
         let mut parts = Self(vec![root]);
         for (parent, tag, class) in PLAN {
             let node = create(tag, class);
@@ -113,19 +113,24 @@ impl Parts {
         for (part, name, value) in ATTRIBUTES {
             parts.of(part).attribute(name, value);
         }
-        for (part, name, value) in [
-            (Part::Dialog, "lang", texts.locale),
-            (Part::Close, "aria-label", texts.close),
-            (Part::List, "aria-label", texts.messages),
-            (Part::Newer, "aria-label", texts.newer),
-            (Part::Field, "aria-label", texts.write),
-            (Part::Field, "placeholder", texts.write),
-            (Part::Send, "aria-label", texts.send),
-        ] {
-            parts.of(part).attribute(name, value);
-        }
-        parts.of(Part::TryNow).put(texts.try_now);
         parts
+    }
+
+    /// Says everything that does not change in other words.
+    pub(crate) fn speak(&self, texts: &Texts) {
+        for (part, name, word) in [
+            (Part::Dialog, "dir", Word::Direction),
+            (Part::Close, "aria-label", Word::Close),
+            (Part::List, "aria-label", Word::Messages),
+            (Part::Newer, "aria-label", Word::Newer),
+            (Part::Field, "aria-label", Word::Write),
+            (Part::Field, "placeholder", Word::Write),
+            (Part::Send, "aria-label", Word::Send),
+        ] {
+            self.of(part).attribute(name, texts.of(word));
+        }
+        self.of(Part::Dialog).attribute("lang", texts.locale());
+        self.of(Part::TryNow).put(texts.of(Word::TryNow));
     }
 
     /// Returns one.

@@ -6,7 +6,7 @@ use protocol::AuthorKind;
 use super::clock::{self, Calendar};
 use super::links::{Piece, pieces};
 use super::node::{Node, create, create_text};
-use super::texts::Texts;
+use super::texts::{Speech, Texts, Word};
 use crate::browser::set_text;
 use crate::words;
 
@@ -27,6 +27,7 @@ type Shown = (u64, Delivery, Standing, bool);
 pub(crate) struct Surroundings<'a> {
     pub(crate) calendar: Calendar,
     pub(crate) texts: &'a Texts,
+    pub(crate) speech: Speech,
     /// The name of the site; it speaks where nobody else does.
     pub(crate) site: &'a str,
 }
@@ -87,7 +88,7 @@ impl Row {
     /// Shows what has changed of an item.
     pub(crate) fn update(&mut self, item: &Item, standing: Standing, surroundings: &Surroundings<'_>) {
         let shown = shown(item, standing, surroundings);
-        if shown != self.shown {
+        if surroundings.speech == Speech::New || shown != self.shown {
             self.shown = shown;
             self.show(item, surroundings);
         }
@@ -108,12 +109,12 @@ impl Row {
             },
         );
         self.day.put(&if standing.new_day { calendar.day_name(item.at, texts) } else { String::new() });
-        self.author.put(if own { texts.you } else { name(item, surroundings) });
+        self.author.put(if own { texts.of(Word::You) } else { name(item, surroundings) });
         self.state.put(&state(item, standing.last, texts));
         if item.delivery == Delivery::Expired {
             let retry = self.state.child("button", "");
             retry.attribute("data-retry", &item.key);
-            retry.put(texts.retry);
+            retry.put(texts.of(Word::Retry));
         }
         if own {
             self.node.attribute("data-state", words::delivery(item.delivery));
@@ -146,9 +147,9 @@ fn name<'a>(item: &'a Item, surroundings: &Surroundings<'a>) -> &'a str {
         return &item.author.name;
     }
     match item.author.kind {
-        AuthorKind::Assistant => surroundings.texts.assistant,
+        AuthorKind::Assistant => surroundings.texts.of(Word::Assistant),
         AuthorKind::System if !surroundings.site.is_empty() => surroundings.site,
-        AuthorKind::Visitor | AuthorKind::Operator | AuthorKind::System => surroundings.texts.team,
+        AuthorKind::Visitor | AuthorKind::Operator | AuthorKind::System => surroundings.texts.of(Word::Team),
     }
 }
 
@@ -162,16 +163,16 @@ fn state(item: &Item, last: bool, texts: &Texts) -> String {
     let mut line = clock::time(item.at, texts);
     if own {
         line.push_str(" · ");
-        line.push_str(match item.delivery {
-            Delivery::Sending => texts.sending,
-            Delivery::Unconfirmed => texts.unconfirmed,
-            Delivery::Unsaved => texts.unsaved,
-            Delivery::Sent => texts.sent,
-            Delivery::Delivered => texts.delivered,
-            Delivery::Read => texts.read,
-            Delivery::Expired => texts.expired,
-            Delivery::Refused => texts.refused,
-        });
+        line.push_str(texts.of(match item.delivery {
+            Delivery::Sending => Word::Sending,
+            Delivery::Unconfirmed => Word::Unconfirmed,
+            Delivery::Unsaved => Word::Unsaved,
+            Delivery::Sent => Word::Sent,
+            Delivery::Delivered => Word::Delivered,
+            Delivery::Read => Word::Read,
+            Delivery::Expired => Word::Expired,
+            Delivery::Refused => Word::Refused,
+        }));
     }
     line
 }

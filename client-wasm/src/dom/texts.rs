@@ -1,72 +1,106 @@
-//! Every word that a visitor reads.
+//! Every word that a visitor reads, in one language; `languages/en.txt` tells how a word is added.
+
+include!(concat!(env!("OUT_DIR"), "/words.rs"));
+
+/// Whether what is on the screen is in the language that is spoken.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Speech {
+    /// It is.
+    Same,
+    /// It was said in another one.
+    New,
+}
 
 /// The words of one language.
 pub(crate) struct Texts {
-    /// As in BCP 47.
-    pub(crate) locale: &'static str,
-    pub(crate) chat: &'static str,
-    pub(crate) close: &'static str,
-    pub(crate) messages: &'static str,
-    pub(crate) write: &'static str,
-    pub(crate) send: &'static str,
-    pub(crate) you: &'static str,
-    pub(crate) assistant: &'static str,
-    pub(crate) team: &'static str,
-    pub(crate) invitation: &'static str,
-    pub(crate) older: &'static str,
-    pub(crate) loading: &'static str,
-    pub(crate) newer: &'static str,
-    pub(crate) today: &'static str,
-    pub(crate) yesterday: &'static str,
-    /// After a name.
-    pub(crate) types: &'static str,
-    pub(crate) sending: &'static str,
-    pub(crate) unconfirmed: &'static str,
-    pub(crate) unsaved: &'static str,
-    pub(crate) sent: &'static str,
-    pub(crate) delivered: &'static str,
-    pub(crate) read: &'static str,
-    pub(crate) expired: &'static str,
-    pub(crate) refused: &'static str,
-    pub(crate) retry: &'static str,
-    pub(crate) reconnecting: &'static str,
-    pub(crate) offline: &'static str,
-    pub(crate) try_now: &'static str,
-    pub(crate) unavailable: &'static str,
-    pub(crate) too_long: &'static str,
-    pub(crate) outbox_full: &'static str,
+    /// The locale as in BCP 47; and a line for each [`Word`], unless it is English.
+    said: String,
 }
 
-pub(crate) const ENGLISH: Texts = Texts {
-    locale: "en",
-    chat: "Chat",
-    close: "Close",
-    messages: "Messages",
-    write: "Write a message…",
-    send: "Send",
-    you: "You",
-    assistant: "Assistant",
-    team: "Team",
-    invitation: "Write to us, we answer here",
-    older: "Show older messages",
-    loading: "Loading…",
-    newer: "New messages",
-    today: "Today",
-    yesterday: "Yesterday",
-    types: " is typing…",
-    sending: "Sending…",
-    unconfirmed: "Not confirmed yet",
-    unsaved: "Sending… keep this page open",
-    sent: "Sent",
-    delivered: "Delivered",
-    read: "Read",
-    expired: "Not sent",
-    refused: "Not accepted",
-    retry: "Try again",
-    reconnecting: "Reconnecting…",
-    offline: "No connection. Messages are kept and sent later.",
-    try_now: "Try now",
-    unavailable: "This chat is not available here.",
-    too_long: "This message is too long",
-    outbox_full: "Too many unsent messages. Wait for the connection.",
-};
+impl Texts {
+    /// Takes what the script around the module knows (client-wasm/src/speech.js).
+    pub(crate) fn new(said: String) -> Self {
+        Self { said }
+    }
+
+    /// Returns the locale, for the browser's own words.
+    pub(crate) fn locale(&self) -> &str {
+        self.halves().0
+    }
+
+    /// Returns a word.
+    pub(crate) fn of(&self, word: Word) -> &str {
+        self.line(word as usize)
+    }
+
+    /// Returns a sentence around a name.
+    pub(crate) fn with(&self, word: Word, name: &str) -> String {
+        filled(self.of(word), name)
+    }
+
+    /// Returns a sentence around a number, in the form that the language has for it: its place among those of the build.
+    pub(crate) fn counted(&self, word: Word, form: usize, number: &str) -> String {
+        const OTHER: usize = 5;
+        let exact = self.line(word as usize + form);
+        filled(if exact.is_empty() { self.line(word as usize + OTHER) } else { exact }, number)
+    }
+
+    /// Returns the locale, and the lines.
+    fn halves(&self) -> (&str, &str) {
+        let (locale, lines) = cut(&self.said, b'\n');
+        (locale, lines.unwrap_or(ENGLISH))
+    }
+
+    fn line(&self, number: usize) -> &str {
+        let mut rest = Some(self.halves().1);
+        for _ in 0..number {
+            rest = rest.and_then(|rest| cut(rest, b'\n').1);
+        }
+        cut(rest.unwrap_or_default(), b'\n').0
+    }
+}
+
+/// Puts a value where the braces are; the build has made a tabulator of them.
+fn filled(sentence: &str, value: &str) -> String {
+    let (before, after) = cut(sentence, b'\t');
+    let mut whole = String::from(before);
+    if let Some(after) = after {
+        whole.push_str(value);
+        whole.push_str(after);
+    }
+    whole
+}
+
+/// Cuts a text at the first of these ASCII characters: the standard library's way is a kilobyte longer.
+fn cut(text: &str, at: u8) -> (&str, Option<&str>) {
+    let place = text.bytes().position(|byte| byte == at).unwrap_or(text.len());
+    (text.get(..place).unwrap_or_default(), text.get(place + 1..))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn english_is_there_without_a_file() {
+        let texts = Texts::new("en-GB".into());
+        assert_eq!((texts.locale(), texts.of(Word::Close), texts.of(Word::Direction)), ("en-GB", "Close", "ltr"));
+        assert_eq!(texts.with(Word::Types, "Dana"), "Dana is typing…");
+    }
+
+    #[test]
+    fn what_is_counted_takes_its_form_or_the_last() {
+        let texts = Texts::new("en".into());
+        assert_eq!(texts.counted(Word::Unread, 1, "1"), ", 1 unread message");
+        assert_eq!(texts.counted(Word::Unread, 3, "4"), ", 4 unread messages");
+    }
+
+    #[test]
+    fn another_language_has_its_own_lines() {
+        let texts = Texts::new("he\nrtl\nA\nB \t".into());
+        assert_eq!((texts.locale(), texts.of(Word::Direction), texts.of(Word::Chat)), ("he", "rtl", "A"));
+        // Words that a file lacks are silent, not a panic.
+        assert_eq!(texts.of(Word::OutboxFull), "");
+        assert_eq!((filled("no braces", "x"), filled("\t.", "x")), ("no braces".into(), "x.".into()));
+    }
+}
