@@ -52,6 +52,7 @@ impl Client {
             Purpose::NextGate => self.next_failed(),
             Purpose::Poll { link } => self.on_poll(link, status, body),
             Purpose::Frames { link, ids } => self.on_frames_answer(link, &ids, status, body),
+            Purpose::Contact => self.on_address(status),
             Purpose::Older { before } => match json::from_str::<Page>(body) {
                 Ok(page) if is_ok => self.on_older(before, page),
                 _ => self.failed(purpose, Failure::Fast),
@@ -80,6 +81,7 @@ impl Client {
                 }
             }
             Purpose::Frames { link, ids } => self.on_frames_failure(link, &ids, failure),
+            Purpose::Contact => self.address_again(),
             Purpose::Older { before } => {
                 if self.timeline.awaits(before) {
                     self.timeline.older = Older::Some;
@@ -111,7 +113,7 @@ impl Client {
         self.marks.operators.clone_from(&site.operators);
         self.servers.learn(&site.servers);
         self.site_failures = 0;
-        self.site = Some(site);
+        self.site = Some(crate::staffing::receive(site, self.now.wall));
     }
 
     fn on_settings(&mut self, status: u16, body: &str) {
@@ -180,6 +182,7 @@ impl Client {
         self.settled.retain(|settled| settled.seq > head);
         self.marks.loaded(head);
         self.timeline.load(loaded.page);
+        self.learn_address(loaded.contact);
         self.loading = Loading::Done;
         self.emit(Event::DialogLoaded { dialog_id });
         self.proceed(Why::Start);

@@ -68,6 +68,7 @@ pub struct Client {
     pub(crate) marks: crate::marks::Marks,
     pub(crate) draft: String,
     pub(crate) notice: Notice,
+    pub(crate) address: crate::contact::Address,
     pub(crate) telemetry: Telemetry,
     /// When the log was last loaded again because it was another one than the server's.
     pub(crate) reloaded_at: Option<Instant>,
@@ -158,6 +159,7 @@ impl Client {
             marks: crate::marks::Marks::default(),
             draft: String::new(),
             notice: Notice::None,
+            address: crate::contact::Address::default(),
             telemetry: Telemetry::default(),
             reloaded_at: None,
         }
@@ -191,6 +193,7 @@ impl Client {
             Input::Draft { text } => self.draft(text),
             Input::Settings(site) => self.settings(site),
             Input::Tab(tab) => self.tab(tab),
+            Input::Contact { email } => self.leave_address(&email),
             Input::Panel(panel) => self.panel(panel),
             Input::Older => self.ask_older(),
             Input::Credential(secret) => self.credential(secret),
@@ -205,6 +208,7 @@ impl Client {
         }
         self.heed_audit();
         self.flush();
+        self.send_address();
         self.mark();
         self.tell_health();
         self.tell_figures();
@@ -295,6 +299,7 @@ impl Client {
                 }
                 "way" => self.restore_way(&value),
                 "draft" => self.draft = value,
+                "mail" => self.restore_address(value),
                 "read" => self.marks.restore(protocol::json::from_str(&value).ok()),
                 _ => {}
             }

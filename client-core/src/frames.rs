@@ -90,7 +90,13 @@ impl Client {
                     self.marks.learn_typing(typing, self.now.mono);
                 }
             }
-            ServerFrame::Presence(presence) => self.marks.operators = presence.operators,
+            ServerFrame::Presence(presence) => {
+                if let (Some(site), false) = (&mut self.site, presence.operators.is_empty()) {
+                    // Whoever comes is there for a while.
+                    site.absent = false;
+                }
+                self.marks.operators = presence.operators;
+            }
             ServerFrame::Heartbeat(beat) => {
                 self.timeline.learn_head(beat.head);
                 self.timeline.compare(beat.head, beat.hash);

@@ -38,6 +38,11 @@ pub enum Input {
         /// All of it.
         text: String,
     },
+    /// A person leaves an address to be written to.
+    Contact {
+        /// As it was written.
+        email: String,
+    },
     /// The panel was opened or closed.
     Panel(Panel),
     /// A person wants to see older messages.

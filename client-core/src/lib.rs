@@ -20,6 +20,7 @@ mod backoff;
 mod client;
 mod config;
 mod connection;
+mod contact;
 mod ending;
 mod frames;
 mod health;
@@ -44,6 +45,7 @@ mod sending;
 mod servers;
 mod session;
 pub mod sse;
+mod staffing;
 mod tabs;
 mod takeover;
 mod telemetry;
@@ -62,9 +64,10 @@ pub use log::{Datum, Entry, Level, What};
 pub use log_text::timestamp;
 pub use output::{Authorization, Call, Event, Output, Transport};
 pub use report::Report;
+pub use staffing::Staffing;
 pub use telemetry::{Counters, Quality};
 pub use trouble::{Action, Class, Severity, Trouble};
-pub use view::{Banner, Delivery, From, Item, LinkState, Notice, Older, Site, View};
+pub use view::{Banner, Contact, Delivery, From, Item, LinkState, Notice, Older, Site, View};
 
 /// One attempt at one transport; never reused.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]

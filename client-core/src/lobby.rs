@@ -12,8 +12,10 @@ use protocol::{Author, AuthorKind, WELCOME_ID, limits};
 
 use crate::backoff::Rng;
 use crate::message_id::MessageIds;
+use crate::staffing;
 use crate::{
-    Banner, Call, Delivery, Event, From, Input, Instant, Item, LinkState, Notice, Now, Older, Panel, Side, Site, View,
+    Banner, Call, Contact, Delivery, Event, From, Input, Instant, Item, LinkState, Notice, Now, Older, Panel, Side,
+    Site, View,
 };
 
 /// An answer is awaited for so long, in ms.
@@ -166,6 +168,7 @@ impl Lobby {
             Input::Stop
             | Input::Retry { .. }
             | Input::Older
+            | Input::Contact { .. }
             | Input::Credential(_)
             | Input::Page(_)
             | Input::Settings(_)
@@ -184,7 +187,7 @@ impl Lobby {
     /// The settings have come.
     pub fn settled(&mut self, now: Now, site: SiteConfig) {
         self.now = now;
-        self.site = Some(site);
+        self.site = Some(staffing::receive(site, now.wall));
         self.settings.state = Fetch::Done;
     }
 
@@ -227,7 +230,9 @@ impl Lobby {
 
     /// Returns when to call with [`Input::Timeout`] at the latest.
     pub fn poll_timeout(&self) -> Option<Instant> {
-        [self.settings.due(), self.link.due()].into_iter().flatten().min()
+        let hours = self.site.as_ref().and_then(|site| staffing::change_in_ms(site, self.now.wall));
+        let hours = hours.map(|ms| self.now.mono.plus(ms));
+        [self.settings.due(), self.link.due(), hours].into_iter().flatten().min()
     }
 
     /// Says whether the site has refused this page: there is nothing to hand over to.
@@ -285,6 +290,8 @@ impl Lobby {
             unread: 0,
             typing: String::new(),
             operators: self.site.as_ref().map(|site| site.operators.clone()).unwrap_or_default(),
+            staffing: self.site.as_ref().map(|site| staffing::at(site, self.now.wall)).unwrap_or_default(),
+            contact: Contact::None,
             link,
             banner,
             draft: self.draft.clone(),

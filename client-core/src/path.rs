@@ -110,6 +110,10 @@ impl Side {
         Call { path, body: None, auth: Authorization::Bearer }
     }
 
+    pub(crate) fn contact(&self, dialog_id: u64, body: String) -> Call {
+        Call { path: self.of_dialog(dialog_id, "/contact"), body: Some(body), auth: Authorization::Bearer }
+    }
+
     pub(crate) fn start(&self, body: String) -> Call {
         let mut path = String::from(self.api());
         path.push_str("/dialogs");

@@ -36,6 +36,8 @@ pub(crate) enum Purpose {
     Poll { link: LinkId },
     /// Messages before this `seq`.
     Older { before: u64 },
+    /// The address that the visitor leaves.
+    Contact,
 }
 
 impl Purpose {
@@ -48,6 +50,7 @@ impl Purpose {
             Self::Frames { .. } => "frames",
             Self::Poll { .. } => "poll",
             Self::Older { .. } => "history",
+            Self::Contact => "contact",
         }
     }
 }
@@ -108,7 +111,7 @@ impl Client {
     pub(crate) fn abort_requests(&mut self) {
         let outputs = &mut self.outputs;
         self.requests.asked.retain(|asked| {
-            let keep = matches!(asked.purpose, Purpose::Settings | Purpose::Older { .. });
+            let keep = matches!(asked.purpose, Purpose::Settings | Purpose::Older { .. } | Purpose::Contact);
             if !keep {
                 outputs.push_back(Output::Abort { request: asked.request });
             }

@@ -6,15 +6,20 @@ use crate::client::Device;
 use crate::connection::Phase;
 use crate::lobby::item;
 use crate::outbox::{Kept, Pending, State};
+use crate::staffing;
 use crate::timers::{BANNER_MS, UNCONFIRMED_MS};
 use crate::{Banner, Client, Delivery, From, Item, LinkState, Notice, Site, Transport, View};
 
 impl Client {
     /// Returns all that a person sees.
     pub fn view(&self) -> View {
+        let items = self.items();
+        let staffing = self.site.as_ref().map(|site| staffing::at(site, self.now.wall)).unwrap_or_default();
         View {
             site: self.site.as_ref().map(Site::of),
-            items: self.items(),
+            staffing,
+            contact: self.contact(staffing, &items),
+            items,
             older: self.timeline.older,
             unread: self.unread(),
             typing: String::from(self.marks.typing(self.now.mono)),

@@ -35,7 +35,22 @@ impl Client {
         let typing = self.marks.typing_ends().map(|at| (at, "typing"));
         let stuck = self.stuck_at().map(|at| (at, "stuck"));
         let rest = self.rest_due().map(|at| (at, "rest"));
-        let all = [stuck, rest, self.phase_due(), self.gap_due(), self.screen_due(), requests, settings, hold, typing];
+        let address = self.address_due().map(|at| (at, "contact"));
+        let hours = self.site.as_ref().and_then(|site| crate::staffing::change_in_ms(site, self.now.wall));
+        let hours = hours.map(|ms| (self.now.mono.plus(ms), "hours"));
+        let all = [
+            address,
+            hours,
+            stuck,
+            rest,
+            self.phase_due(),
+            self.gap_due(),
+            self.screen_due(),
+            requests,
+            settings,
+            hold,
+            typing,
+        ];
         all.into_iter().flatten().min_by_key(|(at, _)| *at)
     }
 

@@ -3,6 +3,8 @@
 use protocol::Author;
 use protocol::http::SiteConfig;
 
+use crate::Staffing;
+
 /// All that a person sees.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct View {
@@ -18,6 +20,10 @@ pub struct View {
     pub typing: String,
     /// The names of the operators that are there now.
     pub operators: Vec<String>,
+    /// Whether somebody is there to answer.
+    pub staffing: Staffing,
+    /// Whether the visitor is asked for an address.
+    pub contact: Contact,
     /// How the link is.
     pub link: LinkState,
     /// What to tell the person about it; [`Banner::None`] most of the time.
@@ -37,12 +43,19 @@ pub struct Site {
     pub color: String,
     /// The name of the assistant that answers, or empty.
     pub assistant: String,
+    /// What it says while nobody is there, or empty.
+    pub away: String,
 }
 
 impl Site {
     /// Takes what is shown out of the settings.
     pub(crate) fn of(site: &SiteConfig) -> Self {
-        Self { name: site.name.clone(), color: site.color.clone(), assistant: site.assistant.clone() }
+        Self {
+            name: site.name.clone(),
+            color: site.color.clone(),
+            assistant: site.assistant.clone(),
+            away: site.away.clone(),
+        }
     }
 }
 
@@ -105,6 +118,22 @@ pub enum Older {
     Some,
     /// They have been asked for.
     Loading,
+}
+
+/// Whether the visitor is asked for an address to be written to, while nobody is there.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Contact {
+    /// No.
+    #[default]
+    None,
+    /// It is asked for.
+    Wanted,
+    /// What was given cannot be an address.
+    Refused,
+    /// It is on its way, and kept until it has come.
+    Sending,
+    /// It is stored.
+    Given,
 }
 
 /// How the link is.

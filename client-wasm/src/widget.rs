@@ -15,7 +15,7 @@ use client_core::lobby::{self, Lobby};
 use client_core::{
     Authorization, Call, Config, Event, Input, Panel as Opened, Report, RequestId, Side, Transport, View,
 };
-use protocol::http::SiteConfig;
+use protocol::http::{Opening, SiteConfig};
 use protocol::{Secret, code};
 use wasm_bindgen::prelude::*;
 
@@ -363,6 +363,8 @@ fn site(value: &JsValue) -> Option<SiteConfig> {
         (0..count as u32).filter_map(|place| get_at(&list, place).as_string()).collect()
     };
     let word = |name| within(value, name).as_string();
+    let moment = |value: &JsValue, name| within(value, name).as_f64().map(|at| at as u64);
+    let hours = within(value, "hours");
     Some(SiteConfig {
         name: word("name")?,
         welcome: word("welcome").unwrap_or_default(),
@@ -372,7 +374,15 @@ fn site(value: &JsValue) -> Option<SiteConfig> {
         open: within(value, "open").is_truthy(),
         metrics: within(value, "metrics").is_truthy(),
         servers: words("servers"),
-        ..SiteConfig::default()
+        hours: hours.is_object().then(|| Opening {
+            open: within(&hours, "open").is_truthy(),
+            opens_at: moment(&hours, "opens_at"),
+            closes_at: moment(&hours, "closes_at"),
+        }),
+        identity_required: within(value, "identity_required").is_truthy(),
+        absent: within(value, "absent").is_truthy(),
+        away: word("away").unwrap_or_default(),
+        now: moment(value, "now").unwrap_or_default(),
     })
 }
 

@@ -3,6 +3,7 @@
 #![expect(clippy::wildcard_enum_match_arm, reason = "each test looks at one kind of output")]
 
 mod bench;
+mod contact;
 mod found_by_the_simulator;
 mod journeys;
 mod ladder;

@@ -172,6 +172,7 @@ impl Sim {
             | Input::Retry { .. }
             | Input::TryNow
             | Input::Draft { .. }
+            | Input::Contact { .. }
             | Input::Panel(_)
             | Input::Tab(_)
             | Input::Older
@@ -237,6 +238,7 @@ impl Sim {
             | Input::Retry { .. }
             | Input::TryNow
             | Input::Draft { .. }
+            | Input::Contact { .. }
             | Input::Panel(_)
             | Input::Tab(_)
             | Input::Older
