@@ -144,8 +144,12 @@ impl Client {
                 let message = if self.dialog_id.is_none() { self.outbox.first() } else { None };
                 let first = message.map(|item| item.id.clone());
                 // Without `n`: a dialog that begins anew does not know the numbers of the last one.
-                let message =
-                    message.map(|item| SendMessage { id: Some(item.id.clone()), n: None, text: item.text.clone() });
+                let message = message.map(|item| SendMessage {
+                    id: Some(item.id.clone()),
+                    n: None,
+                    text: item.text.clone(),
+                    file: None,
+                });
                 let start = StartDialog { message, client: Some(self.client_id.clone()), ..StartDialog::default() };
                 (Purpose::Load { first }, self.config.side.start(json::to_string(&start)))
             }

@@ -67,7 +67,8 @@ impl Client {
             return (frames, ids);
         }
         for item in self.outbox.waiting() {
-            let mut message = SendMessage { id: Some(item.id.clone()), n: Some(item.n), text: item.text.clone() };
+            let mut message =
+                SendMessage { id: Some(item.id.clone()), n: Some(item.n), text: item.text.clone(), file: None };
             if mutants::planted(Mutant::ClientFreshIds) && item.state == State::Doubtful {
                 message.id = message.id.map(|id| id + "x");
             }
@@ -127,7 +128,7 @@ impl Client {
         };
         let (mut frames, mut ids, mut bytes) = (Vec::new(), Vec::new(), 0);
         for (item, n) in self.outbox.waiting().zip(1..) {
-            let message = SendMessage { id: Some(item.id.clone()), n: Some(n), text: item.text.clone() };
+            let message = SendMessage { id: Some(item.id.clone()), n: Some(n), text: item.text.clone(), file: None };
             let frame = ClientFrame::Message(message);
             bytes += json::to_string(&frame).len() + 1;
             if bytes > BATCH_BYTES || frames.len() >= WINDOW {

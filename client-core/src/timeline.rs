@@ -199,7 +199,7 @@ mod tests {
 
     fn message(seq: u64) -> Message {
         let id = char::from_digit(u32::try_from(seq % 36).expect("small"), 36).expect("digit").to_string();
-        Message { dialog_id: 1, seq, id, author: Author::default(), text: String::new(), at: 0 }
+        Message { dialog_id: 1, seq, id, author: Author::default(), text: String::new(), at: 0, file: None }
     }
 
     fn seqs(timeline: &Timeline) -> Vec<u64> {

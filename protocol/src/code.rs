@@ -66,6 +66,16 @@ pub const UNSUPPORTED_VERSION: &str = "unsupported_version";
 pub const NOT_FOUND: &str = "not_found";
 /// The address does not take this method.
 pub const METHOD_NOT_ALLOWED: &str = "method_not_allowed";
+/// The site takes no files.
+pub const FILES_OFF: &str = "files_off";
+/// A file of more bytes than the site takes.
+pub const FILE_TOO_BIG: &str = "file_too_big";
+/// A file of a type that the site does not take, or that no server passes on.
+pub const FILE_TYPE: &str = "file_type";
+/// As many files, or bytes in files, as one dialog may hold.
+pub const FILE_LIMIT: &str = "file_limit";
+/// No such file in this dialog, or it belongs to another message.
+pub const FILE_NOT_FOUND: &str = "file_not_found";
 /// A body of another type than `application/json`.
 pub const UNSUPPORTED_MEDIA_TYPE: &str = "unsupported_media_type";
 /// The request did not arrive in time.

@@ -162,6 +162,19 @@ wire! {
         pub frame_bytes: u32,
         /// Messages a second, sustained.
         pub messages_per_s: u32,
+        /// The files that the site takes; none where it takes none.
+        pub files: Option<FileLimits> [optional],
+    }
+}
+
+wire! {
+    /// The files that a site takes.
+    #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+    pub struct FileLimits {
+        /// Bytes in one file.
+        pub bytes: u64,
+        /// Only images.
+        pub images: bool [optional],
     }
 }
 
@@ -171,6 +184,7 @@ impl Default for Limits {
             text_chars: crate::limits::TEXT_CHARS,
             frame_bytes: crate::limits::FRAME_BYTES,
             messages_per_s: crate::limits::MESSAGES_PER_S,
+            files: None,
         }
     }
 }
@@ -191,6 +205,27 @@ wire! {
         pub text: String,
         /// When it was stored, ms since 1970.
         pub at: u64,
+        /// What was sent with it; then the text may be empty.
+        pub file: Option<File> [optional],
+    }
+}
+
+wire! {
+    /// An image or another file that was sent with a message; its bytes never change.
+    #[derive(Clone, Debug, Default, PartialEq, Eq)]
+    pub struct File {
+        /// The name its sender gave it for the machine, at its upload.
+        pub id: String,
+        /// The name that is shown; it ends as its type does.
+        pub name: String,
+        /// What it is, as the server saw by its first bytes: `image/png`.
+        pub mime: String,
+        /// Bytes.
+        pub size: u64,
+        /// Pixels, of an image.
+        pub width: Option<u32> [optional],
+        /// Pixels, of an image.
+        pub height: Option<u32> [optional],
     }
 }
 

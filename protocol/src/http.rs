@@ -1,7 +1,7 @@
 //! Bodies of the HTTP API.
 
 use crate::wire::wire;
-use crate::{AuthorKind, Decimal, Message, Secret, SendMessage, Stored};
+use crate::{AuthorKind, Decimal, File, FileLimits, Message, Secret, SendMessage, Stored};
 
 wire! {
     /// `POST /api/{site,widget}/dialogs`: finds this visitor's dialog, or starts one with a first message.
@@ -63,8 +63,10 @@ wire! {
     /// `POST …/messages`.
     #[derive(Clone, Debug, Default, PartialEq)]
     pub struct PostMessage {
-        /// What was written.
+        /// What was written; with a file it may be empty.
         pub text: String,
+        /// The id of a file that was uploaded before.
+        pub file: Option<String> [optional],
         /// The name that makes a retry harmless; the server makes one where there is none.
         pub id: Option<String> [optional],
         /// 1, 2, 3 … within `client`.
@@ -119,6 +121,8 @@ wire! {
         pub away: String [optional],
         /// The server's clock, ms since 1970: that of the page may be another one.
         pub now: u64 [default],
+        /// The files that the site takes; none where it takes none.
+        pub files: Option<FileLimits> [optional],
     }
 }
 
@@ -132,6 +136,15 @@ wire! {
         pub opens_at: Option<u64> [optional],
         /// The next closing after now; none where it is never closed.
         pub closes_at: Option<u64> [optional],
+    }
+}
+
+wire! {
+    /// The answer to `PUT …/files/{file}`: 201 for a new one, 200 for one that was there.
+    #[derive(Clone, Debug, Default, PartialEq)]
+    pub struct Uploaded {
+        /// The file, as a message will show it.
+        pub file: File,
     }
 }
 

@@ -23,9 +23,9 @@ mod up;
 mod wire;
 
 pub use down::{
-    Author, AuthorKind, Bye, Channels, DialogActivity, DialogChange, Drain, ErrorFrame, Heartbeat, InboxFrame,
-    InboxReady, Known, Limits, Message, MetricsReceived, Presence, Ready, Receipt, Refused, ResumeMode, ServerFrame,
-    Stored, Synced, TypingBy,
+    Author, AuthorKind, Bye, Channels, DialogActivity, DialogChange, Drain, ErrorFrame, File, FileLimits, Heartbeat,
+    InboxFrame, InboxReady, Known, Limits, Message, MetricsReceived, Presence, Ready, Receipt, Refused, ResumeMode,
+    ServerFrame, Stored, Synced, TypingBy,
 };
 pub use frame::Frame;
 pub use measures::{Decimal, Measures};

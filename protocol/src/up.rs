@@ -76,8 +76,10 @@ wire! {
         pub id: Option<String> [optional],
         /// 1, 2, 3 … within the client; the server takes them in this order only.
         pub n: Option<u64> [optional],
-        /// What was written, 1 to [`crate::limits::TEXT_CHARS`] characters.
+        /// What was written, 1 to [`crate::limits::TEXT_CHARS`] characters; with a file it may be empty.
         pub text: String,
+        /// The id of a file that was uploaded before.
+        pub file: Option<String> [optional],
     }
 }
 

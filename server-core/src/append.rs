@@ -1,7 +1,7 @@
 //! What a message does to the log: a function from looked-up facts to rows.
 
 use mutants::Mutant;
-use protocol::{Author, AuthorKind, Stored, WELCOME_ID};
+use protocol::{Author, AuthorKind, File, Stored, WELCOME_ID};
 
 use crate::{Millis, Refusal};
 
@@ -18,6 +18,8 @@ pub struct NewMessage {
     pub author: Author,
     /// What was written.
     pub text: String,
+    /// The id of the file that goes with it.
+    pub file: Option<String>,
 }
 
 /// What the store knows inside the transaction that will write the message.
@@ -31,6 +33,8 @@ pub struct Facts<'a> {
     pub last_n: u64,
     /// The welcome text of the dialog's site, where it has one.
     pub welcome: Option<&'a str>,
+    /// The file that the message names, where it is there, may be used by its author and is not used yet.
+    pub file: Option<&'a File>,
     /// The wall clock.
     pub at: Millis,
 }
@@ -49,7 +53,7 @@ pub struct KnownMessage {
 /// Whether a message known under an id is the one that arrives again.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Sameness {
-    /// Same text, same kind of author: a replay.
+    /// Same text, same file, same kind of author: a replay.
     Replay,
     /// Something else under the same id.
     Other,
@@ -66,6 +70,8 @@ pub struct Row {
     pub author: Author,
     /// What was written.
     pub text: String,
+    /// What was sent with it.
+    pub file: Option<File>,
     /// When, wall clock.
     pub at: Millis,
 }
@@ -89,6 +95,8 @@ pub enum Decision {
         /// The one that is.
         expected: u64,
     },
+    /// The file that it names is not there for it.
+    NoFile,
     /// Insert these rows, the message's own last, and set the head to its `seq`.
     Append {
         /// The welcome message where it is due, then the message.
@@ -108,6 +116,7 @@ impl Decision {
             Self::Duplicate { seq, at, .. } => Ok(Stored { id: id.into(), seq: *seq, at: *at, duplicate: true }),
             Self::Conflict => Err(Refusal::id_conflict()),
             Self::Order { expected } => Err(Refusal::order(*expected)),
+            Self::NoFile => Err(Refusal::file_not_found()),
             Self::Append { rows, .. } => match rows.last() {
                 Some(row) => Ok(Stored { id: id.into(), seq: row.seq, at: row.at, duplicate: false }),
                 None => Err(Refusal::store_unavailable()),
@@ -135,18 +144,23 @@ pub fn decide(message: &NewMessage, facts: &Facts<'_>) -> Decision {
     if n.is_some_and(|n| n != expected) && !mutants::planted(Mutant::NoOrder) {
         return Decision::Order { expected };
     }
+    if message.file.is_some() && facts.file.is_none() {
+        return Decision::NoFile;
+    }
     let mut rows = Vec::with_capacity(2);
     let mut head = facts.head;
     if let Some(text) = facts.welcome.filter(|_| welcome_is_due(head, n) && message.author.kind == AuthorKind::Visitor)
     {
         head += 1;
-        rows.push(Row { seq: head, id: WELCOME_ID.into(), author: system(), text: text.into(), at: facts.at });
+        let (id, text) = (WELCOME_ID.into(), text.into());
+        rows.push(Row { seq: head, id, author: system(), text, file: None, at: facts.at });
     }
     rows.push(Row {
         seq: head + 1,
         id: message.id.clone(),
         author: message.author.clone(),
         text: message.text.clone(),
+        file: facts.file.cloned(),
         at: facts.at,
     });
     Decision::Append { rows, last_n: n }

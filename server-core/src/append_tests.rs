@@ -9,11 +9,12 @@ fn message(id: &str, client: Option<&str>, n: Option<u64>) -> NewMessage {
         client: client.map(Into::into),
         author: Author { kind: AuthorKind::Visitor, name: String::new() },
         text: "hello".into(),
+        file: None,
     }
 }
 
 fn facts(head: u64, last_n: u64) -> Facts<'static> {
-    Facts { head, known: None, last_n, welcome: Some("Hi!"), at: 1_000 }
+    Facts { head, known: None, last_n, welcome: Some("Hi!"), at: 1_000, file: None }
 }
 
 fn known(same: Sameness) -> Option<KnownMessage> {
@@ -25,6 +26,7 @@ fn short(decision: &Decision) -> String {
     match decision {
         Decision::Duplicate { seq, at, last_n } => format!("duplicate {seq} at {at}, n {last_n:?}"),
         Decision::Conflict => "conflict".into(),
+        Decision::NoFile => "no file".into(),
         Decision::Order { expected } => format!("order, expected {expected}"),
         Decision::Append { rows, last_n } => {
             let rows: Vec<_> = rows.iter().map(|row| format!("{} {}", row.seq, row.id)).collect();
@@ -85,4 +87,23 @@ fn the_answer_says_what_the_log_holds() {
     );
     let order = Decision::Order { expected: 3 }.answer("a");
     assert_eq!(order.map_err(|refusal| (refusal.code, refusal.expected)), Err(("order", Some(3))));
+}
+
+#[test]
+fn a_message_with_a_file_needs_the_file_to_be_there_for_it() {
+    let file = File { id: "f".into(), ..File::default() };
+    let (found, lost) = (Facts { file: Some(&file), ..facts(7, 0) }, facts(7, 0));
+    let message = NewMessage { file: Some("f".into()), ..message("a", Some("c"), Some(1)) };
+    assert_eq!(short(&decide(&message, &lost)), "no file");
+    assert_eq!(decide(&message, &lost).answer("a").unwrap_err().code, protocol::code::FILE_NOT_FOUND);
+    assert_eq!(short(&decide(&message, &found)), "append 8 a, n Some(1)");
+    let Decision::Append { rows, .. } = decide(&message, &found) else { panic!("it is appended") };
+    assert_eq!(rows[0].file.as_ref(), Some(&file));
+    // Its replay finds the file used, by itself; and before its turn it is the order that counts.
+    let known = Facts { known: known(Sameness::Replay), ..facts(7, 1) };
+    assert_eq!(short(&decide(&message, &known)), "duplicate 4 at 77, n None");
+    assert_eq!(short(&decide(&message, &facts(7, 4))), "order, expected 5");
+    // The welcome in front of it has none.
+    let Decision::Append { rows, .. } = decide(&message, &Facts { head: 0, ..found }) else { panic!("it is appended") };
+    assert_eq!(rows.iter().map(|row| row.file.is_some()).collect::<Vec<_>>(), [false, true]);
 }

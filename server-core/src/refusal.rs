@@ -44,6 +44,11 @@ impl Refusal {
         Self::terminal(code::ID_CONFLICT, "this id is known with another text or from another author")
     }
 
+    /// The file that a message names is not there for it.
+    pub const fn file_not_found() -> Self {
+        Self::terminal(code::FILE_NOT_FOUND, "this file is not there, or belongs to another message: upload it first")
+    }
+
     /// The disk is full.
     pub const fn disk_full() -> Self {
         Self::transient(code::DISK_FULL, "the disk is full: nothing can be written now", 10_000)

@@ -2,7 +2,7 @@
 
 use protocol::{code, limits};
 
-use crate::Refusal;
+use crate::{Refusal, id};
 
 /// Checks that a text has something in it and not too much.
 ///
@@ -21,6 +21,20 @@ pub fn check(text: &str) -> Result<(), Refusal> {
         return Err(Refusal::terminal(code::TEXT_TOO_LONG, "a message has at most 10,000 characters"));
     }
     Ok(())
+}
+
+/// Checks the text of a message that may bring a file: then there need be no text.
+///
+/// # Errors
+/// `empty_text`, `text_too_long` or `invalid_id`.
+pub fn check_with(text: &str, file: Option<&str>) -> Result<(), Refusal> {
+    match file {
+        Some(file) => {
+            id::check(file)?;
+            if text.is_empty() { Ok(()) } else { check(text) }
+        }
+        None => check(text),
+    }
 }
 
 #[cfg(test)]

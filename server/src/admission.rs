@@ -8,7 +8,7 @@ use std::sync::Arc;
 use axum::http::HeaderMap;
 use axum::http::header::{AUTHORIZATION, HOST, ORIGIN};
 use mutants::Mutant;
-use protocol::{Author, Hello, Secret};
+use protocol::{Author, FileLimits, Hello, Secret};
 use serde::Deserialize;
 use server_core::access::{self, KeyHash, ScopedDialog, Sites, VisitorAuth, Who};
 use server_core::origin::{self, Origin};
@@ -54,6 +54,8 @@ pub(crate) struct Admission {
     pub(crate) site_id: u64,
     /// Who writes.
     pub(crate) author: Author,
+    /// The files that its site takes.
+    pub(crate) files: Option<FileLimits>,
     /// The operator, on the operators' side.
     pub(crate) operator: Option<OperatorIdentity>,
     /// What a visitor's dialog is kept under; on an open site there may be nothing.
@@ -221,7 +223,12 @@ impl Caller {
         let facts = app.store().dialog_facts(dialog_id).await?;
         let dialog = access::authorize(&who, facts.as_ref())?;
         let site_id = facts.map(|facts| facts.site_id).unwrap_or_default();
-        Ok(Admission { dialog, site_id, author: who.author(), operator, key_hash, expires_at })
+        let site = match self.site() {
+            Some(site) => Some(Arc::clone(site)),
+            None => app.store().site(site_id).await?,
+        };
+        let files = site.and_then(|site| site.files.told()).filter(|_| app.files().is_some());
+        Ok(Admission { dialog, site_id, author: who.author(), files, operator, key_hash, expires_at })
     }
 
     /// Returns what the visitor has shown, in `hello` before the headers; nothing only on an open site.

@@ -1,6 +1,7 @@
 //! Everything that the parts of the server share.
 
 use std::fmt;
+use std::io;
 use std::net::IpAddr;
 use std::path::Path;
 use std::sync::{Arc, OnceLock};
@@ -19,6 +20,7 @@ use crate::credentials::Credentials;
 use crate::earlier::Earlier;
 use crate::error::ApiError;
 use crate::figures::Figures;
+use crate::files::{self, Folder, Patience};
 use crate::hub::{Hub, Pool};
 use crate::rate::Buckets;
 use crate::store::{Assistant, Site, Store};
@@ -51,6 +53,7 @@ struct Shared {
     batches: Semaphore,
     figures: Figures,
     earlier: OnceLock<Earlier>,
+    files: OnceLock<Arc<Folder>>,
 }
 
 impl App {
@@ -88,12 +91,32 @@ impl App {
             batches: Semaphore::new(BATCHES),
             figures: Figures::default(),
             earlier: OnceLock::new(),
+            files: OnceLock::new(),
         }))
     }
 
     /// Keeps the web assets of this build in the data folder, and serves those that earlier builds have left there.
     pub fn keep_assets(&self, data: &Path) {
         let _ = self.0.earlier.set(Earlier::keep(data));
+    }
+
+    /// Opens the folder of files in the data folder; without it no site takes any.
+    ///
+    /// # Errors
+    /// Those of the file system.
+    pub fn keep_files(&self, data: &Path) -> io::Result<()> {
+        let _ = self.0.files.set(Arc::new(Folder::open(data, Patience::default())?));
+        Ok(())
+    }
+
+    /// Removes files that nobody has sent, now and then, until the task is dropped.
+    pub async fn sweep_files(self) {
+        files::sweep(self).await;
+    }
+
+    /// Returns the folder of files, where it is open.
+    pub(crate) fn files(&self) -> Option<&Arc<Folder>> {
+        self.0.files.get()
     }
 
     /// Returns the assets of earlier builds, where they are kept.

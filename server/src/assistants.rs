@@ -111,6 +111,7 @@ mod tests {
             client: None,
             author: Author { kind: AuthorKind::Visitor, name: String::new() },
             text: "What does it cost?".into(),
+            file: None,
         };
         let store = open();
         let facts = store.dialog_facts(123).await.unwrap().unwrap();

@@ -12,7 +12,7 @@ use server_core::origin::Pattern;
 use crate::credentials::{Passwords, ServerSecret};
 use crate::hours::Zone;
 use crate::store::sqlite::{Admin, NewAssistant, NewOperator, NewSite, OpenError};
-use crate::store::{CannedAnswer, Metrics};
+use crate::store::{CannedAnswer, Files, Metrics};
 
 /// What the demo's operator logs in with.
 pub const OPERATOR: &str = "demo";
@@ -208,6 +208,7 @@ fn put_site(admin: &mut Admin, site: &DemoSite, origins: &[Pattern]) -> Result<u
         hours: None,
         zone: Zone::default(),
         away: String::new(),
+        files: Files::default(),
         origins: origins.to_vec(),
     })?;
     Ok(site.id)

@@ -45,6 +45,22 @@ pub(crate) enum ApiError {
         /// The limit.
         limit_bytes: usize,
     },
+    /// The site takes no files.
+    FilesOff,
+    /// The file is larger than the site takes.
+    FileTooBig {
+        /// The limit.
+        limit_bytes: u64,
+    },
+    /// The file is of a type that is not taken.
+    FileType {
+        /// Only images are.
+        images: bool,
+    },
+    /// As many files as one dialog may hold.
+    FileLimit,
+    /// No such file in the dialog.
+    FileNotFound,
     /// The body is not `application/json`.
     UnsupportedMediaType,
     /// The body did not arrive within its time.
@@ -84,12 +100,14 @@ impl ApiError {
                 StatusCode::BAD_REQUEST
             }
             Self::Unauthorized(_) | Self::IdentityRequired | Self::TokenExpired => StatusCode::UNAUTHORIZED,
-            Self::ForbiddenOrigin => StatusCode::FORBIDDEN,
-            Self::DialogNotFound | Self::UnknownSite | Self::UnknownAssistant | Self::NotFound => StatusCode::NOT_FOUND,
+            Self::ForbiddenOrigin | Self::FilesOff | Self::FileLimit => StatusCode::FORBIDDEN,
+            Self::FileNotFound | Self::DialogNotFound | Self::UnknownSite | Self::UnknownAssistant | Self::NotFound => {
+                StatusCode::NOT_FOUND
+            }
             Self::MethodNotAllowed => StatusCode::METHOD_NOT_ALLOWED,
             Self::NotAnUpgrade => StatusCode::UPGRADE_REQUIRED,
-            Self::TooBig { .. } => StatusCode::PAYLOAD_TOO_LARGE,
-            Self::UnsupportedMediaType => StatusCode::UNSUPPORTED_MEDIA_TYPE,
+            Self::TooBig { .. } | Self::FileTooBig { .. } => StatusCode::PAYLOAD_TOO_LARGE,
+            Self::UnsupportedMediaType | Self::FileType { .. } => StatusCode::UNSUPPORTED_MEDIA_TYPE,
             Self::BodyTimeout => StatusCode::REQUEST_TIMEOUT,
             Self::Refused(refusal) => refusal_status(refusal.code),
             Self::Limited { .. } => StatusCode::TOO_MANY_REQUESTS,
@@ -114,6 +132,11 @@ impl ApiError {
             Self::NotFound => code::NOT_FOUND,
             Self::MethodNotAllowed => code::METHOD_NOT_ALLOWED,
             Self::TooBig { .. } => code::TOO_BIG,
+            Self::FilesOff => code::FILES_OFF,
+            Self::FileTooBig { .. } => code::FILE_TOO_BIG,
+            Self::FileType { .. } => code::FILE_TYPE,
+            Self::FileLimit => code::FILE_LIMIT,
+            Self::FileNotFound => code::FILE_NOT_FOUND,
             Self::UnsupportedMediaType => code::UNSUPPORTED_MEDIA_TYPE,
             Self::BodyTimeout => code::TIMEOUT,
             Self::Refused(refusal) => refusal.code,
@@ -147,6 +170,11 @@ impl ApiError {
             | Self::MethodNotAllowed
             | Self::NotAnUpgrade
             | Self::TooBig { .. }
+            | Self::FilesOff
+            | Self::FileTooBig { .. }
+            | Self::FileType { .. }
+            | Self::FileLimit
+            | Self::FileNotFound
             | Self::UnsupportedMediaType
             | Self::BodyTimeout
             | Self::BodyBroken
@@ -172,6 +200,11 @@ impl ApiError {
             | Self::MethodNotAllowed
             | Self::NotAnUpgrade
             | Self::TooBig { .. }
+            | Self::FilesOff
+            | Self::FileTooBig { .. }
+            | Self::FileType { .. }
+            | Self::FileLimit
+            | Self::FileNotFound
             | Self::UnsupportedMediaType
             | Self::BodyTimeout
             | Self::BodyBroken
@@ -201,6 +234,14 @@ impl ApiError {
             Self::MethodNotAllowed => "this address does not take this method".into(),
             Self::NotAnUpgrade => "this address takes WebSocket upgrades only (version 13)".into(),
             Self::TooBig { limit_bytes } => format!("a body has at most {limit_bytes} bytes here"),
+            Self::FilesOff => "this site takes no files; `rejoin site set <token> --files on` changes that".into(),
+            Self::FileTooBig { limit_bytes } => format!("a file has at most {limit_bytes} bytes here"),
+            Self::FileType { images: true } => "only images are taken here: PNG, JPEG, GIF, WebP or AVIF".into(),
+            Self::FileType { images: false } => {
+                "files of this type are not passed on: images, PDF, text, office documents, archives, sound and video are".into()
+            }
+            Self::FileLimit => "as many files, or bytes in files, as one dialog may hold".into(),
+            Self::FileNotFound => "no such file in this dialog".into(),
             Self::UnsupportedMediaType => "the body must be application/json".into(),
             Self::BodyTimeout => "the body did not arrive in time".into(),
             Self::BodyBroken => "the connection broke within the body".into(),
@@ -299,7 +340,12 @@ mod tests {
 
     #[test]
     fn every_error_has_its_status_and_its_code() {
-        let rows: [(ApiError, u16, &str); 17] = [
+        let rows: [(ApiError, u16, &str); 22] = [
+            (ApiError::FilesOff, 403, "files_off"),
+            (ApiError::FileLimit, 403, "file_limit"),
+            (ApiError::FileNotFound, 404, "file_not_found"),
+            (ApiError::FileTooBig { limit_bytes: 1 }, 413, "file_too_big"),
+            (ApiError::FileType { images: true }, 415, "file_type"),
             (ApiError::InvalidJson(String::new()), 400, "invalid_json"),
             (ApiError::InvalidParameter("x"), 400, "invalid_parameter"),
             (ApiError::Unauthorized("x"), 401, "unauthorized"),

@@ -25,6 +25,7 @@ pub mod demo;
 mod earlier;
 mod error;
 mod figures;
+mod files;
 pub mod hours;
 mod hub;
 pub mod listening;

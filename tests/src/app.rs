@@ -13,8 +13,8 @@ use serde_json::{Value, json};
 use server::config::ServeConfig;
 use server::credentials::{Credentials, ServerSecret};
 use server::hours::Zone;
-use server::store::Metrics;
 use server::store::sqlite::{Admin, NewAssistant, NewOperator, NewSite};
+use server::store::{Files, Metrics};
 use server_core::access::{Sites, VisitorAuth};
 use server_core::origin::Pattern;
 use tempfile::TempDir;
@@ -317,6 +317,7 @@ fn serve(
         let store = server::store::sqlite::SqliteStore::open(data, hub.published());
         let store = Arc::new(store.map_err(|error| error.to_string())?);
         let app = server::App::new(config, store.clone(), hub, Credentials::new(&secret));
+        app.keep_files(data).map_err(|error| error.to_string())?;
         let listener = server::accept::bind(([127, 0, 0, 1], 0).into()).map_err(|error| error.to_string())?;
         let _nobody_waits = started.send(listener.local_addr().map_err(|error| error.to_string())?);
         let (told, orderly) = oneshot::channel();
@@ -377,6 +378,7 @@ pub fn make_world(data: &Path) {
         zone: Zone::default(),
         away: String::new(),
         origins: origins.iter().map(|origin| Pattern::parse(origin).expect("it is an origin")).collect(),
+        files: if id == 3 { Files::OFF } else { Files { most_mb: 1, ..Files::default() } },
     };
     let sites = [
         site(

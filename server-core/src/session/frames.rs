@@ -208,13 +208,14 @@ impl Session {
             Some(id) => id::check(id),
             None => Ok(()),
         };
-        if let Err(refusal) = checked.and_then(|()| text::check(&message.text)) {
+        if let Err(refusal) = checked.and_then(|()| text::check_with(&message.text, message.file.as_deref())) {
             self.transmit(refusal.into_frame(message.id.unwrap_or_default()));
             return;
         }
         let id = message.id.unwrap_or_else(|| self.made_id());
         self.appends += 1;
-        self.outputs.push_back(Output::Append(NewMessage { id, n: message.n, client, author, text: message.text }));
+        let SendMessage { n, text, file, .. } = message;
+        self.outputs.push_back(Output::Append(NewMessage { id, n, client, author, text, file }));
     }
 
     /// Makes an id for a client that gave none; the seed makes it unique.

@@ -36,10 +36,12 @@ impl RestoreArgs {
     }
 }
 
-/// Reads the whole database and says whether it is sound.
+/// Reads the whole database and says whether it is sound, and whether the files of its messages are there.
 pub(super) fn check(data: &DataConfig) -> Result<(), Failure> {
-    let census = data.admin()?.check()?;
-    println!("sound: {}", count(census));
+    let admin = data.admin()?;
+    let census = admin.check()?;
+    let files = admin.check_files()?;
+    println!("sound: {}, {files} files", count(census));
     Ok(())
 }
 

@@ -55,10 +55,13 @@ async fn serve(data: &DataConfig, config: ServeConfig) -> Result<(), Failure> {
     };
     let app = App::new(&config, Arc::clone(&store) as Arc<dyn Store>, hub, Credentials::new(&secret));
     app.keep_assets(&data.data);
+    app.keep_files(&data.data)?;
+    let sweeping = tokio::spawn(app.clone().sweep_files());
     let assistants = tokio::spawn(assistants::work(Arc::clone(&store) as Arc<dyn Store>));
     announce(address, demo.as_ref());
     let ended = crate::run(listener, app, shutdown).await;
     assistants.abort();
+    sweeping.abort();
     ended.map_err(|error| Failure::store(&error))
 }
 

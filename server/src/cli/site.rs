@@ -13,7 +13,7 @@ use crate::config::DataConfig;
 use crate::credentials;
 use crate::hours::{Hours, Week, Zone};
 use crate::store::sqlite::{Admin, NewSite};
-use crate::store::{Identity, Metrics, Site};
+use crate::store::{FileKinds, Files, Identity, Metrics, Site};
 
 /// The accent colour of a site that chose none.
 const COLOR: &str = "#3b4cca";
@@ -86,6 +86,12 @@ struct Options {
     /// What the widget says while nobody is there, beside when somebody is back
     #[arg(long, value_name = "TEXT", value_parser = text_or_nothing)]
     away: Option<String>,
+    /// Which files may be sent: none, images only, or all that is safe to pass on
+    #[arg(long, value_name = "off|images|on", value_parser = file_kinds)]
+    files: Option<FileKinds>,
+    /// How large one file may be, in MiB
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=1_024))]
+    file_mb: Option<u32>,
     /// This server's address, as visitors see it, for the line to embed
     #[arg(long, value_name = "URL", env = "REJOIN_URL", default_value = "http://127.0.0.1:8787")]
     url: String,
@@ -115,6 +121,10 @@ impl SiteCommand {
                     hours: args.options.hours.and_then(|hours| hours.0),
                     zone: args.options.timezone.unwrap_or_default(),
                     away: args.options.away.unwrap_or_default(),
+                    files: Files {
+                        kinds: args.options.files.unwrap_or_default(),
+                        most_mb: args.options.file_mb.unwrap_or(Files::MOST_MB),
+                    },
                     origins: args.options.origin,
                 };
                 embed(&admin.put_site(&new)?, &args.options.url);
@@ -150,6 +160,10 @@ impl SiteCommand {
                     hours: args.options.hours.map_or(site.hours, |hours| hours.0),
                     zone: args.options.timezone.unwrap_or(site.zone),
                     away: args.options.away.unwrap_or(site.away),
+                    files: Files {
+                        kinds: args.options.files.unwrap_or(site.files.kinds),
+                        most_mb: args.options.file_mb.unwrap_or(site.files.most_mb),
+                    },
                     origins,
                 };
                 embed(&admin.put_site(&changed)?, &args.options.url);
@@ -211,6 +225,15 @@ fn visitor_auth(text: &str) -> Result<VisitorAuth, String> {
         "key" => Ok(VisitorAuth::Key),
         "open" => Ok(VisitorAuth::Open),
         _ => Err("`key` or `open` is needed".into()),
+    }
+}
+
+fn file_kinds(text: &str) -> Result<FileKinds, String> {
+    match text {
+        "off" => Ok(FileKinds::Off),
+        "images" => Ok(FileKinds::Images),
+        "on" => Ok(FileKinds::On),
+        _ => Err("`off`, `images` or `on` is needed".into()),
     }
 }
 

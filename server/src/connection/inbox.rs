@@ -334,7 +334,13 @@ impl Talk for Inbox {
 
 fn activity(site_id: u64, event: &Event) -> DialogActivity {
     let (author, preview) = match &event.entry {
-        Entry::Message(message) => (message.author.clone(), message.text.chars().take(PREVIEW_CHARS).collect()),
+        Entry::Message(message) => {
+            let preview = match &message.file {
+                Some(file) if message.text.is_empty() => format!("📎 {}", file.name),
+                Some(_) | None => message.text.chars().take(PREVIEW_CHARS).collect(),
+            };
+            (message.author.clone(), preview)
+        }
         Entry::Change(change) => (change.author.clone(), String::new()),
     };
     DialogActivity { dialog_id: event.dialog_id, site_id, head: event.seq, author, preview, at: event.at }

@@ -127,7 +127,8 @@ mod tests {
 
     fn event(seq: u64, text: &str) -> Frame {
         let id = format!("m{seq}");
-        let message = Message { dialog_id: 1, seq, id, author: Author::default(), text: text.into(), at: 0 };
+        let message =
+            Message { dialog_id: 1, seq, id, author: Author::default(), text: text.into(), at: 0, file: None };
         Frame::Event(Arc::new(Event::message(message)))
     }
 

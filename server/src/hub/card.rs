@@ -299,7 +299,8 @@ mod tests {
 
     fn event_of(seq: u64, text: &str) -> Letter {
         let author = protocol::Author { kind: AuthorKind::Visitor, name: String::new() };
-        let message = Message { dialog_id: 1, seq, id: format!("m{seq}"), author, text: text.into(), at: 0 };
+        let message =
+            Message { dialog_id: 1, seq, id: format!("m{seq}"), author, text: text.into(), at: 0, file: None };
         Letter::Event(Arc::new(Event::message(message)))
     }
 

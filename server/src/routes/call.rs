@@ -55,6 +55,7 @@ struct Fields {
     channels: Option<String>,
     hello: Option<String>,
     wait: Option<String>,
+    name: Option<String>,
 }
 
 /// A request to an address of side `S`, before anybody has looked who calls.
@@ -64,6 +65,7 @@ pub(super) struct Call<S> {
     caller: CallerQuery,
     fields: Fields,
     id: Option<String>,
+    file: Option<String>,
     client: Client,
     side: PhantomData<S>,
 }
@@ -91,9 +93,12 @@ impl<S: Side> FromRequestParts<App> for Call<S> {
         let Parameters(caller) = Parameters::<CallerQuery>::from_request_parts(parts, app).await?;
         let Parameters(fields) = Parameters::<Fields>::from_request_parts(parts, app).await?;
         // An address without an id in its path has none.
-        let id = Path::<String>::from_request_parts(parts, app).await.ok().map(|Path(id)| id);
+        let named = Path::<Vec<(String, String)>>::from_request_parts(parts, app).await;
+        let named = named.map(|Path(named)| named).unwrap_or_default();
+        let of = |name: &str| named.iter().find(|(key, _)| key == name).map(|(_, value)| value.clone());
+        let (id, file) = (of("id"), of("file"));
         let headers = parts.headers.clone();
-        Ok(Self { app: app.clone(), headers, caller, fields, id, client, side: PhantomData })
+        Ok(Self { app: app.clone(), headers, caller, fields, id, file, client, side: PhantomData })
     }
 }
 
@@ -148,6 +153,16 @@ impl<S: Side> Call<S> {
     /// Returns the dialog of the address; what is no number is a dialog that does not exist.
     pub(super) fn dialog_id(&self) -> Result<u64, ApiError> {
         self.id.as_deref().and_then(|id| id.parse().ok()).ok_or(ApiError::DialogNotFound)
+    }
+
+    /// Returns the file of the address.
+    pub(super) fn file_id(&self) -> Result<&str, ApiError> {
+        self.file.as_deref().ok_or(ApiError::FileNotFound)
+    }
+
+    /// Returns the name that the sender of a file has for it; empty where it has none.
+    pub(super) fn file_name(&self) -> &str {
+        self.fields.name.as_deref().unwrap_or_default()
     }
 
     /// Returns the page size that is asked for, within its bounds.

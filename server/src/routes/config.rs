@@ -30,6 +30,7 @@ pub(super) async fn read<S: Side>(mut call: Call<S>) -> Result<Response, ApiErro
         away: site.away.clone(),
         now,
         identity_required: site.identity == Identity::Required,
+        files: call.app.files().and_then(|_| site.files.told()),
     };
     Ok(Json(config).into_response())
 }

@@ -31,7 +31,7 @@ pub(super) async fn answer(request: Request, next: Next) -> Response {
 fn preflight() -> HeaderMap {
     HeaderMap::from_iter([
         (ACCESS_CONTROL_ALLOW_ORIGIN, HeaderValue::from_static("*")),
-        (ACCESS_CONTROL_ALLOW_METHODS, HeaderValue::from_static("GET, POST")),
+        (ACCESS_CONTROL_ALLOW_METHODS, HeaderValue::from_static("GET, POST, PUT")),
         (ACCESS_CONTROL_ALLOW_HEADERS, HeaderValue::from_static("authorization, content-type, last-event-id")),
         (ACCESS_CONTROL_MAX_AGE, HeaderValue::from_static("86400")),
     ])

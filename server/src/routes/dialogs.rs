@@ -4,7 +4,7 @@ use axum::body::Body;
 use axum::http::StatusCode;
 use axum::response::{IntoResponse, Response};
 use protocol::http::{Contact, DialogLine, DialogList, DialogLoaded, Page, PostMessage, StartDialog, VisitorLine};
-use protocol::{Author, AuthorKind, Secret, limits};
+use protocol::{Author, AuthorKind, Secret, SendMessage, limits};
 use server_core::{Refusal, email};
 
 use super::call::{Admin, Call, Side, Stretch};
@@ -35,7 +35,8 @@ pub(super) async fn start<S: Side>(mut call: Call<S>, request_body: Body) -> Res
             let [a, b, c, d, e, f, g, h, ..] = key_hash;
             let key = (u64::from_le_bytes([a, b, c, d, e, f, g, h]), S::POOL);
             call.app.posts().take(key, call.app.clock().mono()).map_err(Refusal::rate_limited)?;
-            let posted = PostMessage { text: message.text, id: message.id, n: message.n, client: asked.client };
+            let SendMessage { text, file, id, n } = message;
+            let posted = PostMessage { text, file, id, n, client: asked.client };
             let author = Author { kind: AuthorKind::Visitor, name: String::new() };
             let message = messages::message(posted, author)?;
             let is_new = found(&call.app, claim.clone()).await?.is_none();

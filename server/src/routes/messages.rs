@@ -41,7 +41,7 @@ pub(super) async fn post<S: Side>(mut call: Call<S>, request_body: Body) -> Resu
 /// # Errors
 /// A text or an id that is not allowed.
 pub(super) fn message(posted: PostMessage, author: protocol::Author) -> Result<NewMessage, ApiError> {
-    text::check(&posted.text)?;
+    text::check_with(&posted.text, posted.file.as_deref())?;
     let id = match posted.id {
         Some(id) => {
             id::check(&id)?;
@@ -55,7 +55,7 @@ pub(super) fn message(posted: PostMessage, author: protocol::Author) -> Result<N
     if let Some(client) = &posted.client {
         id::check(client)?;
     }
-    Ok(NewMessage { id, n: posted.n, client: posted.client, author, text: posted.text })
+    Ok(NewMessage { id, n: posted.n, client: posted.client, author, text: posted.text, file: posted.file })
 }
 
 /// Reads a stretch of a dialog's log.

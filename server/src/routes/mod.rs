@@ -10,6 +10,7 @@ mod debug;
 mod dialogs;
 mod embed;
 mod events;
+mod files;
 mod frames;
 mod health;
 mod log;
@@ -25,7 +26,7 @@ use axum::http::header::CONTENT_TYPE;
 use axum::http::{HeaderValue, StatusCode};
 use axum::middleware;
 use axum::response::{IntoResponse, Response};
-use axum::routing::{MethodRouter, get, post};
+use axum::routing::{MethodRouter, get, post, put};
 use serde::Serialize;
 
 use crate::app::App;
@@ -52,22 +53,27 @@ fn table() -> Vec<Address> {
         at("/api/dialogs", get(dialogs::list)),
         at("/api/dialogs/{id}/messages", get(messages::read::<Admin>).post(messages::post::<Admin>)),
         at("/api/dialogs/{id}/frames", post(frames::post::<Admin>)),
+        at("/api/dialogs/{id}/files/{file}", get(files::read::<Admin>).put(files::put::<Admin>)),
         at("/api/dialogs/{id}/events", get(events::stream::<Admin>)),
         at("/api/dialogs/{id}/poll", get(poll::poll::<Admin>)),
         at("/api/login", post(login::post)),
 
         at("/api/site/config", get(config::read::<Site>)),
         at("/api/site/dialogs", post(dialogs::start::<Site>)),
+        at("/api/site/files/{file}", put(files::begin::<Site>)),
         at("/api/site/dialogs/{id}/messages", get(messages::read::<Site>).post(messages::post::<Site>)),
         at("/api/site/dialogs/{id}/frames", post(frames::post::<Site>)),
+        at("/api/site/dialogs/{id}/files/{file}", get(files::read::<Site>).put(files::put::<Site>)),
         at("/api/site/dialogs/{id}/events", get(events::stream::<Site>)),
         at("/api/site/dialogs/{id}/poll", get(poll::poll::<Site>)),
         at("/api/site/dialogs/{id}/contact", post(dialogs::contact::<Site>)),
 
         at("/api/widget/config", get(config::read::<Widget>)),
         at("/api/widget/dialogs", post(dialogs::start::<Widget>)),
+        at("/api/widget/files/{file}", put(files::begin::<Widget>)),
         at("/api/widget/dialogs/{id}/messages", get(messages::read::<Widget>).post(messages::post::<Widget>)),
         at("/api/widget/dialogs/{id}/frames", post(frames::post::<Widget>)),
+        at("/api/widget/dialogs/{id}/files/{file}", get(files::read::<Widget>).put(files::put::<Widget>)),
         at("/api/widget/dialogs/{id}/events", get(events::stream::<Widget>)),
         at("/api/widget/dialogs/{id}/poll", get(poll::poll::<Widget>)),
         at("/api/widget/dialogs/{id}/contact", post(dialogs::contact::<Widget>)),

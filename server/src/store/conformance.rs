@@ -3,13 +3,15 @@
 use std::any::Any;
 use std::sync::{Arc, Mutex};
 
-use protocol::{Author, AuthorKind, Known, Stored, WELCOME_ID, code};
+use protocol::{Author, AuthorKind, File, Known, Stored, WELCOME_ID, code};
 use server_core::access::{ScopedDialog, Sites, VisitorAuth, Who, authorize};
 use server_core::append::NewMessage;
 use server_core::session::Cursor;
 use server_core::{Entry, Event};
 
-use super::{Committed, DialogFilter, Mark, Marks, NewDialog, Store, Taken};
+use super::{
+    Committed, DialogFilter, FileOwner, FilePut, Mark, Marks, NewDialog, NewFile, Store, Taken, VISITOR_QUOTA,
+};
 
 /// An empty store with two sites and an assistant.
 pub(super) struct Scene {
@@ -46,7 +48,7 @@ pub(super) use conformance;
 
 fn message(id: &str, text: &str) -> NewMessage {
     let author = Author { kind: AuthorKind::Visitor, name: String::new() };
-    NewMessage { id: id.into(), n: None, client: None, author, text: text.into() }
+    NewMessage { id: id.into(), n: None, client: None, author, text: text.into(), file: None }
 }
 
 fn ordered(id: &str, client: &str, n: u64) -> NewMessage {
@@ -438,4 +440,93 @@ pub(super) async fn a_closed_store_says_so(scene: &Scene) {
     assert_eq!(scene.store.append(dialog, message("a", "a")).await.unwrap_err(), super::StoreError::Closed);
     assert_eq!(scene.store.read(dialog, 0, 1).await.unwrap_err(), super::StoreError::Closed);
     assert!(scene.store.check().await.is_err());
+}
+
+fn file(id: &str, size: u64) -> File {
+    File { id: id.into(), name: "a.png".into(), mime: "image/png".into(), size, width: Some(2), height: None }
+}
+
+fn upload(owner: FileOwner, id: &str, byte: u8) -> NewFile {
+    NewFile { owner, file: file(id, 5), digest: [byte; 32], blob: format!("{id}-{byte}") }
+}
+
+fn with_file(id: &str, file: &str) -> NewMessage {
+    NewMessage { text: String::new(), file: Some(file.into()), ..message(id, "") }
+}
+
+pub(super) async fn a_file_goes_with_one_message_of_the_side_that_uploaded_it(scene: &Scene) {
+    let (dialog, other) = (scene.dialog(1).await, scene.dialog(2).await);
+    let store = &scene.store;
+    let missing = scene.append(dialog, with_file("a", "f")).await;
+    assert_eq!(refusal(&missing), (code::FILE_NOT_FOUND, None));
+    assert_eq!(store.put_file(upload(FileOwner::Dialog(dialog), "f", 1)).await.unwrap(), FilePut::Stored);
+    assert_eq!(store.file(dialog, "f").await.unwrap(), None, "nobody sees what was not sent");
+    let foreign = scene.append(other, with_file("a", "f")).await;
+    assert_eq!(refusal(&foreign), (code::FILE_NOT_FOUND, None));
+    let other_side = scene.append(dialog, by(AuthorKind::Operator, "Ada", with_file("o", "f"))).await;
+    assert_eq!(refusal(&other_side), (code::FILE_NOT_FOUND, None));
+    assert_eq!(place(&scene.append(dialog, with_file("a", "f")).await), (2, false));
+    assert_eq!(place(&scene.append(dialog, with_file("a", "f")).await), (2, true), "a replay");
+    assert_eq!(refusal(&scene.append(dialog, with_file("a", "g")).await), (code::ID_CONFLICT, None));
+    assert_eq!(refusal(&scene.append(dialog, message("a", "")).await), (code::ID_CONFLICT, None));
+    let twice = scene.append(dialog, with_file("b", "f")).await;
+    assert_eq!(refusal(&twice), (code::FILE_NOT_FOUND, None), "it goes with one message");
+    let log = scene.log(dialog).await;
+    assert!(log[1].json.contains(r#""file":{"id":"f","name":"a.png","mime":"image/png","size":5,"width":2}"#));
+    assert_eq!(store.file(dialog, "f").await.unwrap().map(|kept| kept.blob), Some("f-1".into()));
+    assert_eq!(store.file(other, "f").await.unwrap(), None);
+    assert_eq!(store.put_file(upload(FileOwner::Dialog(dialog), "f", 1)).await.unwrap(), FilePut::Known(file("f", 5)));
+}
+
+pub(super) async fn a_visitor_without_a_dialog_begins_one_with_a_file(scene: &Scene) {
+    let store = &scene.store;
+    let newcomer = |key: u8, site_id| FileOwner::Newcomer { site_id, assistant_id: None, key_hash: [key; 32] };
+    let of_scene = newcomer(7, scene.quiet_site_id);
+    assert_eq!(store.put_file(upload(of_scene, "f", 1)).await.unwrap(), FilePut::Stored);
+    let stranger = store.start_dialog(scene.new_dialog(8, with_file("a", "f"))).await.unwrap();
+    assert_eq!((stranger.dialog_id, refusal(&stranger.taken)), (None, (code::FILE_NOT_FOUND, None)));
+    let started = store.start_dialog(scene.new_dialog(7, with_file("a", "f"))).await.unwrap();
+    assert!(!place(&started.taken).1);
+    let dialog = scene.as_visitor(started.dialog_id.unwrap()).await;
+    assert!(store.file(dialog, "f").await.unwrap().is_some());
+    let again = store.put_file(upload(FileOwner::Dialog(dialog), "f", 1)).await.unwrap();
+    assert_eq!(again, FilePut::Known(file("f", 5)), "a retry after the dialog began");
+    assert_eq!(
+        store.put_file(upload(newcomer(7, scene.site_id), "f", 2)).await.unwrap(),
+        FilePut::Stored,
+        "another site"
+    );
+}
+
+pub(super) async fn uploads_are_the_same_for_ever_and_have_bounds(scene: &Scene) {
+    let dialog = scene.dialog(1).await;
+    let owner = FileOwner::Dialog(dialog);
+    let store = &scene.store;
+    store.put_file(upload(owner, "f", 1)).await.unwrap();
+    assert_eq!(store.put_file(upload(owner, "f", 1)).await.unwrap(), FilePut::Known(file("f", 5)));
+    assert_eq!(store.put_file(upload(owner, "f", 2)).await.unwrap(), FilePut::Conflict);
+    assert!(store.has_file_room(owner, VISITOR_QUOTA.bytes - 5).await.unwrap());
+    assert!(!store.has_file_room(owner, VISITOR_QUOTA.bytes).await.unwrap());
+    for number in 1..VISITOR_QUOTA.unsent {
+        assert_eq!(store.put_file(upload(owner, &format!("n{number}"), 1)).await.unwrap(), FilePut::Stored);
+    }
+    assert_eq!(store.put_file(upload(owner, "more", 1)).await.unwrap(), FilePut::Full);
+    let operator = FileOwner::Dialog(scene.as_operator(dialog.id()).await);
+    assert_eq!(store.put_file(upload(operator, "more", 2)).await.unwrap(), FilePut::Stored, "sides are counted alone");
+    scene.append(dialog, with_file("a", "f")).await.unwrap();
+    assert_eq!(store.put_file(upload(owner, "more", 1)).await.unwrap(), FilePut::Stored);
+}
+
+pub(super) async fn uploads_that_nobody_sends_are_forgotten(scene: &Scene) {
+    let dialog = scene.dialog(1).await;
+    let store = &scene.store;
+    for id in ["sent", "unsent"] {
+        store.put_file(upload(FileOwner::Dialog(dialog), id, 1)).await.unwrap();
+    }
+    scene.append(dialog, with_file("a", "sent")).await.unwrap();
+    assert!(store.forget_unsent_files(0).await.unwrap().is_empty());
+    assert_eq!(store.forget_unsent_files(u64::MAX >> 1).await.unwrap(), ["unsent-1"]);
+    let known = store.known_blobs(vec!["sent-1".into(), "unsent-1".into()]).await.unwrap();
+    assert_eq!(known, ["sent-1"]);
+    assert_eq!(refusal(&scene.append(dialog, with_file("b", "unsent")).await), (code::FILE_NOT_FOUND, None));
 }

@@ -7,6 +7,7 @@
 #[cfg(test)]
 mod conformance;
 mod error;
+mod file;
 mod site;
 pub mod sqlite;
 mod visitor;
@@ -23,7 +24,8 @@ use server_core::{Event, Millis, Refusal};
 use tokio::sync::Notify;
 
 pub use error::StoreError;
-pub use site::{Assistant, CannedAnswer, Identity, Metrics, Operator, Site};
+pub use file::{FileOwner, FilePut, FileQuota, KeptFile, NewFile, OPERATOR_QUOTA, VISITOR_QUOTA};
+pub use site::{Assistant, CannedAnswer, FileKinds, Files, Identity, Metrics, Operator, Site};
 pub use visitor::{Claim, Claimed, Profile, Rekeyed, Visitor};
 
 /// A future of an answer; it may outlive the call.
@@ -215,6 +217,21 @@ pub trait Store: Send + Sync + 'static {
 
     /// Lists dialogs, those with the latest messages first.
     fn dialogs(&self, filter: DialogFilter) -> Answer<Vec<DialogSummary>>;
+
+    /// Takes note of an upload whose bytes are durable, unless its id is known or there is no room.
+    fn put_file(&self, new: NewFile) -> Answer<FilePut>;
+
+    /// Says whether an owner may upload one more file of so many bytes.
+    fn has_file_room(&self, owner: FileOwner, bytes: u64) -> Answer<bool>;
+
+    /// Finds a file of the dialog's log; one that was not sent yet is not there.
+    fn file(&self, dialog: ScopedDialog, id: &str) -> Answer<Option<KeptFile>>;
+
+    /// Forgets uploads that came before a moment and that no message refers to; returns the names of their bytes.
+    fn forget_unsent_files(&self, before: Millis) -> Answer<Vec<String>>;
+
+    /// Returns those of the names of bytes that the store knows.
+    fn known_blobs(&self, names: Vec<String>) -> Answer<Vec<String>>;
 
     /// Returns the site with this token.
     fn site_by_token(&self, token: &str) -> Answer<Option<Arc<Site>>>;

@@ -1,7 +1,7 @@
 //! What the store knows besides dialogs: sites, assistants and operators.
 
-use protocol::Secret;
 use protocol::http::Opening;
+use protocol::{FileLimits, Secret};
 use server_core::Millis;
 use server_core::access::{Sites, VisitorAuth};
 use server_core::origin::Pattern;
@@ -31,6 +31,8 @@ pub struct Site {
     pub zone: Zone,
     /// What the widget says while nobody is there; empty: nothing beside when somebody is back.
     pub away: String,
+    /// The files that may be sent in its dialogs.
+    pub files: Files,
     /// Pages that may embed the widget; empty: none.
     pub origins: Vec<Pattern>,
     /// Whether its visitors must say who they are.
@@ -54,6 +56,51 @@ impl Site {
     pub fn opening(&self, now: Millis) -> Option<Opening> {
         let week = self.hours.clone()?;
         Some(Hours { week, zone: self.zone.clone() }.at(now))
+    }
+}
+
+/// The files that may be sent in the dialogs of a site.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Files {
+    /// Which.
+    pub kinds: FileKinds,
+    /// How large one of them may be, in MiB.
+    pub most_mb: u32,
+}
+
+/// Which files may be sent.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum FileKinds {
+    /// None.
+    Off,
+    /// Images.
+    Images,
+    /// All that is not dangerous to pass on.
+    #[default]
+    On,
+}
+
+impl Files {
+    /// MiB in one file, where nothing else is said.
+    pub const MOST_MB: u32 = 10;
+
+    /// Takes none.
+    pub const OFF: Self = Self { kinds: FileKinds::Off, most_mb: Self::MOST_MB };
+
+    /// Returns what clients are told.
+    pub fn told(self) -> Option<FileLimits> {
+        let bytes = u64::from(self.most_mb) << 20;
+        match self.kinds {
+            FileKinds::Off => None,
+            FileKinds::Images => Some(FileLimits { bytes, images: true }),
+            FileKinds::On => Some(FileLimits { bytes, images: false }),
+        }
+    }
+}
+
+impl Default for Files {
+    fn default() -> Self {
+        Self { kinds: FileKinds::On, most_mb: Self::MOST_MB }
     }
 }
 

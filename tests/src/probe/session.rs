@@ -106,7 +106,7 @@ fn message(a: u8, b: u8, c: u8) -> SendMessage {
         2 => "x".repeat(10_001),
         _ => format!("text {b}"),
     };
-    SendMessage { id, n: Some(u64::from(c % 8)).filter(|n| *n > 0), text }
+    SendMessage { id, n: Some(u64::from(c % 8)).filter(|n| *n > 0), text, file: None }
 }
 
 fn ephemeral(a: u8) -> Ephemeral {

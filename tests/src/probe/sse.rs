@@ -41,7 +41,7 @@ pub fn check_pieces(stream: &str, bytes: usize) {
 /// It does not.
 pub fn check_server(text: &str) {
     let author = Author { kind: AuthorKind::Operator, name: text.chars().take(9).collect() };
-    let message = Message { dialog_id: 7, seq: 3, id: "m".into(), author, text: text.into(), at: 5 };
+    let message = Message { dialog_id: 7, seq: 3, id: "m".into(), author, text: text.into(), at: 5, file: None };
     let error = ServerFrame::Error(ErrorFrame { code: text.into(), message: text.into() });
     let event = Event::message(message.clone());
     let stream = server::probe::stream(&[Brought::Frame(error.clone()), Brought::Event(Arc::new(event))]);

@@ -235,7 +235,7 @@ impl Sim {
         };
         let Who::Visitor { site_id, .. } = &who else { return };
         let (Some(visitor), hash) = (visitor_of(key), hash(key)) else { return };
-        let Some(SendMessage { id: message_id, n, text: words }) = start.message else {
+        let Some(SendMessage { id: message_id, n, text: words, .. }) = start.message else {
             let found = self.store.find(*site_id, hash).map(|dialog| dialog.facts.id);
             return match (found, to) {
                 (Some(dialog), Some(call)) => self.answer_loaded(call, dialog, None),
@@ -248,7 +248,7 @@ impl Sim {
             return self.reply(to, 422, error(&refusal));
         }
         let author = Author { kind: AuthorKind::Visitor, name: String::new() };
-        let message = NewMessage { id: message_id, n, client: start.client, author, text: words };
+        let message = NewMessage { id: message_id, n, client: start.client, author, text: words, file: None };
         self.start(to, who, hash, visitor, message);
     }
 

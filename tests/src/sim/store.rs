@@ -98,13 +98,13 @@ impl Dialog {
             },
         });
         let last_n = self.last_n(message.client.as_deref());
-        let facts = Facts { head: self.head(), known, last_n, welcome: Some(welcome), at };
+        let facts = Facts { head: self.head(), known, last_n, welcome: Some(welcome), at, file: None };
         let decision = decide(message, &facts);
         let mut events = Vec::new();
         let (rows, counted) = match &decision {
             Decision::Append { rows, last_n } => (rows.as_slice(), *last_n),
             Decision::Duplicate { last_n, .. } => (&[][..], *last_n),
-            Decision::Conflict | Decision::Order { .. } => (&[][..], None),
+            Decision::Conflict | Decision::Order { .. } | Decision::NoFile => (&[][..], None),
         };
         for row in rows {
             self.ids.insert(row.id.clone(), row.seq);
@@ -117,6 +117,7 @@ impl Dialog {
                 author: row.author.clone(),
                 text: row.text.clone(),
                 at: row.at,
+                file: None,
             });
             let event = Arc::new(event.hashed(hash));
             self.log.push(Arc::clone(&event));

@@ -26,6 +26,7 @@ impl Log {
             client: Some(format!("c{client}")),
             author: Author { kind, name: String::new() },
             text: format!("text {text}"),
+            file: None,
         };
         let known = self.rows.iter().find(|row| row.id == message.id);
         let known = known.map(|row| {
@@ -34,7 +35,7 @@ impl Log {
             KnownMessage { seq: row.seq, at: row.at, same }
         });
         let last_n = self.last_n[*client];
-        let facts = Facts { head: self.rows.len() as u64, known, last_n, welcome: Some("welcome"), at: 5 };
+        let facts = Facts { head: self.rows.len() as u64, known, last_n, welcome: Some("welcome"), at: 5, file: None };
         let decision = decide(&message, &facts);
         match &decision {
             Decision::Append { rows, last_n } => {
@@ -42,7 +43,7 @@ impl Log {
                 self.last_n[*client] = last_n.unwrap_or(self.last_n[*client]);
             }
             Decision::Duplicate { last_n, .. } => self.last_n[*client] = last_n.unwrap_or(self.last_n[*client]),
-            Decision::Conflict | Decision::Order { .. } => {}
+            Decision::Conflict | Decision::Order { .. } | Decision::NoFile => {}
         }
         decision
     }

@@ -66,7 +66,15 @@ impl Screen {
 
 fn event(seq: u64) -> ServerFrame {
     let author = Author { kind: AuthorKind::Visitor, name: String::new() };
-    ServerFrame::Message(Message { dialog_id: 7, seq, id: format!("m{seq}"), author, text: "x".into(), at: 5 })
+    ServerFrame::Message(Message {
+        dialog_id: 7,
+        seq,
+        id: format!("m{seq}"),
+        author,
+        text: "x".into(),
+        at: 5,
+        file: None,
+    })
 }
 
 proptest! {

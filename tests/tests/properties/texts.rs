@@ -116,12 +116,12 @@ proptest! {
 
     #[test]
     fn a_message_with_any_text_is_written_and_read_by_everybody(text in any::<String>(), n in any::<u64>(), at in any::<u64>()) {
-        let sent = SendMessage { id: Some(text.clone()), n: Some(n), text: text.clone() };
+        let sent = SendMessage { id: Some(text.clone()), n: Some(n), text: text.clone(), file: None };
         frames::check_client(&json::to_string(&protocol::ClientFrame::Message(sent.clone())));
         let author = Author { kind: AuthorKind::Assistant, name: text.clone() };
-        let message = Message { dialog_id: n, seq: at, id: text.clone(), author, text: text.clone(), at };
+        let message = Message { dialog_id: n, seq: at, id: text.clone(), author, text: text.clone(), at, file: None };
         frames::check_server(&json::to_string(&ServerFrame::Message(message)));
-        let posted = PostMessage { text, id: sent.id.clone(), n: sent.n, client: None };
+        let posted = PostMessage { text, id: sent.id.clone(), n: sent.n, client: None, file: None };
         bodies::check::<PostMessage>(json::to_string(&posted).as_bytes());
         bodies::check::<StartDialog>(json::to_string(&StartDialog { message: Some(sent), ..StartDialog::default() }).as_bytes());
     }

@@ -21,6 +21,7 @@ fn set(admin: &mut Admin, hours: Option<&str>, zone: &str, away: &str) {
         zone: zone.parse().unwrap(),
         away: away.into(),
         origins: site.origins,
+        files: site.files,
     };
     let put = admin.put_site(&changed).unwrap();
     assert_eq!((put.hours, put.zone, put.away), (changed.hours, changed.zone, changed.away), "as it was given");

@@ -14,6 +14,7 @@ mod drain;
 mod events;
 mod faults;
 mod figures;
+mod files;
 mod frames;
 mod health;
 mod heartbeat;

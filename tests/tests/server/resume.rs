@@ -61,7 +61,9 @@ async fn ready_says_what_a_client_must_know() {
     let app = TestApp::start_with(&["--messages-per-s", "77", "--server", "https://b.example"]).await;
     let (ready, ..) = resume(&app, &json!({})).await;
     assert_eq!((&ready["v"], &ready["dialog_id"], &ready["heartbeat_ms"]), (&json!(1), &json!(100), &json!(20_000)));
-    assert_eq!(ready["limits"], json!({"text_chars": 10_000, "frame_bytes": 65_536, "messages_per_s": 77}));
+    let files = json!({"bytes": 1 << 20});
+    let limits = json!({"text_chars": 10_000, "frame_bytes": 65_536, "messages_per_s": 77, "files": files});
+    assert_eq!(ready["limits"], limits);
     assert_eq!(ready["servers"], json!(["https://b.example"]));
     assert!(ready["spread_ms"].as_u64().unwrap() >= 250);
     assert!(ready["now"].as_u64().unwrap().abs_diff(tests::app::now()) < 10_000);

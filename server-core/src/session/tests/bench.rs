@@ -35,6 +35,7 @@ pub(super) fn event(seq: u64) -> Arc<Event> {
         author: Author { kind: AuthorKind::Visitor, name: String::new() },
         text: "x".into(),
         at: 5,
+        file: None,
     });
     Arc::new(event.hashed(hash(seq)))
 }
@@ -238,7 +239,7 @@ pub(super) fn admitted(hello: Hello, channels: &[&str]) -> Entrance {
 }
 
 pub(super) fn message(id: &str) -> ClientFrame {
-    ClientFrame::Message(SendMessage { id: Some(id.into()), n: None, text: "hi".into() })
+    ClientFrame::Message(SendMessage { id: Some(id.into()), n: None, text: "hi".into(), file: None })
 }
 
 pub(super) fn ping() -> ClientFrame {

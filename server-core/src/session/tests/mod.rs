@@ -254,12 +254,12 @@ fn what_cannot_be_a_message_is_refused_for_good() {
     for (id, text, expected) in rows {
         let mut bench = Bench::bare(0);
         bench.drain();
-        let message = SendMessage { id: id.map(Into::into), n: None, text: text.into() };
+        let message = SendMessage { id: id.map(Into::into), n: None, text: text.into(), file: None };
         assert_eq!(bench.frame(ClientFrame::Message(message)), [expected]);
     }
     let mut bench = Bench::bare(0);
     bench.drain();
-    let message = SendMessage { id: None, n: None, text: "x".repeat(40_000) };
+    let message = SendMessage { id: None, n: None, text: "x".repeat(40_000), file: None };
     assert_eq!(bench.frame(ClientFrame::Message(message)), ["refused  text_too_long"]);
 }
 
@@ -269,7 +269,7 @@ fn messages_without_ids_get_ids_of_their_own() {
     bench.drain();
     let mut seen = BTreeSet::new();
     for _ in 0..5 {
-        let lines = bench.frame(ClientFrame::Message(SendMessage { id: None, n: None, text: "x".into() }));
+        let lines = bench.frame(ClientFrame::Message(SendMessage { id: None, n: None, text: "x".into(), file: None }));
         assert!(seen.insert(lines), "{seen:?}");
     }
 }

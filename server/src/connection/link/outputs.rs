@@ -24,7 +24,13 @@ impl Link {
 
     fn perform(&mut self, now: Now, output: Output) {
         match output {
-            Output::Transmit(frame) => self.transmit(&frame),
+            Output::Transmit(mut frame) => {
+                // What a site takes is the store's to know, not the session's.
+                if let ServerFrame::Ready(ready) = &mut frame {
+                    ready.limits.files = self.admission.as_ref().and_then(|admission| admission.files);
+                }
+                self.transmit(&frame);
+            }
             Output::Deliver(event) => {
                 // What follows a queue that was thrown away would leave a hole.
                 if self.flow != Flow::Congested

@@ -10,8 +10,9 @@ use server_core::access::{Sites, VisitorAuth};
 use server_core::origin::Pattern;
 
 use super::{OpenError, hashes, open, row};
+use crate::files::FOLDER;
 use crate::hours::{Week, Zone};
-use crate::store::{Assistant, CannedAnswer, Identity, Metrics, Operator, Site};
+use crate::store::{Assistant, CannedAnswer, FileKinds, Files, Identity, Metrics, Operator, Site};
 
 /// A connection for commands; a running server sees each change with its next read.
 #[derive(Debug)]
@@ -43,6 +44,8 @@ pub struct NewSite {
     pub zone: Zone,
     /// What the widget says while nobody is there.
     pub away: String,
+    /// The files that may be sent in its dialogs.
+    pub files: Files,
     /// Pages that may embed the widget.
     pub origins: Vec<Pattern>,
 }
@@ -110,14 +113,19 @@ impl Admin {
             VisitorAuth::Key => "key",
             VisitorAuth::Open => "open",
         };
+        let files = match site.files.kinds {
+            FileKinds::Off => "off",
+            FileKinds::Images => "images",
+            FileKinds::On => "on",
+        };
         let transaction = self.conn.transaction_with_behavior(TransactionBehavior::Immediate)?;
         let id: u64 = transaction.query_row(
-            "INSERT INTO sites (id, token, name, welcome, color, visitor_auth, metrics, hours, time_zone, away) \
-             VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10) \
+            "INSERT INTO sites (id, token, name, welcome, color, visitor_auth, metrics, hours, time_zone, away, files, file_mb) \
+             VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12) \
              ON CONFLICT (id) DO UPDATE SET token = excluded.token, name = excluded.name, \
              welcome = excluded.welcome, color = excluded.color, visitor_auth = excluded.visitor_auth, \
              metrics = excluded.metrics, hours = excluded.hours, time_zone = excluded.time_zone, \
-             away = excluded.away RETURNING id",
+             away = excluded.away, files = excluded.files, file_mb = excluded.file_mb RETURNING id",
             params![
                 site.id,
                 site.token,
@@ -129,6 +137,8 @@ impl Admin {
                 site.hours.as_ref().map(ToString::to_string).unwrap_or_default(),
                 site.zone.to_string(),
                 site.away,
+                files,
+                site.files.most_mb
             ],
             |row| row.get(0),
         )?;
@@ -319,6 +329,24 @@ impl Admin {
             return corrupt(format!("the log of dialog {dialog} is not what was written, from message {seq} on"));
         }
         self.census()
+    }
+
+    /// Proves that every file that a message refers to is there, as large as it was; returns how many there are.
+    ///
+    /// # Errors
+    /// [`OpenError::Corrupt`] names the first that is not.
+    pub fn check_files(&self) -> Result<u64, OpenError> {
+        let mut files = 0;
+        for (blob, size) in super::files::all_sent(&self.conn)? {
+            let there = std::fs::metadata(self.data.join(FOLDER).join(&blob)).map(|meta| meta.len());
+            if there.as_ref().ok() != Some(&size) {
+                let found = there.map_or("missing".to_owned(), |bytes| format!("{bytes} bytes long"));
+                let message = format!("the file {FOLDER}/{blob} of a message should have {size} bytes, and is {found}");
+                return Err(OpenError::Corrupt { message });
+            }
+            files += 1;
+        }
+        Ok(files)
     }
 
     /// Counts what is in the database.

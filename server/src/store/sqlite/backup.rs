@@ -4,7 +4,11 @@ use std::fs::{self, File};
 use std::path::{Path, PathBuf};
 
 use super::admin::{Admin, Census};
-use super::{OpenError, lineage, open, schema};
+use super::{OpenError, files, lineage, open, schema};
+use crate::files::FOLDER;
+
+/// What the folder of a copy's files is called: the copy's name, and this.
+const FILES: &str = ".files";
 
 /// Why there is no copy, or why it was not put back.
 #[derive(Debug)]
@@ -26,13 +30,17 @@ pub enum BackupError {
 }
 
 impl Admin {
-    /// Copies the whole database into a new file, as it is at one moment, while a server may run.
+    /// Copies the whole database into a new file, as it is at one moment, while a server may run; and the files that its
+    /// messages refer to into a folder beside it, `<file>.files`.
     ///
     /// # Errors
     /// [`BackupError`].
     pub fn back_up(&self, to: &Path) -> Result<Census, BackupError> {
-        if to.exists() {
-            return Err(BackupError::Exists { path: to.to_owned() });
+        let files = with_suffix(to, FILES);
+        for path in [to, &files] {
+            if path.exists() {
+                return Err(BackupError::Exists { path: path.to_owned() });
+            }
         }
         let new = beside(to, "new");
         let failed = |error| BackupError::File { path: to.to_owned(), error };
@@ -48,6 +56,11 @@ impl Admin {
             }
         };
         File::open(&new).and_then(|file| file.sync_all()).map_err(failed)?;
+        // After the database: what its messages refer to was there before them, and never changes.
+        let sent = sent_files(&new)?;
+        if !sent.is_empty() {
+            copy_files(&self.data().join(FOLDER), &files, &sent)?;
+        }
         fs::rename(&new, to).and_then(|()| sync_directory(to)).map_err(failed)?;
         Ok(census)
     }
@@ -66,9 +79,37 @@ impl Admin {
     }
 }
 
-/// Puts a copy in the place of a data directory's database; no server may run on it.
+/// Returns the names and sizes of the files that the messages of a database refer to.
+fn sent_files(database: &Path) -> Result<Vec<(String, u64)>, OpenError> {
+    Ok(files::all_sent(&rusqlite::Connection::open(database)?)?)
+}
+
+/// Copies files from one folder to another: as second names of the same bytes where both are on one disk.
 ///
-/// What was there stays beside it, as `rejoin.db.before-restore`.
+/// What is there already is left as it is.
+fn copy_files(from: &Path, to: &Path, names: &[(String, u64)]) -> Result<(), BackupError> {
+    let mut builder = fs::DirBuilder::new();
+    #[cfg(unix)]
+    std::os::unix::fs::DirBuilderExt::mode(&mut builder, 0o700);
+    builder.recursive(true).create(to).map_err(|error| BackupError::File { path: to.to_owned(), error })?;
+    for (name, size) in names {
+        let (source, copy) = (from.join(name), to.join(name));
+        if fs::metadata(&copy).is_ok_and(|there| there.len() == *size) {
+            continue;
+        }
+        let half = with_suffix(&copy, ".new");
+        let copied = remove_if_there(&half)
+            .and_then(|()| fs::hard_link(&source, &half).or_else(|_| copy_private(&source, &half)))
+            .and_then(|()| fs::rename(&half, &copy));
+        copied.map_err(|error| BackupError::File { path: source, error })?;
+    }
+    let synced = File::open(to).and_then(|folder| folder.sync_all());
+    synced.map_err(|error| BackupError::File { path: to.to_owned(), error })
+}
+
+/// Puts a copy in the place of a data directory's database, and its files beside it; no server may run on it.
+///
+/// What was there stays beside it, as `rejoin.db.before-restore`; files that were there stay, too.
 ///
 /// # Errors
 /// [`BackupError`]; then everything is as it was.
@@ -83,6 +124,12 @@ pub fn restore(data: &Path, from: &Path) -> Result<Census, BackupError> {
     let census = sound_copy(&new).inspect_err(|_| {
         let _refused = fs::remove_file(&new);
     })?;
+    let sent = sent_files(&new)?;
+    if !sent.is_empty() {
+        copy_files(&with_suffix(from, FILES), &data.join(FOLDER), &sent).inspect_err(|_| {
+            let _refused = fs::remove_file(&new);
+        })?;
+    }
     let failed = |error| BackupError::File { path: database.clone(), error };
     if database.exists() {
         put_aside(&database).map_err(failed)?;

@@ -5,6 +5,7 @@ mod backup;
 mod cache;
 mod checkpoint;
 mod fault;
+mod files;
 mod hashes;
 mod lineage;
 mod message_id;
@@ -40,8 +41,8 @@ use self::reader::Readers;
 use self::request::{AnswerTo, Request};
 use self::writer::{Inbox, Load, Writer};
 use super::{
-    Answer, Assistant, Claim, Claimed, DialogFilter, DialogSummary, Job, LogPage, Marks, NewDialog, Operator,
-    Published, Resumed, Site, Started, Store, StoreError, Taken,
+    Answer, Assistant, Claim, Claimed, DialogFilter, DialogSummary, FileOwner, FilePut, Job, KeptFile, LogPage, Marks,
+    NewDialog, NewFile, Operator, Published, Resumed, Site, Started, Store, StoreError, Taken,
 };
 use crate::clock;
 
@@ -255,6 +256,27 @@ impl Store for SqliteStore {
 
     fn dialogs(&self, filter: DialogFilter) -> Answer<Vec<DialogSummary>> {
         self.readers.ask(move |conn| row::dialogs(conn, &filter))
+    }
+
+    fn put_file(&self, new: NewFile) -> Answer<FilePut> {
+        self.write(|to| Request::PutFile { new: Box::new(new), to })
+    }
+
+    fn has_file_room(&self, owner: FileOwner, bytes: u64) -> Answer<bool> {
+        self.readers.ask(move |conn| files::has_room(conn, &owner, bytes))
+    }
+
+    fn file(&self, dialog: ScopedDialog, id: &str) -> Answer<Option<KeptFile>> {
+        let id = id.to_owned();
+        self.readers.ask(move |conn| files::sent(conn, dialog.id(), &id))
+    }
+
+    fn forget_unsent_files(&self, before: Millis) -> Answer<Vec<String>> {
+        self.write(|to| Request::ForgetUnsent { before, to })
+    }
+
+    fn known_blobs(&self, names: Vec<String>) -> Answer<Vec<String>> {
+        self.readers.ask(move |conn| files::known_blobs(conn, &names))
     }
 
     fn site_by_token(&self, token: &str) -> Answer<Option<Arc<Site>>> {

@@ -6,7 +6,7 @@ use server_core::access::Side;
 use server_core::append::NewMessage;
 use tokio::sync::oneshot;
 
-use crate::store::{Claim, Claimed, Marks, NewDialog, Started, StoreError, Taken};
+use crate::store::{Claim, Claimed, FilePut, Marks, NewDialog, NewFile, Started, StoreError, Taken};
 
 /// Where the answer to a request goes.
 pub(super) type AnswerTo<T> = oneshot::Sender<Result<T, StoreError>>;
@@ -20,6 +20,8 @@ pub(super) enum Request {
     Mark { dialog_id: u64, side: Side, received: u64, read: u64, to: AnswerTo<Marks> },
     Contact { dialog_id: u64, email: Option<Secret>, to: AnswerTo<()> },
     Job { job_id: u64, text: Option<String>, keep_out_since: Millis, to: AnswerTo<()> },
+    PutFile { new: Box<NewFile>, to: AnswerTo<FilePut> },
+    ForgetUnsent { before: Millis, to: AnswerTo<Vec<String>> },
     Check { to: AnswerTo<()> },
     Close { to: AnswerTo<()> },
 }
@@ -31,6 +33,8 @@ pub(super) enum Outcome {
     Started(Started),
     Claimed(Claimed),
     Marks(Marks),
+    File(FilePut),
+    Blobs(Vec<String>),
     Done,
 }
 
@@ -49,7 +53,8 @@ impl Request {
                 profile + claim.attributes.as_ref().map_or(0, String::len)
             }
             Self::Contact { email, .. } => email.as_ref().map_or(0, |email| email.expose().len()),
-            Self::Mark { .. } | Self::Check { .. } | Self::Close { .. } => 0,
+            Self::PutFile { .. } => size_of::<NewFile>(),
+            Self::Mark { .. } | Self::ForgetUnsent { .. } | Self::Check { .. } | Self::Close { .. } => 0,
         };
         held + size_of::<Self>()
     }
@@ -65,6 +70,8 @@ impl Request {
                 Self::Contact { to, .. } | Self::Job { to, .. } | Self::Check { to } | Self::Close { to },
                 Outcome::Done,
             ) => to.send(Ok(())).is_err(),
+            (Self::PutFile { to, .. }, Outcome::File(put)) => to.send(Ok(put)).is_err(),
+            (Self::ForgetUnsent { to, .. }, Outcome::Blobs(blobs)) => to.send(Ok(blobs)).is_err(),
             (
                 request @ (Self::Append { .. }
                 | Self::Start { .. }
@@ -72,9 +79,17 @@ impl Request {
                 | Self::Mark { .. }
                 | Self::Contact { .. }
                 | Self::Job { .. }
+                | Self::PutFile { .. }
+                | Self::ForgetUnsent { .. }
                 | Self::Check { .. }
                 | Self::Close { .. }),
-                Outcome::Taken(_) | Outcome::Started(_) | Outcome::Claimed(_) | Outcome::Marks(_) | Outcome::Done,
+                Outcome::Taken(_)
+                | Outcome::Started(_)
+                | Outcome::Claimed(_)
+                | Outcome::Marks(_)
+                | Outcome::File(_)
+                | Outcome::Blobs(_)
+                | Outcome::Done,
             ) => {
                 request.fail(StoreError::Internal { message: "an answer to another question".into() });
                 false
@@ -92,6 +107,8 @@ impl Request {
             Self::Contact { to, .. } | Self::Job { to, .. } | Self::Check { to } | Self::Close { to } => {
                 to.send(Err(error)).is_err()
             }
+            Self::PutFile { to, .. } => to.send(Err(error)).is_err(),
+            Self::ForgetUnsent { to, .. } => to.send(Err(error)).is_err(),
         };
     }
 }

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use protocol::{Author, AuthorKind, Known, Message, Secret};
+use protocol::{Author, AuthorKind, File, Known, Message, Secret};
 use rusqlite::types::Type;
 use rusqlite::{Connection, OptionalExtension, Params, Row, params};
 use server_core::access::{DialogFacts, DialogState, KeyHash, Sites, VisitorAuth};
@@ -13,8 +13,8 @@ use server_core::{Event, Millis};
 use super::message_id::{IdText, MessageId};
 use super::{hashes, visitor};
 use crate::store::{
-    Assistant, CannedAnswer, DialogFilter, DialogSummary, Identity, Job, LogPage, Mark, Marks, Metrics, Operator,
-    Resumed, Site,
+    Assistant, CannedAnswer, DialogFilter, DialogSummary, FileKinds, Files, Identity, Job, LogPage, Mark, Marks,
+    Metrics, Operator, Resumed, Site,
 };
 
 /// Dialogs in one answer.
@@ -109,8 +109,15 @@ pub(super) fn resume(
 fn event(row: &Row<'_>, dialog_id: u64) -> rusqlite::Result<Arc<Event>> {
     let author = Author { kind: author_kind(row, 2)?, name: row.get::<_, Option<String>>(3)?.unwrap_or_default() };
     let IdText(id) = row.get(1)?;
-    let message = Message { dialog_id, seq: row.get(0)?, id, author, text: row.get(4)?, at: row.get(5)? };
+    let message =
+        Message { dialog_id, seq: row.get(0)?, id, author, text: row.get(4)?, at: row.get(5)?, file: file(row, 7)? };
     Ok(Arc::new(Event::message(message).hashed(row.get(6)?)))
+}
+
+/// Reads the file of a message.
+pub(super) fn file(row: &Row<'_>, column: usize) -> rusqlite::Result<Option<File>> {
+    let json: Option<String> = row.get(column)?;
+    json.map(|json| serde_json::from_str(&json).map_err(|error| unreadable(column, error))).transpose()
 }
 
 fn events(conn: &Connection, sql: &str, dialog_id: u64, params: impl Params) -> rusqlite::Result<Vec<Arc<Event>>> {
@@ -119,7 +126,7 @@ fn events(conn: &Connection, sql: &str, dialog_id: u64, params: impl Params) -> 
 
 /// Reads up to `limit` events after `after`.
 pub(super) fn read(conn: &Connection, dialog_id: u64, after: u64, limit: u64) -> rusqlite::Result<LogPage> {
-    let sql = "SELECT seq, id, author_kind, author_name, text, at, hash FROM messages \
+    let sql = "SELECT seq, id, author_kind, author_name, text, at, hash, file FROM messages \
                WHERE dialog_id = ?1 AND seq > ?2 ORDER BY seq LIMIT ?3";
     let events = events(conn, sql, dialog_id, [dialog_id, clamp(after), clamp(limit)])?;
     page(conn, dialog_id, events)
@@ -127,7 +134,7 @@ pub(super) fn read(conn: &Connection, dialog_id: u64, after: u64, limit: u64) ->
 
 /// Reads the last `limit` events before `before`.
 pub(super) fn before(conn: &Connection, dialog_id: u64, before: u64, limit: u64) -> rusqlite::Result<LogPage> {
-    let sql = "SELECT seq, id, author_kind, author_name, text, at, hash FROM messages \
+    let sql = "SELECT seq, id, author_kind, author_name, text, at, hash, file FROM messages \
                WHERE dialog_id = ?1 AND seq < ?2 ORDER BY seq DESC LIMIT ?3";
     let mut events = events(conn, sql, dialog_id, [dialog_id, clamp(before), clamp(limit)])?;
     events.reverse();
@@ -183,7 +190,8 @@ pub(super) fn dialogs(conn: &Connection, filter: &DialogFilter) -> rusqlite::Res
     let active_s = at / 1000;
     let mut of_site = conn.prepare_cached(
         "SELECT d.id, d.site_id, s.name, d.assistant_id, d.head, d.at, d.visitor_received, d.visitor_read, \
-         d.operator_received, d.operator_read, m.author_kind, substr(m.text, 1, 200), \
+         d.operator_received, d.operator_read, m.author_kind, CASE WHEN m.text = '' AND m.file IS NOT NULL THEN '📎 ' || (m.file ->> '$.name') \
+         ELSE substr(m.text, 1, 200) END, \
          (SELECT count(*) FROM (SELECT 1 FROM messages u WHERE u.dialog_id = d.id AND u.seq > d.operator_read \
          AND u.author_kind = 0 LIMIT 100)), d.email, v.name, v.email, v.verified, v.attributes \
          FROM dialogs d JOIN sites s ON s.id = d.site_id LEFT JOIN visitors v ON v.dialog_id = d.id \
@@ -225,7 +233,7 @@ fn summary(row: &Row<'_>) -> rusqlite::Result<DialogSummary> {
 /// The secrets are base64url, so a space sets them apart.
 const SITE: &str = "SELECT id, token, name, welcome, color, visitor_auth, metrics, hours, time_zone, away, identity_required, \
                     (SELECT group_concat(secret, ' ' ORDER BY i.id DESC) FROM identity_secrets i \
-                    WHERE i.site_id = sites.id) FROM sites WHERE ";
+                    WHERE i.site_id = sites.id), files, file_mb FROM sites WHERE ";
 
 /// Returns the site with this token.
 pub(super) fn site_by_token(conn: &Connection, token: &str) -> rusqlite::Result<Option<Arc<Site>>> {
@@ -266,6 +274,14 @@ fn site(conn: &Connection, sql: &str, key: impl Params) -> rusqlite::Result<Opti
                 hours: row.get_ref(7)?.as_str()?.parse().ok(),
                 zone: row.get_ref(8)?.as_str()?.parse().unwrap_or_default(),
                 away: row.get(9)?,
+                files: Files {
+                    kinds: match row.get_ref(12)?.as_str()? {
+                        "images" => FileKinds::Images,
+                        "on" => FileKinds::On,
+                        _ => FileKinds::Off,
+                    },
+                    most_mb: row.get(13)?,
+                },
                 origins: Vec::new(),
                 identity: if row.get(10)? { Identity::Required } else { Identity::Optional },
                 identity_secrets: row

@@ -5,8 +5,8 @@ use server_core::access::VisitorAuth;
 
 use super::*;
 use crate::hours::Zone;
-use crate::store::Metrics;
 use crate::store::conformance::{Scene, WELCOME, conformance};
+use crate::store::{Files, Metrics};
 
 mod faults;
 mod hashes;
@@ -28,6 +28,7 @@ fn site(token: &str, welcome: &str) -> NewSite {
         hours: None,
         zone: Zone::default(),
         away: String::new(),
+        files: Files::default(),
         origins: Vec::new(),
     }
 }
@@ -73,6 +74,10 @@ conformance! { scene:
     an_assistants_answer_is_appended_once,
     an_assistant_leaves_a_dialog_to_the_operator_who_wrote_in_it,
     a_message_of_nobodys_dialog_does_not_spoil_its_neighbours,
+    a_file_goes_with_one_message_of_the_side_that_uploaded_it,
+    a_visitor_without_a_dialog_begins_one_with_a_file,
+    uploads_are_the_same_for_ever_and_have_bounds,
+    uploads_that_nobody_sends_are_forgotten,
     a_dropped_answer_does_not_undo_the_request,
     a_closed_store_says_so,
 }

@@ -2,13 +2,14 @@
 
 use std::sync::Arc;
 
-use protocol::{Author, AuthorKind, Message, Stored, code};
+use protocol::{Author, AuthorKind, Message, Stored, code, json};
 use rusqlite::{CachedStatement, Connection, OptionalExtension, params};
 use server_core::access::Side;
 use server_core::append::{Decision, Facts, KnownMessage, NewMessage, Row, Sameness, decide};
 use server_core::{Event, Millis, Refusal};
 
 use super::cache::Cache;
+use super::files;
 use super::hashes;
 use super::message_id::MessageId;
 use super::request::{Outcome, Request};
@@ -35,8 +36,8 @@ impl<'a> Transaction<'a> {
     pub(super) fn new(conn: &'a Connection, cache: &'a mut Cache, now: Millis) -> rusqlite::Result<Self> {
         // A conflict of seq is no known id but a fault, and an error.
         let insert = conn.prepare_cached(
-            "INSERT INTO messages (dialog_id, seq, id, author_kind, author_name, text, at, hash) \
-             VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8) ON CONFLICT (id, dialog_id) DO NOTHING",
+            "INSERT INTO messages (dialog_id, seq, id, author_kind, author_name, text, at, hash, file) \
+             VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9) ON CONFLICT (id, dialog_id) DO NOTHING",
         )?;
         Ok(Self { conn, cache, now, insert, committed: Vec::new(), jobs: false })
     }
@@ -69,6 +70,8 @@ impl<'a> Transaction<'a> {
             Request::Job { job_id, text, keep_out_since, .. } => {
                 self.end_job(*job_id, text.as_deref(), *keep_out_since).map(|()| Outcome::Done)
             }
+            Request::PutFile { new, .. } => files::put(self.conn, new, self.now).map(Outcome::File),
+            Request::ForgetUnsent { before, .. } => files::forget_unsent(self.conn, *before).map(Outcome::Blobs),
             Request::Check { .. } => {
                 self.conn.prepare_cached("UPDATE meta SET checked_at = ?1")?.execute([self.now])?;
                 Ok(Outcome::Done)
@@ -89,7 +92,15 @@ impl<'a> Transaction<'a> {
             Some(client) if message.n.is_some() => self.cache.last_n(self.conn, dialog_id, client)?,
             Some(_) | None => 0,
         };
-        let mut facts = Facts { head, known: None, last_n, welcome: welcome.as_deref(), at: self.now };
+        let upload = match &message.file {
+            Some(file) => {
+                let kind = row::author_kind_number(message.author.kind);
+                files::unsent(self.conn, dialog_id, kind, file)?
+            }
+            None => None,
+        };
+        let file = upload.as_ref().map(|upload| &upload.file);
+        let mut facts = Facts { head, known: None, last_n, welcome: welcome.as_deref(), file, at: self.now };
         let mut decision = decide(message, &facts);
         // A new id is the rule. So it is inserted first, and looked up only where the unique index knows it already, or
         // where the order forbids to insert it.
@@ -99,7 +110,7 @@ impl<'a> Transaction<'a> {
                 hashes = hashes::after(hash, rows);
                 !self.insert(dialog_id, rows, &hashes)?
             }
-            Decision::Order { .. } => true,
+            Decision::Order { .. } | Decision::NoFile => true,
             Decision::Duplicate { .. } | Decision::Conflict => false,
         };
         if missed {
@@ -112,6 +123,11 @@ impl<'a> Transaction<'a> {
                 return Err(rusqlite::Error::StatementChangedRows(0));
             }
         }
+        if let (Some(upload), Decision::Append { rows, .. }) = (&upload, &decision)
+            && let Some(last) = rows.last()
+        {
+            files::take(self.conn, &upload.blob, dialog_id, last.seq)?;
+        }
         self.note((dialog_id, site_id), message, &decision, &hashes)?;
         Ok(decision.answer(&message.id))
     }
@@ -122,7 +138,8 @@ impl<'a> Transaction<'a> {
             let name = Some(&new.author.name).filter(|name| !name.is_empty());
             let kind = row::author_kind_number(new.author.kind);
             let id = MessageId::new(&new.id);
-            if self.insert.execute(params![dialog_id, new.seq, id, kind, name, new.text, new.at, hash])? == 0 {
+            let file = new.file.as_ref().map(json::to_string);
+            if self.insert.execute(params![dialog_id, new.seq, id, kind, name, new.text, new.at, hash, file])? == 0 {
                 return Ok(false);
             }
         }
@@ -140,7 +157,7 @@ impl<'a> Transaction<'a> {
         let (rows, last_n): (&[Row], _) = match decision {
             Decision::Append { rows, last_n } => (rows, *last_n),
             Decision::Duplicate { last_n, .. } => (&[], *last_n),
-            Decision::Conflict | Decision::Order { .. } => (&[], None),
+            Decision::Conflict | Decision::Order { .. } | Decision::NoFile => (&[], None),
         };
         if let (Some(client), Some(last_n)) = (&message.client, last_n) {
             self.cache.advance(dialog_id, client, last_n);
@@ -153,6 +170,7 @@ impl<'a> Transaction<'a> {
                 author: new.author.clone(),
                 text: new.text.clone(),
                 at: new.at,
+                file: new.file.clone(),
             };
             self.committed.push(Committed { site_id, event: Arc::new(Event::message(message).hashed(*hash)) });
         }
@@ -176,10 +194,11 @@ impl<'a> Transaction<'a> {
 
     fn known(&self, dialog_id: u64, message: &NewMessage) -> rusqlite::Result<Option<KnownMessage>> {
         self.conn
-            .prepare_cached("SELECT seq, at, author_kind, text FROM messages WHERE id = ?1 AND dialog_id = ?2")?
+            .prepare_cached("SELECT seq, at, author_kind, text, file FROM messages WHERE id = ?1 AND dialog_id = ?2")?
             .query_row(params![MessageId::new(&message.id), dialog_id], |known| {
                 let same_author = known.get::<_, i64>(2)? == row::author_kind_number(message.author.kind);
-                let same = same_author && known.get_ref(3)?.as_str()? == message.text;
+                let same_file = row::file(known, 4)?.map(|file| file.id) == message.file;
+                let same = same_author && same_file && known.get_ref(3)?.as_str()? == message.text;
                 let same = if same { Sameness::Replay } else { Sameness::Other };
                 Ok(KnownMessage { seq: known.get(0)?, at: known.get(1)?, same })
             })
@@ -253,6 +272,7 @@ impl<'a> Transaction<'a> {
             client: None,
             author: Author { kind: AuthorKind::Assistant, name },
             text: text.to_owned(),
+            file: None,
         };
         // Refused only where somebody has taken this id before: then there is an answer already, or none is due.
         let _taken: Result<Stored, Refusal> = self.append(dialog_id, &answer)?;

@@ -132,7 +132,8 @@ impl World {
         }
         let seq = self.head() + 1;
         let author = Author { kind, name: String::new() };
-        let message = Message { dialog_id: DIALOG, seq, id: id.into(), author, text: text.into(), at: self.now.wall };
+        let message =
+            Message { dialog_id: DIALOG, seq, id: id.into(), author, text: text.into(), at: self.now.wall, file: None };
         self.log.push(message);
         seq
     }

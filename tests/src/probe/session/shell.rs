@@ -103,7 +103,7 @@ impl Shell {
         let seq = self.head() + 1;
         let before = hash(&self.log, seq - 1);
         let hash = digest::next(before, seq, &id, author.kind, &text);
-        let message = Message { dialog_id: DIALOG, seq, id: id.clone(), author, text, at: self.now.wall };
+        let message = Message { dialog_id: DIALOG, seq, id: id.clone(), author, text, at: self.now.wall, file: None };
         self.log.push(Arc::new(Event::message(message).hashed(hash)));
         Stored { id, seq, at: self.now.wall, duplicate: false }
     }
@@ -195,7 +195,8 @@ impl Shell {
             let same = if same { Sameness::Replay } else { Sameness::Other };
             KnownMessage { seq: known.seq, at: known.at, same }
         });
-        let facts = Facts { head: self.head(), known, last_n: self.last_n, welcome: None, at: self.now.wall };
+        let facts =
+            Facts { head: self.head(), known, last_n: self.last_n, welcome: None, at: self.now.wall, file: None };
         let decision = decide(message, &facts);
         if let server_core::append::Decision::Append { rows, last_n } = &decision {
             self.last_n = last_n.unwrap_or(self.last_n);

@@ -57,7 +57,7 @@ impl House {
 
 fn message(id: &str, text: &str) -> NewMessage {
     let author = Author { kind: AuthorKind::Visitor, name: String::new() };
-    NewMessage { id: id.into(), n: None, client: None, author, text: text.into() }
+    NewMessage { id: id.into(), n: None, client: None, author, text: text.into(), file: None }
 }
 
 fn ordered(id: &str, n: u64) -> NewMessage {

@@ -79,7 +79,14 @@ async fn a_log_that_was_begun_by_the_first_release_goes_on() {
     let operator =
         server_core::access::Who::Operator { id: 1, name: "Ada".into(), sites: server_core::access::Sites::All };
     let dialog = server_core::access::authorize(&operator, facts.as_ref()).unwrap();
-    let message = NewMessage { id: "d".into(), n: None, client: None, author: operator.author(), text: "four".into() };
+    let message = NewMessage {
+        id: "d".into(),
+        n: None,
+        client: None,
+        author: operator.author(),
+        text: "four".into(),
+        file: None,
+    };
     store.append(dialog, message).await.unwrap().unwrap();
     let page = store.read(dialog, 3, 10).await.unwrap();
     let whole = digest::next(expected(LOGS[1].1), 4, "d", AuthorKind::Operator, "four");

@@ -57,6 +57,7 @@ async fn measure(senders_per_dialog: usize) {
         client: Some(client),
         author: Author { kind: AuthorKind::Visitor, name: String::new() },
         text: "x".repeat(TEXT_BYTES),
+        file: None,
     };
     for number in 0..DIALOGS {
         let mut key_hash = [0; 32];
