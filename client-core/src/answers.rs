@@ -51,6 +51,8 @@ impl Client {
             Purpose::NextGate if is_ok && gate_says(status, body).is_ok() => self.next_passed(),
             Purpose::NextGate => self.next_failed(),
             Purpose::Poll { link } => self.on_poll(link, status, body),
+            Purpose::Tell if is_ok => self.attributes_told(),
+            Purpose::Tell => {}
             Purpose::Frames { link, ids } => self.on_frames_answer(link, &ids, status, body),
             Purpose::Contact => self.on_address(status),
             Purpose::Older { before } => match json::from_str::<Page>(body) {
@@ -82,6 +84,8 @@ impl Client {
             }
             Purpose::Frames { link, ids } => self.on_frames_failure(link, &ids, failure),
             Purpose::Contact => self.address_again(),
+            // It goes along the next time.
+            Purpose::Tell => {}
             Purpose::Older { before } => {
                 if self.timeline.awaits(before) {
                     self.timeline.older = Older::Some;
@@ -137,7 +141,7 @@ impl Client {
         self.ask(purpose, call, self.config.request_timeout_ms);
     }
 
-    pub(crate) fn load_call(&self) -> (Purpose, Call) {
+    pub(crate) fn load_call(&mut self) -> (Purpose, Call) {
         match self.config.side {
             Side::Operator { dialog_id } => (Purpose::Load { first: None }, self.config.side.history(dialog_id, None)),
             Side::Site { .. } | Side::Widget { .. } => {
@@ -150,7 +154,8 @@ impl Client {
                     text: item.text.clone(),
                     file: None,
                 });
-                let start = StartDialog { message, client: Some(self.client_id.clone()), ..StartDialog::default() };
+                let mut start = StartDialog { message, client: Some(self.client_id.clone()), ..StartDialog::default() };
+                self.introduce(&mut start);
                 (Purpose::Load { first }, self.config.side.start(json::to_string(&start)))
             }
         }
@@ -169,9 +174,12 @@ impl Client {
             Side::Site { .. } | Side::Widget { .. } => json::from_str::<DialogLoaded>(body),
         };
         let Ok(loaded) = loaded else { return self.back_off(0) };
+        self.settle_person();
         let Some(dialog_id) = loaded.dialog_id else { return self.on_no_dialog(first) };
         self.attempts = 0;
         if self.is_visitor() {
+            self.attributes_told();
+            self.save_key();
             self.save("dialog", json::to_string(&dialog_id));
         }
         self.dialog_id = Some(dialog_id);
@@ -209,12 +217,7 @@ impl Client {
 
     /// The dialog is gone, with the log that it was in; what was not stored begins a new one.
     pub(crate) fn forget_dialog(&mut self) {
-        self.dialog_id = None;
-        self.loading = Loading::Todo;
-        self.timeline = crate::timeline::Timeline::default();
-        self.settled.clear();
-        self.marks.forget();
-        self.outbox.put_back(None);
+        self.drop_dialog();
         self.remove(String::from("dialog"));
     }
 
@@ -232,7 +235,7 @@ impl Client {
                     self.load();
                 }
             }
-            (401, _) => self.renew(),
+            (401, _) => self.renew(&reason),
             (400 | 403 | 404, _) => self.refused_for_good(status, &reason),
             _ => self.back_off(retry_ms),
         }
@@ -243,7 +246,7 @@ impl Client {
         let error = json::from_str::<ErrorBody>(body).ok().map(|body| body.error);
         let retry_ms = error.as_ref().and_then(|error| error.retry_after_ms).map_or(0, u64::from);
         match (status, error) {
-            (401, Some(_)) => self.renew(),
+            (401, Some(error)) => self.renew(&error.code),
             // A server that does not know the address has other ways in.
             (403 | 404, Some(error)) if error.code != code::NOT_FOUND => self.refused_for_good(status, &error.code),
             _ => self.broken(link, retry_ms),

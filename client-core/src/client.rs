@@ -60,7 +60,8 @@ pub struct Client {
     pub(crate) settled: Vec<Settled>,
     pub(crate) hold_until: Option<Instant>,
     pub(crate) setbacks: u32,
-    key: Key,
+    pub(crate) key: Key,
+    pub(crate) identity: crate::identity::Identity,
     // The screen.
     pub(crate) site: Option<SiteConfig>,
     pub(crate) site_again_at: Option<Instant>,
@@ -97,7 +98,7 @@ pub(crate) enum Device {
 
 /// Whether the visitor's key is in storage.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Key {
+pub(crate) enum Key {
     Unsaved,
     Saved,
     /// It could not be kept: nothing else is, for another page would take it for its own dialog's.
@@ -153,6 +154,7 @@ impl Client {
             hold_until: None,
             setbacks: 0,
             key: Key::Unsaved,
+            identity: crate::identity::Identity::default(),
             site: None,
             site_again_at: None,
             site_failures: 0,
@@ -197,6 +199,11 @@ impl Client {
             Input::Panel(panel) => self.panel(panel),
             Input::Older => self.ask_older(),
             Input::Credential(secret) => self.credential(secret),
+            Input::Identify(identify) => self.identify(identify),
+            Input::Person(values) => self.restore_person(values),
+            Input::Attributes(text) => self.attributes(text),
+            Input::Logout { key } => self.log_out(key),
+            Input::Disowned { key } => self.disowned(key),
             Input::Page(page) => self.page(page),
             Input::Opened { link } => self.opened(link),
             Input::Received { link, text } => self.received(link, &text),
@@ -226,7 +233,7 @@ impl Client {
 
     /// Returns what a request has to carry as its bearer; another page of this visitor may have changed it.
     pub fn bearer(&self) -> &protocol::Secret {
-        &self.config.credential
+        self.token().unwrap_or(&self.config.credential)
     }
 
     /// Returns the last `seq` that was applied.
@@ -290,8 +297,11 @@ impl Client {
                 // Another page of this visitor was first: its key is the visitor's.
                 "key" if self.key == Key::Unsaved => {
                     self.key = Key::Saved;
-                    self.config.credential = protocol::Secret::new(value);
+                    if !self.is_known() {
+                        self.config.credential = protocol::Secret::new(value);
+                    }
                 }
+                "key" if self.is_known() => {}
                 // It has begun a dialog of its own at the same moment: what follows is of that one.
                 "key" if self.is_visitor() && value != self.config.credential.expose() => return,
                 "dialog" if self.is_visitor() && self.dialog_id.is_none() => {
@@ -346,10 +356,11 @@ impl Client {
     }
 
     /// Keeps the visitor's key from the first interaction on.
-    fn save_key(&mut self) {
+    pub(crate) fn save_key(&mut self) {
         if self.key == Key::Unsaved && self.is_visitor() {
             self.key = Key::Saved;
-            let key = String::from(self.config.credential.expose());
+            // A person's token is not kept: it says only that somebody was here.
+            let key = String::from(if self.token().is_some() { "1" } else { self.config.credential.expose() });
             self.save("key", key);
         }
     }
@@ -368,7 +379,7 @@ impl Client {
 
     /// Says whether there is, or should be, a dialog at the server.
     pub(crate) fn has_dialog(&self) -> bool {
-        self.dialog_id.is_some() || self.outbox.wants_link() || self.key != Key::Unsaved
+        self.dialog_id.is_some() || self.outbox.wants_link() || self.key != Key::Unsaved || self.is_known()
     }
 
     fn draft(&mut self, text: String) {
@@ -434,6 +445,11 @@ impl Client {
                 self.wake(Why::Wake);
             }
         }
+    }
+
+    /// Makes no id that was made before this one.
+    pub(crate) fn witness(&mut self, id: &str) {
+        self.ids.witness(id);
     }
 
     pub(crate) fn new_link(&mut self) -> LinkId {

@@ -145,6 +145,7 @@ impl Client {
         self.wanted = Wanted::Yes;
         self.ask_settings();
         match self.phase {
+            Phase::Idle if self.awaits_token() => self.ask_token(),
             Phase::Idle if self.has_dialog() => self.proceed(Why::Start),
             // Somebody is here: whatever froze the page has passed.
             Phase::Frozen => self.wake(Why::Wake),

@@ -1,10 +1,10 @@
 //! How links end, and what each end means.
 
-use protocol::{ClientFrame, close, json};
+use protocol::{close, json};
 
-use crate::connection::{Phase, Then, Why};
+use crate::connection::{Phase, Why};
 use crate::trouble::Trouble;
-use crate::{Client, End, Event, LinkId, Transport};
+use crate::{Client, End, Event, LinkId};
 
 impl Client {
     /// A link has ended.
@@ -53,7 +53,7 @@ impl Client {
                 self.phase = Phase::Stopped;
             }
             close::Action::Stop => self.refused_for_good(code, reason),
-            close::Action::Renew => self.renew(),
+            close::Action::Renew => self.renew(reason),
             close::Action::Spread if self.link() == Some(link) => {
                 if let Phase::Online(online) = &mut self.phase {
                     online.spread_ms = online.spread_ms.max(retry_ms);
@@ -63,33 +63,6 @@ impl Client {
             close::Action::BackOff if self.link() == Some(link) => self.back_off(retry_ms),
             close::Action::Spread | close::Action::BackOff => self.attempt_failed(link, retry_ms.max(1)),
             close::Action::Reconnect => self.broken(link, retry_ms),
-        }
-    }
-
-    /// The credential is not taken: an operator can give another one, a visitor's key is all there is.
-    pub(crate) fn renew(&mut self) {
-        if self.is_visitor() {
-            return self.refused_for_good(401, protocol::code::UNAUTHORIZED);
-        }
-        self.let_go();
-        self.renewals += 1;
-        self.lost_at = Some(self.lost_at.unwrap_or(self.now.mono));
-        self.phase = Phase::Unauthorized;
-        self.emit(Event::CredentialsNeeded);
-    }
-
-    /// The application has other credentials.
-    pub(crate) fn credential(&mut self, secret: protocol::Secret) {
-        self.config.credential = secret.clone();
-        if matches!(self.phase, Phase::Unauthorized) {
-            if self.renewals > 1 {
-                // The last ones were no better: whoever hands them over need not be asked as fast as the network allows.
-                let delay = self.backoff.next(&self.config.reconnect, &mut self.rng);
-                return self.pause(self.now.mono.plus(delay), Then::Proceed, Why::Start);
-            }
-            self.proceed(Why::Start);
-        } else if !self.is_visitor() && self.transport() == Some(Transport::WebSocket) {
-            self.transmit(&[ClientFrame::Auth(protocol::Auth { token: secret })], Vec::new());
         }
     }
 

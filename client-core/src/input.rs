@@ -47,8 +47,25 @@ pub enum Input {
     Panel(Panel),
     /// A person wants to see older messages.
     Older,
-    /// New credentials, after [`crate::Event::CredentialsNeeded`] or before.
+    /// New credentials, after [`crate::Event::CredentialsNeeded`] or before; a visitor's are a token, as with
+    /// [`Identify::Token`].
     Credential(Secret),
+    /// The page says who the visitor is.
+    Identify(Identify),
+    /// What storage holds of a person, after [`crate::Output::Person`].
+    Person(Vec<(String, String)>),
+    /// The page says something about the visitor: the text of a JSON object, all of it each time.
+    Attributes(String),
+    /// The visitor logs out, here or in another page; storage has been cleared.
+    Logout {
+        /// A visitor key that nobody has seen; it is not kept before the visitor does something.
+        key: Secret,
+    },
+    /// The visitor's key is gone from storage: another page knows now who this is.
+    Disowned {
+        /// A visitor key that nobody has seen.
+        key: Secret,
+    },
     /// Something happened to the page.
     Page(Page),
     /// The browser says which of this visitor's pages leads.
@@ -90,6 +107,17 @@ pub enum Input {
     Timeout,
     /// The page wants to be told of log entries from this level on, or of none.
     Log(Option<Level>),
+}
+
+/// What a page says about who the visitor is.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Identify {
+    /// It can say so, when it is asked by [`crate::Event::CredentialsNeeded`]; somebody else may have logged in.
+    Asked,
+    /// This is the token that the site has signed.
+    Token(Secret),
+    /// It was asked, and has no token to give.
+    Failed,
 }
 
 /// Whether the widget's panel is open.

@@ -49,6 +49,10 @@ pub struct Lobby {
     draft: String,
     notice: Notice,
     panel: Option<Panel>,
+    /// Whether the page has said that it knows the visitor.
+    is_known: bool,
+    /// Whether storage holds something of somebody whom a page knew.
+    somebody: bool,
     later: Vec<Input>,
 }
 
@@ -133,6 +137,8 @@ impl Lobby {
             draft: String::new(),
             notice: Notice::None,
             panel: None,
+            is_known: false,
+            somebody: false,
             later: Vec::new(),
         };
         for (name, value) in restored {
@@ -164,12 +170,21 @@ impl Lobby {
             Input::TryNow => self.try_now(),
             Input::Timeout => self.timeout(),
             // The client's to know, when it is there.
-            Input::Log(_) | Input::Tab(_) => self.later.push(input),
+            Input::Log(_) | Input::Tab(_) | Input::Attributes(_) => self.later.push(input),
+            Input::Identify(_) => {
+                // The last word counts.
+                self.later.retain(|later| !matches!(later, Input::Identify(_)));
+                self.later.push(input);
+                self.is_known = true;
+            }
+            Input::Logout { key } => self.log_out(key),
             Input::Stop
             | Input::Retry { .. }
             | Input::Older
             | Input::Contact { .. }
             | Input::Credential(_)
+            | Input::Person(_)
+            | Input::Disowned { .. }
             | Input::Page(_)
             | Input::Settings(_)
             | Input::Opened { .. }
@@ -179,7 +194,8 @@ impl Lobby {
             | Input::Unanswered { .. } => {}
         }
         let is_under_way = self.kept.iter().any(|(name, _)| name == "dialog" || name.starts_with("o:"));
-        if is_under_way || !self.draft.is_empty() {
+        let is_awaited = self.is_known && (self.somebody || !matches!(self.settings.state, Fetch::Unwanted));
+        if is_under_way || is_awaited || !self.draft.is_empty() {
             self.ask_link();
         }
     }
@@ -220,7 +236,9 @@ impl Lobby {
     pub fn claimed(&mut self, now: Now, key: &str) {
         self.now = now;
         self.key = String::from(key);
-        self.save("key", key);
+        if !self.is_known {
+            self.save("key", key);
+        }
     }
 
     /// Returns the next thing for the driver to do.
@@ -247,9 +265,10 @@ impl Lobby {
 
     /// Returns what a new client has to be told, in this order.
     pub fn hand_over(self) -> Vec<Input> {
-        let mut inputs = self.later;
-        inputs.push(Input::Restored(self.kept));
+        // What was written before it was known who writes is there first.
+        let mut inputs = vec![Input::Restored(self.kept)];
         inputs.extend(self.unsaved.into_iter().map(|name| Input::SaveFailed { name }));
+        inputs.extend(self.later);
         inputs.extend(self.site.map(Input::Settings));
         inputs.push(Input::Start);
         inputs.extend(self.panel.map(Input::Panel));
@@ -302,6 +321,10 @@ impl Lobby {
     /// Takes over what is in storage; another page may have been first.
     fn restore(&mut self, name: String, value: String) {
         match name.as_str() {
+            "@" => {
+                self.somebody = true;
+                return;
+            }
             "key" => self.key.clone_from(&value),
             "draft" if self.draft.is_empty() => self.draft.clone_from(&value),
             _ => {}
@@ -354,6 +377,18 @@ impl Lobby {
             self.save(&name, text);
             self.draft(String::new());
         }
+    }
+
+    /// Everything of this visitor is forgotten; storage has been cleared.
+    fn log_out(&mut self, key: protocol::Secret) {
+        self.key = String::from(key.expose());
+        self.kept.clear();
+        self.unsaved.clear();
+        self.draft.clear();
+        self.notice = Notice::None;
+        self.is_known = false;
+        self.somebody = false;
+        self.later.retain(|later| !matches!(later, Input::Identify(_) | Input::Attributes(_)));
     }
 
     fn draft(&mut self, text: String) {

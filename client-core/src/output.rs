@@ -50,6 +50,14 @@ pub enum Output {
         /// Which.
         request: RequestId,
     },
+    /// From now on keep values apart from everybody else's under this tag, and answer [`crate::Input::Person`] with those that
+    /// are there.
+    Person {
+        /// Letters and digits.
+        tag: String,
+    },
+    /// Forget the values of everybody but the person of [`Output::Person`].
+    Forget,
     /// Tell the application.
     Event(Event),
 }

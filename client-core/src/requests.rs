@@ -34,6 +34,8 @@ pub(crate) enum Purpose {
     Frames { link: LinkId, ids: Vec<String> },
     /// What comes after the cursor, for a link that is made of polls.
     Poll { link: LinkId },
+    /// What the page says about the visitor.
+    Tell,
     /// Messages before this `seq`.
     Older { before: u64 },
     /// The address that the visitor leaves.
@@ -49,6 +51,7 @@ impl Purpose {
             Self::Gate | Self::NextGate => "gate",
             Self::Frames { .. } => "frames",
             Self::Poll { .. } => "poll",
+            Self::Tell => "attributes",
             Self::Older { .. } => "history",
             Self::Contact => "contact",
         }
@@ -117,6 +120,14 @@ impl Client {
             }
             keep
         });
+    }
+
+    /// Aborts what was asked for an older part of the log.
+    pub(crate) fn drop_history(&mut self) {
+        let older = self.requests.asked.iter().find(|asked| matches!(asked.purpose, Purpose::Older { .. }));
+        if let Some(purpose) = older.map(|asked| asked.purpose.clone()) {
+            self.abort(&purpose);
+        }
     }
 
     /// Gives up requests whose time is over.

@@ -226,7 +226,7 @@ impl Client {
                 }
                 self.watch_gap();
             }
-            (401, _, Some(_)) => self.renew(),
+            (401, _, Some(error)) => self.renew(&error.code),
             (403 | 404, _, Some(error)) => {
                 self.put_back(link, ids);
                 self.refused_for_good(status, &error.code);

@@ -26,7 +26,11 @@ impl Client {
             Side::Widget { .. } | Side::Site { .. } | Side::Operator { .. } => None,
         };
         let credential = Some(self.config.credential.clone());
-        let (key, token) = if self.is_visitor() { (credential, None) } else { (None, credential) };
+        let (key, token) = match self.token() {
+            None if self.is_visitor() => (credential, None),
+            None => (None, credential),
+            token => (None, token.cloned()),
+        };
         let client = ClientInfo { id: self.sender(link), transport: String::from("websocket"), why: why.word().into() };
         let hello = Hello {
             v: VERSION,
@@ -61,6 +65,7 @@ impl Client {
         self.saw_ready(link, transport);
         self.servers.fine(now);
         self.renewals = 0;
+        self.identity.is_untried = false;
         self.take_up(&ready);
         self.phase = Phase::Online(Box::new(Online {
             link,
@@ -75,6 +80,7 @@ impl Client {
         }));
         self.lost_at = None;
         self.hold_until = None;
+        self.tell_attributes();
         if transport == Transport::WebSocket {
             self.ping();
         } else {

@@ -78,12 +78,8 @@ impl Client {
                 };
                 earlier(earlier(sign, next), self.marks.due.map(|at| (at, "marks")))
             }
-            Phase::Idle
-            | Phase::Loading
-            | Phase::Gate { .. }
-            | Phase::Frozen
-            | Phase::Unauthorized
-            | Phase::Stopped => None,
+            Phase::Idle | Phase::Loading | Phase::Gate { .. } | Phase::Frozen | Phase::Stopped => None,
+            Phase::Unauthorized => self.identity.ask_at.map(|at| (at, "token")),
         }
     }
 
@@ -134,13 +130,13 @@ impl Client {
             }
             Phase::Opening(opening) if opening.fallback_at.is_some_and(|at| at <= now) => self.fall_back(),
             Phase::Online(_) => self.online_timeout(),
+            Phase::Unauthorized => self.ask_token_again(),
             Phase::Idle
             | Phase::Loading
             | Phase::Waiting { .. }
             | Phase::Gate { .. }
             | Phase::Opening(_)
             | Phase::Frozen
-            | Phase::Unauthorized
             | Phase::Stopped => {}
         }
     }

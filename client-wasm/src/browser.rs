@@ -70,6 +70,8 @@ extern "C" {
     #[cfg(feature = "widget")]
     #[wasm_bindgen(js_namespace = speech)]
     pub(crate) fn form(number: u32) -> u32;
+    #[wasm_bindgen(js_namespace = JSON, catch)]
+    pub(crate) fn stringify(value: &JsValue) -> Result<String, JsValue>;
 
     /// A promise, of which only `then` is wanted.
     pub(crate) type Promise;

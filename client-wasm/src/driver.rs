@@ -9,11 +9,12 @@ use core::mem::take;
 use std::rc::Rc;
 
 use client_core::{Authorization, Call, Client, Config, End, Event, Input, LinkId, Output, Report, Transport, View};
+use protocol::Secret;
 use wasm_bindgen::JsValue;
 
 use crate::browser::text;
 use crate::page;
-use crate::storage::Storage;
+use crate::storage::{Heard, Storage};
 use crate::timer::{Timer, now};
 use crate::transport::{Chunk, Origin, Outlive, Request, Socket, Stream};
 use crate::wake::{Listener, Wake, Waker};
@@ -119,6 +120,13 @@ impl<F: Face> Shell<F> {
         self.face.show(&view, &view);
     }
 
+    /// Ends the visitor's dialog, here and in other pages.
+    #[cfg(feature = "headless")]
+    pub(crate) fn log_out(&self) {
+        self.storage.log_out();
+        self.push(Input::Logout { key: Secret::new(crate::random::visitor_key()) });
+    }
+
     /// Takes an input from outside.
     pub(crate) fn push(&self, input: Input) {
         self.queue.borrow_mut().push(input);
@@ -170,6 +178,10 @@ impl<F: Face> Shell<F> {
             // Another page of this visitor may have been first, a moment ago.
             self.client.borrow_mut().handle(now(), Input::Restored(self.storage.common()));
         }
+        if let Input::Logout { .. } = input {
+            // Not before: what waited in front of it may have written something.
+            self.storage.clear();
+        }
         self.client.borrow_mut().handle(now(), input);
         loop {
             let output = self.client.borrow_mut().poll_output();
@@ -189,6 +201,11 @@ impl<F: Face> Shell<F> {
                 }
             }
             Output::Remove { name } => self.storage.remove(&name),
+            Output::Person { tag } => {
+                self.storage.belong_to(&tag);
+                self.queue.borrow_mut().push(Input::Person(self.storage.load()));
+            }
+            Output::Forget => self.storage.forget_others(),
             Output::Open { link, transport, path } => self.open(link, transport, &path),
             Output::Drop { link } => {
                 self.sockets.borrow_mut().retain(|socket| socket.link != link);
@@ -255,8 +272,12 @@ impl<F: Face> Shell<F> {
                 Input::Page(page)
             }
             Wake::Storage => {
-                if !self.storage.is_common(value) {
-                    return None;
+                let fresh = || Secret::new(crate::random::visitor_key());
+                match self.storage.heard(value) {
+                    Heard::Nothing => return None,
+                    Heard::LoggedOut => return Some(Input::Logout { key: fresh() }),
+                    Heard::KeyGone => return Some(Input::Disowned { key: fresh() }),
+                    Heard::Common => {}
                 }
                 // The dialog is of all pages: this one joins in.
                 inputs.push(Input::Restored(self.storage.common()));

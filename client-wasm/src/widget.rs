@@ -13,19 +13,20 @@ use std::rc::Rc;
 
 use client_core::lobby::{self, Lobby};
 use client_core::{
-    Authorization, Call, Config, Event, Input, Panel as Opened, Report, RequestId, Side, Transport, View,
+    Authorization, Call, Config, Event, Identify, Input, Panel as Opened, Report, RequestId, Side, Transport, View,
 };
 use protocol::http::{Opening, SiteConfig};
 use protocol::{Secret, code};
 use wasm_bindgen::prelude::*;
 
 use crate::browser::{
-    Function, console_error, form, get, get_at, hear, object, set_number, set_text, speak, text, window,
+    Function, console_error, form, get, get_at, hear, object, set_number, set_text, speak, stringify, text, window,
 };
 use crate::dom::{Done, Panel, STYLE, Speech, Texts, Word};
 use crate::driver::{Face, Parts};
 use crate::link::{Knock, knock, load};
-use crate::storage::Storage;
+use crate::random::visitor_key;
+use crate::storage::{Heard, Storage};
 use crate::tabs::{Place, ring};
 use crate::timer::{Timer, now};
 use crate::transport::{Origin, Outlive, Request};
@@ -69,7 +70,7 @@ pub fn mount(options: JsValue) -> Widget {
         speech: Cell::new(Speech::Same),
         storage: storage.clone(),
     });
-    let lobby = Lobby::new(side.clone(), crate::random::visitor_key(), storage.load(), crate::random::seed());
+    let lobby = Lobby::new(side.clone(), visitor_key(), storage.load(), crate::random::seed());
     let room = Room {
         lobby,
         side,
@@ -120,7 +121,8 @@ struct Room {
 
 #[wasm_bindgen]
 impl Widget {
-    /// Does what the page asks for: `open`, `close`, `toggle`, `send` and `compose` with a text, `sound` with
+    /// Does what the page asks for: `open`, `close`, `toggle`, `send` and `compose` with a text, `identify` with a token, with an
+    /// empty text where there is none to give, or with nothing where it will be asked, `attributes` with an object, `logout`, `sound` with
     /// whether to ring, `locale` with a language.
     pub fn command(&self, name: &str, value: JsValue) {
         match name {
@@ -130,6 +132,20 @@ impl Widget {
             "toggle" => self.open_panel(),
             "send" => self.push(Input::Send { text: value.as_string().unwrap_or_default() }),
             "locale" => speak(&value),
+            "identify" => self.push(Input::Identify(match value.as_string() {
+                None => Identify::Asked,
+                Some(token) if token.is_empty() => Identify::Failed,
+                Some(token) => Identify::Token(Secret::new(token)),
+            })),
+            "attributes" => {
+                if let Ok(text) = stringify(&value) {
+                    self.push(Input::Attributes(text));
+                }
+            }
+            "logout" => {
+                self.storage.log_out();
+                self.log_out();
+            }
             "sound" => self.screen.sound.set(value.is_truthy()),
             "compose" => self.push(self.screen.panel.compose(&value.as_string().unwrap_or_default())),
             _ => {}
@@ -208,6 +224,12 @@ impl Widget {
         self.hear(input);
     }
 
+    /// The visitor has logged out, here or in another page; what was written since is forgotten as well.
+    fn log_out(&self) {
+        self.storage.clear();
+        self.push(Input::Logout { key: Secret::new(visitor_key()) });
+    }
+
     /// Looks whether another page of this visitor was first, a moment ago.
     fn recall(&self) {
         self.hear(Input::Restored(self.storage.common()));
@@ -227,6 +249,7 @@ impl Widget {
                 }
                 self.hear(Input::Timeout);
             }
+            Wake::Storage if self.storage.heard(value) == Heard::LoggedOut => self.log_out(),
             Wake::Storage => self.recall(),
             Wake::AnswerHead => {
                 if let Some(Room { request: Some(request), .. }) = &mut *self.room.borrow_mut() {

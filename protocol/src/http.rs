@@ -19,6 +19,15 @@ wire! {
 }
 
 wire! {
+    /// What a page reads out of a site-signed token, without being able to check it.
+    #[derive(Clone, Debug, Default, PartialEq)]
+    pub struct TokenClaims {
+        /// Whom it speaks of.
+        pub sub: String,
+    }
+}
+
+wire! {
     /// The answer to [`StartDialog`].
     #[derive(Clone, Debug, Default, PartialEq)]
     pub struct DialogLoaded {

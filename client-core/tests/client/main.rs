@@ -5,6 +5,7 @@
 mod bench;
 mod contact;
 mod found_by_the_simulator;
+mod identity;
 mod journeys;
 mod ladder;
 mod lobby;

@@ -11,11 +11,11 @@ use core::cell::{Cell, RefCell};
 use std::rc::Rc;
 
 use account::Form;
-use client_core::{Event, Input, Level, Panel, Report, View};
+use client_core::{Event, Identify, Input, Level, Panel, Report, View};
 use protocol::Secret;
 use wasm_bindgen::prelude::*;
 
-use crate::browser::{Function, get_guarded, object, set_number, set_text, window};
+use crate::browser::{Function, get_guarded, object, set_number, set_text, stringify, window};
 use crate::driver::{Face, Parts, Shell};
 use crate::storage::Storage;
 use crate::wake::{Wake, Waker};
@@ -59,7 +59,9 @@ pub fn connect(options: JsValue, #[wasm_bindgen(js_name = onChange)] on_change: 
     let face =
         Listeners { on_change: on_change.unchecked_into(), listeners: RefCell::default(), reader: RefCell::default() };
     let base = options.base();
-    let inputs = vec![Input::Restored(restored), Input::Start];
+    let mut inputs = vec![Input::Restored(restored)];
+    inputs.extend(options.identity());
+    inputs.push(Input::Start);
     let shell =
         Rc::new(Shell::new(Parts { waker, base, storage, window, config, inputs, view: View::default(), face }));
     SHELLS.with_borrow_mut(|shells| shells.push(shell.clone()));
@@ -114,9 +116,35 @@ impl Link {
         self.shell.push(Input::TryNow);
     }
 
-    /// Gives new credentials, after the event `credentials` or before.
+    /// Gives new credentials, after the event `credentials` or before; an empty text says that there are none.
     pub fn credential(&self, token: String) {
+        if token.is_empty() {
+            return self.shell.push(Input::Identify(Identify::Failed));
+        }
         self.shell.push(Input::Credential(Secret::new(token)));
+    }
+
+    /// Says who the visitor is, by a token that the site has signed; without one it will be asked for by the event
+    /// `credentials`. Another person than before starts afresh.
+    pub fn identify(&self, token: Option<String>) {
+        let token = token.filter(|token| !token.is_empty());
+        self.shell.push(Input::Identify(token.map_or(Identify::Asked, |token| Identify::Token(Secret::new(token)))));
+    }
+
+    /// Says something about the visitor, all of it each time: an object of up to 20 texts, numbers and truth values.
+    ///
+    /// # Errors
+    /// The object cannot be written as JSON.
+    pub fn attributes(&self, attributes: JsValue) -> Result<(), JsError> {
+        let text =
+            stringify(&attributes).map_err(|_| JsError::new("attributes: an object of simple values is wanted"))?;
+        self.shell.push(Input::Attributes(text));
+        Ok(())
+    }
+
+    /// Ends the visitor's dialog here, and leaves nothing of it in the browser; other pages follow.
+    pub fn logout(&self) {
+        self.shell.log_out();
     }
 
     /// Returns how good the link is: round trip, loss, stability, transport, breaks.

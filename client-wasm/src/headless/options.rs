@@ -1,6 +1,6 @@
 //! What a page says about the link that it wants.
 
-use client_core::{Config, Jitter, Side};
+use client_core::{Config, Identify, Input, Jitter, Side};
 use protocol::Secret;
 use serde::Deserialize;
 use wasm_bindgen::JsError;
@@ -18,6 +18,9 @@ pub(super) struct Options {
     dialog_id: u64,
     #[serde(default)]
     token: String,
+    /// Whether the page can be asked who the visitor is.
+    #[serde(default)]
+    identify: bool,
     #[serde(default)]
     site_token: String,
     #[serde(default)]
@@ -101,6 +104,18 @@ impl Options {
         }
     }
 
+    /// Returns who the visitor is, where the options say so: by a `token` that the site has signed, or by `identify: true`, and
+    /// the token will be asked for.
+    pub(super) fn identity(&self) -> Option<Input> {
+        match self.token.as_str() {
+            _ if self.side == Who::Operator => None,
+            "" if self.identify => Some(Input::Identify(Identify::Asked)),
+            "" => None,
+            key if key.starts_with("vk_") => None,
+            token => Some(Input::Identify(Identify::Token(Secret::new(token)))),
+        }
+    }
+
     /// Returns the client's configuration; `key` is the visitor's, where no token is given.
     ///
     /// # Errors
@@ -120,7 +135,8 @@ impl Options {
                 ticket: self.ticket.clone(),
             },
         };
-        let credential = if self.token.is_empty() { key } else { self.token.clone() };
+        let is_credential = self.side == Who::Operator || self.token.starts_with("vk_");
+        let credential = if is_credential { self.token.clone() } else { key };
         let mut config = Config::new(side, Secret::new(credential));
         config.servers = self.servers.iter().map(|server| server.trim_end_matches('/').to_owned()).collect();
         let Reconnect { max_attempts, initial_delay_ms, backoff_multiplier, max_delay_ms, jitter } = self.reconnect;

@@ -2,7 +2,7 @@
 
 mod world;
 
-use client_core::{End, Input, Level, Page, Panel, Side};
+use client_core::{End, Identify, Input, Level, Page, Panel, Side};
 use protocol::{Bye, Drain, ErrorFrame, Heartbeat, Receipt, Secret, ServerFrame, Synced, TypingBy};
 
 use super::{Step, steps};
@@ -63,6 +63,11 @@ fn happen(world: &mut World, [kind, a, b, c]: Step) {
         12 => world.input(Input::Older),
         13 => world.input(Input::Page(page(a))),
         14 if a == 255 => world.fail_to_save(b.into()),
+        14 if a > 250 => world.input(Input::Logout { key: Secret::new("vk_another0123456789abcdef") }),
+        14 if a > 245 => world.input(Input::Disowned { key: Secret::new("vk_another0123456789abcdef") }),
+        14 if a > 200 => world.input(Input::Identify(identify(b))),
+        14 if a > 190 => world.input(Input::Person(Vec::new())),
+        14 if a > 180 => world.input(Input::Attributes(format!("{{\"a\":{b}}}"))),
         14 => world.input(Input::Credential(Secret::new("vk_another0123456789abcdef"))),
         15 | 16 => world.open(a.into()),
         17 => world.receive(a.into(), &frame(world, b, c)),
@@ -79,6 +84,16 @@ fn happen(world: &mut World, [kind, a, b, c]: Step) {
         26 => world.leave_unanswered(a.into()),
         _ if a == 255 => world.input(Input::Log(Some(Level::Debug))),
         _ => world.input(Input::Timeout),
+    }
+}
+
+fn identify(b: u8) -> Identify {
+    match b % 5 {
+        0 => Identify::Asked,
+        1 => Identify::Failed,
+        // {"sub":"ann"} and {"sub":"bob"}
+        2 | 3 => Identify::Token(Secret::new("h.eyJzdWIiOiJhbm4ifQ.s")),
+        _ => Identify::Token(Secret::new("h.eyJzdWIiOiJib2IifQ.s")),
     }
 }
 

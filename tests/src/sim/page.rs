@@ -177,6 +177,11 @@ impl Sim {
             | Input::Tab(_)
             | Input::Older
             | Input::Credential(_)
+            | Input::Identify(_)
+            | Input::Person(_)
+            | Input::Attributes(_)
+            | Input::Logout { .. }
+            | Input::Disowned { .. }
             | Input::Page(_)
             | Input::Log(_)
             | Input::Timeout => false,
@@ -243,6 +248,11 @@ impl Sim {
             | Input::Tab(_)
             | Input::Older
             | Input::Credential(_)
+            | Input::Identify(_)
+            | Input::Person(_)
+            | Input::Attributes(_)
+            | Input::Logout { .. }
+            | Input::Disowned { .. }
             | Input::Page(_)
             | Input::Opened { .. }
             | Input::Closed { .. }
@@ -315,6 +325,8 @@ impl Sim {
                 trace!(self, "page {page} aborts {request:?}");
                 self.pages[page].calls.remove(&request);
             }
+            // Nobody here says who they are: client-core/tests/client/identity.rs has pages that do.
+            Output::Person { .. } | Output::Forget => {}
             Output::Event(event) => self.page_event(page, &event),
         }
         None

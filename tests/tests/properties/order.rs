@@ -39,6 +39,8 @@ impl Screen {
                     }
                     Output::Save { .. }
                     | Output::Remove { .. }
+                    | Output::Person { .. }
+                    | Output::Forget
                     | Output::Drop { .. }
                     | Output::Transmit { .. }
                     | Output::Request { .. }

@@ -86,6 +86,8 @@ impl World {
         match output {
             Output::Save { name, .. } => drop(self.saved.insert(name)),
             Output::Remove { name } => drop(self.saved.remove(&name)),
+            Output::Person { .. } => self.saved.clear(),
+            Output::Forget => {}
             Output::Open { link, path, .. } => {
                 assert!(path.starts_with('/') || path.starts_with("http"), "{path}");
                 assert!(!self.links.contains(&link), "a link is opened twice");

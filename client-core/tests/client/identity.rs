@@ -1,0 +1,438 @@
+//! Visitors whom the site knows: who they are, where they go on, and that nothing of one is ever another's.
+
+use std::cell::RefCell;
+use std::collections::BTreeMap;
+use std::rc::Rc;
+
+use crate::bench::{Bench, loaded, message, ready};
+use client_core::{Delivery, End, Event, Identify, Input, LinkId, LinkState, Output, Panel, Side, Transport};
+use protocol::Secret;
+use serde_json::{Value, json};
+
+/// `{"sub":"ann"}` and `{"sub":"bob"}`, as anybody could have signed them; the last part tells tokens of one person apart.
+const ANN: &str = "h.eyJzdWIiOiJhbm4ifQ.1";
+const ANN_LATER: &str = "h.eyJzdWIiOiJhbm4ifQ.2";
+const BOB: &str = "h.eyJzdWIiOiJib2IifQ.1";
+const KEY: &str = "vk_0123456789abcdefghijkl";
+
+/// The storage of one browser.
+type Shelf = Rc<RefCell<BTreeMap<String, String>>>;
+
+/// One page of a browser, which keeps things as the widget does.
+struct Tab {
+    bench: Bench,
+    shelf: Shelf,
+    suffix: String,
+}
+
+impl Tab {
+    /// Opens a page; storage is what earlier ones have left.
+    fn open(shelf: &Shelf) -> Self {
+        let mut config = client_core::Config::new(Side::Site { site_token: "st_demo".into() }, Secret::new(KEY));
+        config.request_timeout_ms = 5_000;
+        let mut tab = Self { bench: Bench::of(config), shelf: shelf.clone(), suffix: String::new() };
+        tab.input(Input::Restored(tab.values()));
+        tab
+    }
+
+    fn values(&self) -> Vec<(String, String)> {
+        let own = |name: &str| match name.split_once('@') {
+            Some((name, tag)) => (format!("@{tag}") == self.suffix).then(|| name.to_owned()),
+            None => self.suffix.is_empty().then(|| name.to_owned()),
+        };
+        let shelf = self.shelf.borrow();
+        shelf.iter().filter_map(|(name, value)| own(name).map(|name| (name, value.clone()))).collect()
+    }
+
+    fn input(&mut self, input: Input) {
+        let mut inputs = vec![input];
+        while let Some(input) = inputs.pop() {
+            let before = self.bench.outputs.len();
+            self.bench.input(input);
+            for output in self.bench.outputs[before..].iter().cloned() {
+                match output {
+                    Output::Save { name, value } => {
+                        self.shelf.borrow_mut().insert(name + &self.suffix, value);
+                    }
+                    Output::Remove { name } => {
+                        self.shelf.borrow_mut().remove(&(name + &self.suffix));
+                    }
+                    Output::Person { tag } => {
+                        self.suffix = format!("@{tag}");
+                        inputs.push(Input::Person(self.values()));
+                    }
+                    Output::Forget => self.shelf.borrow_mut().retain(|name, _| name.ends_with(&self.suffix)),
+                    _ => {}
+                }
+            }
+        }
+    }
+
+    fn identify(&mut self, token: &str) {
+        self.input(Input::Identify(Identify::Token(Secret::new(token))));
+    }
+
+    fn answer(&mut self, part: &str, status: u16, body: &Value) {
+        let (request, _) = self.bench.request(part);
+        self.input(Input::Answered { request, status, body: body.to_string() });
+    }
+
+    /// The body of the newest question for the dialog.
+    fn asked(&mut self) -> Value {
+        serde_json::from_str(&self.bench.request("/dialogs?").1.body.unwrap()).unwrap()
+    }
+
+    /// Answers the question for the dialog, and lets the socket open.
+    fn link(&mut self, messages: &[Value]) -> LinkId {
+        self.answer("/dialogs?", 200, &loaded(messages));
+        self.reopen(messages.len() as u64)
+    }
+
+    fn reopen(&mut self, head: u64) -> LinkId {
+        let link = self.bench.link(Transport::WebSocket);
+        self.input(Input::Opened { link });
+        self.input(Input::Received { link, text: ready(head, head + 1).to_string() });
+        self.input(Input::Received { link, text: json!({"type": "synced", "head": head}).to_string() });
+        link
+    }
+
+    fn send(&mut self, text: &str) -> String {
+        self.input(Input::Send { text: text.into() });
+        self.bench.client.view().items.last().unwrap().key.clone()
+    }
+
+    fn needs(&mut self) -> usize {
+        let outputs = self.bench.taken();
+        outputs.iter().filter(|output| matches!(output, Output::Event(Event::CredentialsNeeded))).count()
+    }
+
+    fn texts(&self) -> Vec<String> {
+        self.bench.client.view().items.into_iter().map(|item| item.text).collect()
+    }
+
+    fn names(&self) -> Vec<String> {
+        self.shelf.borrow().keys().cloned().collect()
+    }
+}
+
+fn shelf() -> Shelf {
+    Shelf::default()
+}
+
+fn welcome() -> Value {
+    message(1, "welcome", "system")
+}
+
+#[test]
+fn who_is_known_costs_nothing_until_the_chat_is_wanted() {
+    let mut tab = Tab::open(&shelf());
+    tab.identify(ANN);
+    tab.input(Input::Attributes("{\"plan\":\"pro\"}".into()));
+    tab.bench.pass(3_600_000);
+    let outputs = tab.bench.taken();
+    assert!(outputs.iter().all(|output| matches!(output, Output::Person { .. })), "{outputs:?}");
+    assert_eq!(tab.names(), Vec::<String>::new());
+    // A page that only could say who it is is not even asked.
+    let mut tab = Tab::open(&shelf());
+    tab.input(Input::Identify(Identify::Asked));
+    tab.bench.pass(3_600_000);
+    assert_eq!(tab.bench.taken(), []);
+}
+
+#[test]
+fn a_person_finds_their_dialog_from_a_device_that_has_nothing() {
+    let mut tab = Tab::open(&shelf());
+    tab.identify(ANN);
+    tab.input(Input::Attributes("{\"plan\":\"pro\"}".into()));
+    tab.input(Input::Start);
+    assert_eq!(tab.asked(), json!({"client": tab.asked()["client"], "attributes": "{\"plan\":\"pro\"}"}));
+    assert_eq!(tab.bench.client.bearer().expose(), ANN);
+    let link = tab.link(&[welcome(), message(2, "m", "visitor")]);
+    let hello = &tab.bench.sent(link, "hello")[0];
+    assert_eq!((&hello["token"], &hello["key"]), (&json!(ANN), &Value::Null));
+    assert_eq!(tab.texts(), ["text of welcome", "text of m"]);
+    assert!(tab.names().iter().all(|name| name.contains('@')), "{:?}", tab.names());
+    assert!(!tab.shelf.borrow().values().any(|value| value.contains(ANN)), "the token is not kept");
+}
+
+#[test]
+fn a_person_without_a_dialog_begins_one_with_the_first_message() {
+    let mut tab = Tab::open(&shelf());
+    tab.input(Input::Start);
+    tab.identify(ANN);
+    tab.answer("/dialogs?", 200, &json!({"page": {"epoch": 1, "head": 0, "messages": []}}));
+    assert_eq!(tab.bench.client.view().link, LinkState::Idle);
+    assert_eq!(tab.names(), Vec::<String>::new());
+    let id = tab.send("hello");
+    assert_eq!(tab.asked()["message"]["id"], json!(id));
+    tab.link(&[welcome(), message(2, &id, "visitor")]);
+    assert_eq!(tab.bench.client.unsettled(), 0);
+}
+
+#[test]
+fn the_dialog_and_what_was_not_sent_before_the_log_in_go_along() {
+    let shelf = shelf();
+    let mut tab = Tab::open(&shelf);
+    tab.input(Input::Start);
+    let first = tab.send("before");
+    tab.link(&[welcome(), message(2, &first, "visitor")]);
+    let second = tab.send("not answered yet");
+    tab.input(Input::Draft { text: "half a".into() });
+    tab.identify(ANN);
+    assert_eq!(tab.asked()["key"], KEY);
+    // A crash now would lose nothing: the key is still there.
+    assert!(tab.names().contains(&"key".to_owned()));
+    assert_eq!(tab.bench.client.view().draft, "half a");
+    let link = tab.link(&[welcome(), message(2, &first, "visitor"), message(3, &second, "visitor")]);
+    assert_eq!(tab.bench.sent(link, "message"), Vec::<Value>::new(), "it had arrived");
+    assert!(tab.names().iter().all(|name| name.contains('@')), "{:?}", tab.names());
+    assert_eq!(tab.texts().len(), 3);
+    // The next page of hers knows the draft; one that nobody vouches for knows nothing.
+    let mut next = Tab::open(&shelf);
+    next.input(Input::Start);
+    assert_eq!((next.texts(), next.bench.client.view().draft), (Vec::new(), String::new()));
+    next.identify(ANN_LATER);
+    assert_eq!(next.bench.client.view().draft, "half a");
+    assert_eq!(next.asked()["key"], Value::Null);
+}
+
+#[test]
+fn another_person_starts_afresh_however_much_was_not_sent() {
+    let shelf = shelf();
+    let mut tab = Tab::open(&shelf);
+    tab.input(Input::Start);
+    tab.identify(ANN);
+    tab.link(&[welcome()]);
+    let link = tab.bench.link(Transport::WebSocket);
+    tab.input(Input::Closed { link, end: End::Broken });
+    for number in 0..protocol::limits::OUTBOX_MESSAGES {
+        tab.send(&format!("ann's {number}"));
+    }
+    tab.input(Input::Draft { text: "ann's draft".into() });
+    tab.bench.taken();
+    tab.identify(BOB);
+    assert_eq!(tab.names(), Vec::<String>::new());
+    let asked = tab.asked();
+    assert_eq!((&asked["message"], &asked["key"]), (&Value::Null, &Value::Null), "{asked}");
+    assert_eq!(tab.texts(), Vec::<String>::new());
+    tab.answer("/dialogs?", 200, &json!({"page": {"epoch": 1, "head": 0, "messages": []}}));
+    let id = tab.send("bob's");
+    tab.link(&[welcome(), message(2, &id, "visitor")]);
+    let sent = format!("{:?}", tab.bench.taken());
+    assert!(!sent.contains("ann's"), "{sent}");
+    assert_eq!(tab.texts(), ["text of welcome".to_owned(), format!("text of {id}")]);
+    // Nor in the pages that follow.
+    let mut next = Tab::open(&shelf);
+    next.identify(BOB);
+    next.input(Input::Start);
+    assert_eq!(next.asked()["message"], Value::Null);
+}
+
+#[test]
+fn two_pages_of_two_people_never_send_what_is_the_other_s() {
+    let shelf = shelf();
+    let mut ann = Tab::open(&shelf);
+    ann.input(Input::Start);
+    ann.identify(ANN);
+    ann.link(&[welcome()]);
+    let mut bob = Tab::open(&shelf);
+    bob.input(Input::Start);
+    bob.identify(BOB);
+    bob.link(&[welcome()]);
+    // The first page is still hers, and goes on writing.
+    ann.send("ann's");
+    ann.input(Input::Draft { text: "ann's draft".into() });
+    bob.input(Input::Restored(bob.values()));
+    let mut next = Tab::open(&shelf);
+    next.identify(BOB);
+    next.input(Input::Start);
+    next.link(&[welcome()]);
+    for tab in [&mut bob, &mut next] {
+        assert_eq!(tab.texts(), ["text of welcome"]);
+        assert_eq!(tab.bench.client.view().draft, "");
+        let sent = format!("{:?}", tab.bench.taken());
+        assert!(!sent.contains("ann's"), "{sent}");
+    }
+    assert_eq!(ann.bench.client.unsettled(), 1);
+}
+
+#[test]
+fn who_logs_out_leaves_nothing_and_a_new_key_is_kept_with_the_next_word() {
+    let mut tab = Tab::open(&shelf());
+    tab.input(Input::Panel(Panel::Open));
+    tab.input(Input::Start);
+    tab.identify(ANN);
+    tab.input(Input::Attributes("{\"plan\":\"pro\"}".into()));
+    tab.link(&[welcome(), message(2, "m", "visitor")]);
+    tab.send("not answered");
+    tab.input(Input::Draft { text: "half a".into() });
+    tab.bench.taken();
+    tab.shelf.borrow_mut().clear();
+    tab.suffix.clear();
+    tab.input(Input::Logout { key: Secret::new("vk_afterwards0123456789ab") });
+    let outputs = tab.bench.taken();
+    assert!(outputs.iter().any(|output| matches!(output, Output::Drop { .. })), "{outputs:?}");
+    assert!(
+        outputs.iter().all(|output| !matches!(output, Output::Save { .. } | Output::Request { .. })),
+        "{outputs:?}"
+    );
+    let view = tab.bench.client.view();
+    assert_eq!((view.items.len(), view.draft.as_str(), view.unread, view.link), (0, "", 0, LinkState::Idle));
+    tab.bench.pass(3_600_000);
+    assert_eq!(tab.names(), Vec::<String>::new());
+    let id = tab.send("who am I?");
+    assert_eq!(tab.names(), ["key".to_owned(), format!("o:{id}")]);
+    assert_eq!(tab.asked(), json!({"client": tab.asked()["client"], "message": {"id": id, "text": "who am I?"}}));
+    assert_eq!(tab.bench.client.bearer().expose(), "vk_afterwards0123456789ab");
+}
+
+#[test]
+fn an_expired_token_is_asked_for_once_and_the_link_goes_on_without_a_loss() {
+    let mut tab = Tab::open(&shelf());
+    tab.input(Input::Start);
+    tab.identify(ANN);
+    let link = tab.link(&[welcome()]);
+    let id = tab.send("on its way");
+    tab.bench.taken();
+    tab.input(Input::Closed { link, end: End::Socket { code: 4300, reason: "{\"reason\":\"expired\"}".into() } });
+    assert_eq!(tab.needs(), 1);
+    assert_eq!(tab.texts().len(), 2, "what is on the screen stays");
+    tab.bench.pass(3_000);
+    assert_eq!(tab.needs(), 0, "once at a time");
+    tab.identify(ANN_LATER);
+    let link = tab.reopen(1);
+    let hello = &tab.bench.sent(link, "hello")[0];
+    assert_eq!((&hello["token"], &hello["pending"]), (&json!(ANN_LATER), &json!([id])));
+    assert_eq!(tab.bench.sent(link, "message")[0]["id"], json!(id));
+    // A fresh one while the link is up goes in band.
+    tab.identify(ANN);
+    assert_eq!(tab.bench.sent(link, "auth")[0]["token"], ANN);
+}
+
+#[test]
+fn who_is_asked_for_a_token_may_be_slow_or_fail_and_is_asked_again_more_and_more_seldom() {
+    let mut tab = Tab::open(&shelf());
+    tab.input(Input::Identify(Identify::Asked));
+    tab.input(Input::Start);
+    assert_eq!(tab.needs(), 1);
+    assert_eq!(tab.bench.client.view().link, LinkState::Connecting);
+    tab.bench.pass(14_000);
+    assert_eq!(tab.needs(), 0);
+    tab.bench.pass(2_000);
+    assert_eq!(tab.needs(), 1, "no answer is no answer");
+    let mut asked = 0;
+    for _ in 0..600 {
+        tab.bench.pass(1_000);
+        let needs = tab.needs();
+        asked += needs;
+        if needs > 0 {
+            tab.input(Input::Identify(Identify::Failed));
+        }
+    }
+    assert!((10..60).contains(&asked), "{asked} times in ten minutes");
+    // What is written meanwhile is kept, and sent as the person's as soon as it is known who that is.
+    let id = tab.send("patience");
+    assert!(
+        !tab.bench
+            .taken()
+            .iter()
+            .any(|output| matches!(output, Output::Request { call, .. } if call.path.contains("/dialogs")))
+    );
+    tab.identify(ANN);
+    assert_eq!(tab.asked()["message"]["id"], json!(id));
+    tab.link(&[welcome(), message(2, &id, "visitor")]);
+    assert_eq!(tab.bench.texts().last().unwrap().1, Delivery::Sent);
+}
+
+#[test]
+fn a_token_that_is_never_taken_is_not_tried_as_fast_as_the_page_gives_it() {
+    let mut tab = Tab::open(&shelf());
+    tab.identify(ANN);
+    tab.input(Input::Start);
+    let mut tries = 0;
+    for _ in 0..300 {
+        let refusal = json!({"error": {"code": "unauthorized", "message": ""}}).to_string();
+        for output in tab.bench.taken() {
+            match output {
+                Output::Request { request, call } if call.path.contains("/dialogs") => {
+                    tries += 1;
+                    tab.input(Input::Answered { request, status: 401, body: refusal.clone() });
+                }
+                Output::Event(Event::CredentialsNeeded) => tab.identify(ANN),
+                _ => {}
+            }
+        }
+        tab.bench.pass(1_000);
+    }
+    assert!((5..60).contains(&tries), "{tries} times in five minutes");
+}
+
+#[test]
+fn a_page_without_a_token_to_give_is_told_once_why_nothing_goes_on() {
+    let mut tab = Tab::open(&shelf());
+    tab.identify(ANN);
+    tab.input(Input::Start);
+    tab.answer("/dialogs?", 401, &json!({"error": {"code": "token_expired", "message": ""}}));
+    tab.bench.taken();
+    for _ in 0..3 {
+        tab.input(Input::Identify(Identify::Failed));
+        tab.bench.pass(60_000);
+    }
+    let told = tab
+        .bench
+        .taken()
+        .into_iter()
+        .filter(|output| matches!(output, Output::Event(Event::Refused { code: 401, .. })));
+    assert_eq!(told.count(), 1);
+    tab.identify(ANN_LATER);
+    tab.link(&[welcome()]);
+    assert_eq!(tab.bench.client.view().link, LinkState::Online);
+}
+
+#[test]
+fn an_anonymous_visitor_of_a_site_that_wants_to_know_is_refused_and_comes_in_with_a_token() {
+    let mut tab = Tab::open(&shelf());
+    tab.input(Input::Start);
+    let id = tab.send("hello");
+    tab.answer("/dialogs?", 401, &json!({"error": {"code": "identity_required", "message": ""}}));
+    let refused = Event::Refused { code: 401, reason: "identity_required".into() };
+    assert!(tab.bench.taken().contains(&Output::Event(refused)));
+    assert_eq!(tab.bench.client.view().link, LinkState::Stopped);
+    tab.identify(ANN);
+    assert_eq!(tab.asked()["message"]["id"], json!(id));
+}
+
+#[test]
+fn a_page_whose_key_was_taken_along_by_another_keeps_what_it_had_not_sent() {
+    let mut tab = Tab::open(&shelf());
+    tab.input(Input::Start);
+    let first = tab.send("hello");
+    let link = tab.link(&[welcome(), message(2, &first, "visitor")]);
+    tab.input(Input::Closed { link, end: End::Broken });
+    let second = tab.send("on its way");
+    tab.shelf.borrow_mut().clear();
+    tab.input(Input::Disowned { key: Secret::new("vk_afterwards0123456789ab") });
+    assert_eq!(tab.texts(), ["on its way"]);
+    assert_eq!(tab.asked()["message"]["id"], json!(second));
+    assert_eq!(tab.names(), ["key".to_owned(), format!("o:{second}")]);
+}
+
+#[test]
+fn what_a_page_says_about_the_visitor_is_told_once_while_the_dialog_is_open() {
+    let mut tab = Tab::open(&shelf());
+    tab.input(Input::Start);
+    let id = tab.send("hello");
+    tab.link(&[welcome(), message(2, &id, "visitor")]);
+    tab.bench.taken();
+    tab.input(Input::Attributes("{\"plan\":\"pro\"}".into()));
+    assert_eq!(tab.asked(), json!({"attributes": "{\"plan\":\"pro\"}"}));
+    // A second word while the first is on its way goes after it.
+    tab.input(Input::Attributes("{\"plan\":\"max\"}".into()));
+    assert_eq!(tab.asked(), json!({"attributes": "{\"plan\":\"pro\"}"}));
+    tab.answer("/dialogs?", 200, &loaded(&[]));
+    assert_eq!(tab.asked(), json!({"attributes": "{\"plan\":\"max\"}"}));
+    tab.answer("/dialogs?", 200, &loaded(&[]));
+    tab.bench.taken();
+    tab.input(Input::Attributes("{\"plan\":\"max\"}".into()));
+    assert_eq!(tab.bench.taken(), []);
+}
