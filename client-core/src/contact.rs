@@ -43,6 +43,12 @@ impl Client {
         self.save(NAME, String::from(given));
     }
 
+    /// Forgets the address, and returns what was not stored yet.
+    pub(crate) fn take_address(&mut self) -> Option<Secret> {
+        self.abort(&Purpose::Contact);
+        core::mem::take(&mut self.address).waiting
+    }
+
     /// What an earlier page has left.
     pub(crate) fn restore_address(&mut self, given: String) {
         self.address.waiting = Some(Secret::new(given));

@@ -15,14 +15,22 @@ use crate::{Client, Event, Identify, Instant, Output, Transport, message_id};
 /// Whoever is asked for a token may take so long, in ms; then they are asked again.
 const ASK_MS: u64 = 15_000;
 
+/// What was written before it was known who writes.
+#[derive(Clone, Debug)]
+struct Carried {
+    outbox: Outbox,
+    draft: String,
+    address: Option<Secret>,
+}
+
 /// Who the visitor is, and what is known of them.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Identity {
     who: Who,
     /// The key from before: the dialog that it opens becomes the person's.
     former: Option<Secret>,
-    /// What was written before it was known who writes, and the draft.
-    carried: Option<(Outbox, String)>,
+    /// What goes along with it.
+    carried: Option<Carried>,
     /// Whether a token was given that no link has been made with yet.
     pub(crate) is_untried: bool,
     /// When the application is asked for a token again.
@@ -100,7 +108,11 @@ impl Client {
             Who::Anonymous | Who::Somebody => {
                 let has_key = self.key != Key::Unsaved || self.dialog_id.is_some();
                 self.identity.former = has_key.then(|| self.config.credential.clone());
-                self.identity.carried = Some((core::mem::take(&mut self.outbox), core::mem::take(&mut self.draft)));
+                self.identity.carried = Some(Carried {
+                    outbox: core::mem::take(&mut self.outbox),
+                    draft: core::mem::take(&mut self.draft),
+                    address: self.take_address(),
+                });
                 self.become_person(sub, token);
             }
             Who::Person { .. } => {
@@ -131,13 +143,14 @@ impl Client {
                 "key" => self.key = Key::Saved,
                 "dialog" => self.dialog_id = json::from_str(&value).ok(),
                 "draft" => self.draft = value,
+                "mail" => self.restore_address(value),
                 "way" => self.restore_way(&value),
                 "read" => self.marks.restore(json::from_str(&value).ok()),
                 _ => {}
             }
         }
-        if let Some((written, draft)) = self.identity.carried.take() {
-            for Pending { id, text, at, .. } in written.items() {
+        if let Some(Carried { outbox, draft, address }) = self.identity.carried.take() {
+            for Pending { id, text, at, .. } in outbox.items() {
                 self.save_message(id, text);
                 self.outbox.restore(id.clone(), text.clone(), *at, State::Doubtful);
             }
@@ -145,6 +158,10 @@ impl Client {
                 self.save_key();
                 self.save("draft", draft.clone());
                 self.draft = draft;
+            }
+            if let Some(address) = address {
+                self.save_key();
+                self.leave_address(address.expose());
             }
         }
         if self.wanted == Wanted::Yes {
@@ -251,6 +268,7 @@ impl Client {
         self.drop_dialog();
         self.phase = Phase::Idle;
         self.outbox = Outbox::default();
+        drop(self.take_address());
         self.key = Key::Unsaved;
         self.draft.clear();
         self.notice = crate::Notice::None;

@@ -402,10 +402,10 @@ fn site(value: &JsValue) -> Option<SiteConfig> {
             opens_at: moment(&hours, "opens_at"),
             closes_at: moment(&hours, "closes_at"),
         }),
-        identity_required: within(value, "identity_required").is_truthy(),
         absent: within(value, "absent").is_truthy(),
         away: word("away").unwrap_or_default(),
         now: moment(value, "now").unwrap_or_default(),
+        ..SiteConfig::default()
     })
 }
 

@@ -178,6 +178,7 @@ fn the_dialog_and_what_was_not_sent_before_the_log_in_go_along() {
     tab.link(&[welcome(), message(2, &first, "visitor")]);
     let second = tab.send("not answered yet");
     tab.input(Input::Draft { text: "half a".into() });
+    tab.input(Input::Contact { email: "ann@example.org".into() });
     tab.identify(ANN);
     assert_eq!(tab.asked()["key"], KEY);
     // A crash now would lose nothing: the key is still there.
@@ -185,6 +186,8 @@ fn the_dialog_and_what_was_not_sent_before_the_log_in_go_along() {
     assert_eq!(tab.bench.client.view().draft, "half a");
     let link = tab.link(&[welcome(), message(2, &first, "visitor"), message(3, &second, "visitor")]);
     assert_eq!(tab.bench.sent(link, "message"), Vec::<Value>::new(), "it had arrived");
+    let (_, contact) = tab.bench.request("/contact");
+    assert_eq!(contact.body.as_deref(), Some("{\"email\":\"ann@example.org\"}"));
     assert!(tab.names().iter().all(|name| name.contains('@')), "{:?}", tab.names());
     assert_eq!(tab.texts().len(), 3);
     // The next page of hers knows the draft; one that nobody vouches for knows nothing.
@@ -209,6 +212,7 @@ fn another_person_starts_afresh_however_much_was_not_sent() {
         tab.send(&format!("ann's {number}"));
     }
     tab.input(Input::Draft { text: "ann's draft".into() });
+    tab.input(Input::Contact { email: "ann's@example.org".into() });
     tab.bench.taken();
     tab.identify(BOB);
     assert_eq!(tab.names(), Vec::<String>::new());
