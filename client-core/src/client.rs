@@ -187,10 +187,7 @@ impl Client {
             Input::Start => self.start(),
             Input::Stop => self.stop(),
             Input::Send { text } => self.send(text),
-            Input::Retry { id } => {
-                self.outbox.revive(&id, now.wall);
-                self.start();
-            }
+            Input::Retry { id } => self.retry(&id),
             Input::TryNow => self.try_now(),
             Input::Draft { text } => self.draft(text),
             Input::Settings(site) => self.settings(site),

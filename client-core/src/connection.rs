@@ -215,6 +215,14 @@ impl Client {
     pub(crate) fn try_now(&mut self) {
         self.attempts = 0;
         self.backoff.reset();
+        match self.transport() {
+            // There is a link, and a better one is wanted.
+            Some(Transport::Sse | Transport::LongPolling | Transport::Polling) => {
+                self.forget_way();
+                self.wake(Why::Online);
+            }
+            Some(Transport::WebSocket) | None => {}
+        }
         if matches!(self.phase, Phase::Frozen) {
             self.wake(Why::Wake);
         }

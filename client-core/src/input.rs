@@ -27,12 +27,12 @@ pub enum Input {
         /// As it was written.
         text: String,
     },
-    /// A person asks for a message that was given up to be sent again.
+    /// A person asks for a message again that was given up, or that is in doubt for long; it keeps its id.
     Retry {
         /// Its id.
         id: String,
     },
-    /// A person asks to reconnect now.
+    /// A person does not want to wait: for a link, or for a better one than there is.
     TryNow,
     /// The text in the composer has changed.
     Draft {

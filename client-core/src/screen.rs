@@ -7,7 +7,7 @@ use crate::connection::Phase;
 use crate::lobby::item;
 use crate::outbox::{Kept, Pending, State};
 use crate::staffing;
-use crate::timers::{BANNER_MS, UNCONFIRMED_MS};
+use crate::timers::BANNER_MS;
 use crate::{Banner, Client, Delivery, From, Item, LinkState, Notice, Site, Transport, View};
 
 impl Client {
@@ -90,7 +90,7 @@ impl Client {
             State::Refused => Delivery::Refused,
             State::Fresh | State::Sent { .. } if pending.kept == Kept::No => Delivery::Unsaved,
             State::Fresh => Delivery::Sending,
-            State::Sent { at, .. } if self.now.mono.since(at) < UNCONFIRMED_MS => Delivery::Sending,
+            State::Sent { .. } if !self.is_overdue(pending) => Delivery::Sending,
             State::Doubtful | State::Sent { .. } => Delivery::Unconfirmed,
         }
     }
@@ -141,6 +141,7 @@ impl Client {
         }
         let is_visible = self.lost_at.is_some_and(|at| self.now.mono.since(at) >= BANNER_MS);
         match (is_visible, self.is_given_up()) {
+            (false, _) if self.transport() == Some(Transport::Polling) => Banner::Limited,
             (false, _) => Banner::None,
             (true, true) => Banner::Offline,
             (true, false) => Banner::Reconnecting,

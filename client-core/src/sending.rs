@@ -9,6 +9,7 @@ use crate::connection::{Phase, Why};
 use crate::outbox::{Pending, State};
 use crate::requests::Purpose;
 use crate::servers::Failure;
+use crate::timers::UNCONFIRMED_MS;
 use crate::trouble::Trouble;
 use crate::{Client, LinkId, Output, Transport};
 
@@ -56,6 +57,24 @@ impl Client {
             Transport::Sse | Transport::LongPolling | Transport::Polling => self.requests.frames_under_way() < POSTS,
         };
         room.then_some(online.link)
+    }
+
+    /// A person asks for a message again: one that was given up is sent anew, one in doubt is asked for over another link, which
+    /// says whether the log has its id.
+    pub(crate) fn retry(&mut self, id: &str) {
+        let is_overdue = |item: &&Pending| item.id == id && self.is_overdue(item);
+        let is_stuck = self.outbox.items().iter().any(|item| is_overdue(&item));
+        self.outbox.revive(id, self.now.wall);
+        if is_stuck && self.online().is_some() {
+            self.lost(Why::Lost);
+        }
+        self.start();
+        self.try_now();
+    }
+
+    /// Returns whether a message is on its way for longer than an answer usually takes.
+    pub(crate) fn is_overdue(&self, item: &Pending) -> bool {
+        matches!(item.state, State::Sent { at, .. } if self.now.mono.since(at) >= UNCONFIRMED_MS)
     }
 
     fn next_batch(&mut self, link: LinkId) -> (Vec<ClientFrame>, Vec<String>) {

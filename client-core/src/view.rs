@@ -92,7 +92,7 @@ pub enum From {
 pub enum Delivery {
     /// On its way.
     Sending,
-    /// On its way for longer than usual; it may have arrived, and it is being asked for.
+    /// On its way for longer than usual; it may have arrived, and it is being asked for. A person may have it asked for at once.
     Unconfirmed,
     /// It could not be kept beyond this page: storage is full or absent. It is being sent all the same.
     Unsaved,
@@ -168,6 +168,8 @@ pub enum Banner {
     None,
     /// "Reconnecting…", after two seconds without a link.
     Reconnecting,
+    /// "Slow connection. Messages may take a little longer": only polling gets through; with "try now".
+    Limited,
     /// "No connection. Messages are kept and sent later", with "try now".
     Offline,
     /// "This chat is not available here".

@@ -380,3 +380,32 @@ fn nobody_is_said_to_be_there_while_the_link_is_down() {
     bench.input(Input::Closed { link, end: End::Broken });
     assert!(bench.client.view().operators.is_empty());
 }
+
+#[test]
+fn a_message_in_doubt_is_asked_for_over_another_link_when_a_person_wants_it_with_the_same_id() {
+    let mut bench = Bench::visitor();
+    let link = bench.online();
+    let id = bench.send("in doubt");
+    // Too early: an answer may come any moment.
+    bench.input(Input::Retry { id: id.clone() });
+    assert!(!bench.taken().contains(&Output::Drop { link }));
+    // Pings are answered, so the link looks well.
+    for _ in 0..6 {
+        bench.pass(1_000);
+        bench.frames(link, &json!({"type": "pong", "timestamp": 1}));
+    }
+    assert_eq!(bench.client.view().items.last().map(|item| item.delivery), Some(Delivery::Unconfirmed));
+    bench.taken();
+    bench.input(Input::Retry { id: id.clone() });
+    assert!(bench.outputs.contains(&Output::Drop { link }), "the silent link is left");
+    bench.answer("/health", 200, &json!({}));
+    let next = bench.link(Transport::WebSocket);
+    assert_ne!(next, link);
+    bench.input(Input::Opened { link: next });
+    assert_eq!(bench.sent(next, "hello")[0]["pending"], json!([id]));
+    // The log has it: nothing is sent again.
+    let mut greeting = ready(3, 3);
+    greeting["known"] = json!([{"id": id, "seq": 3, "at": 5}]);
+    bench.frames(next, &greeting);
+    assert!(bench.sent(next, "message").is_empty());
+}

@@ -1,7 +1,7 @@
 //! Down the ladder of transports and servers, and back up.
 
 use crate::bench::{Bench, loaded, message, ready};
-use client_core::{End, Input, LinkId, LinkState, Output, Page, RequestId, Transport};
+use client_core::{Banner, End, Input, LinkId, LinkState, Output, Page, RequestId, Transport};
 use serde_json::{Value, json};
 
 impl Bench {
@@ -189,6 +189,7 @@ fn a_held_poll_that_is_cut_makes_polls_short_and_rare_and_talk_makes_them_freque
         assert_eq!(bench.link_state(), LinkState::OnlineLongPolling);
         bench.polled(1, &[]);
         assert_eq!(bench.link_state(), LinkState::OnlinePolling);
+        assert_eq!(bench.client.view().banner, Banner::Limited);
         let mut pauses = Vec::new();
         for _ in 0..8 {
             bench.taken();
@@ -450,4 +451,19 @@ fn a_page_that_goes_sends_once_more_what_no_socket_has_carried() {
     bench.taken();
     bench.input(Input::Page(Page::Frozen));
     assert!(bench.request("/api/site/dialogs?").1.body.unwrap().contains(&sent));
+}
+
+#[test]
+fn who_has_only_short_polls_may_ask_for_a_better_way_at_once() {
+    let mut bench = Bench::visitor();
+    bench.polling();
+    let (held, _) = bench.poll();
+    bench.input(Input::Unanswered { request: held });
+    bench.polled(1, &[]);
+    bench.polled(1, &[]);
+    assert_eq!(bench.link_state(), LinkState::OnlinePolling);
+    bench.taken();
+    bench.input(Input::TryNow);
+    bench.pass(1_000);
+    assert!(bench.gate_at("").is_some(), "the gate is asked for a better way: {:?}", bench.outputs);
 }

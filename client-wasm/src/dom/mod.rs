@@ -263,10 +263,11 @@ impl Panel {
 
     fn banner(&self, banner: Banner, texts: &Texts) {
         self.parts.of(Part::Banner).show(Shown::when(banner != Banner::None));
-        self.parts.of(Part::TryNow).show(Shown::when(banner == Banner::Offline));
+        self.parts.of(Part::TryNow).show(Shown::when(!matches!(banner, Banner::None | Banner::Refused)));
         self.parts.of(Part::BannerWords).put(match banner {
             Banner::None => "",
             Banner::Reconnecting => texts.of(Word::Reconnecting),
+            Banner::Limited => texts.of(Word::Limited),
             Banner::Offline => texts.of(Word::Offline),
             Banner::Refused => texts.of(Word::Unavailable),
         });

@@ -111,10 +111,10 @@ impl Row {
         self.day.put(&if standing.new_day { calendar.day_name(item.at, texts) } else { String::new() });
         self.author.put(if own { texts.of(Word::You) } else { name(item, surroundings) });
         self.state.put(&state(item, standing.last, texts));
-        if item.delivery == Delivery::Expired {
+        if matches!(item.delivery, Delivery::Expired | Delivery::Unconfirmed) {
             let retry = self.state.child("button", "");
             retry.attribute("data-retry", &item.key);
-            retry.put(texts.of(Word::Retry));
+            retry.put(texts.of(if item.delivery == Delivery::Expired { Word::Retry } else { Word::TryNow }));
         }
         if own {
             self.node.attribute("data-state", words::delivery(item.delivery));
