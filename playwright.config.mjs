@@ -15,7 +15,7 @@ const args = [
 ];
 // What depends on the engine: the link, storage, tabs, the page's life, policies, frames. What is only looked at is looked at once.
 const BOTH = /(conversation|csp|embed|fallback|history|lifecycle|offline|outages|promises|reconnect|tabs|welcome)\.spec\.mjs/;
-const PACKAGE = /package\/.*\.spec\.mjs/;
+const PACKAGE = /e2e\/package\/.*\.spec\.mjs/;
 const inChromium = {
   browserName: 'chromium',
   launchOptions: { args, ...(existsSync(chromium) ? { executablePath: chromium } : {}) },
@@ -40,7 +40,7 @@ export default defineConfig({
   projects: [
     { name: 'chromium', testIgnore: PACKAGE, use: inChromium },
     // The npm package, from pages that were built with it.
-    { name: 'package-setup', testMatch: /package\/build\.setup\.mjs/ },
+    { name: 'package-setup', testMatch: /e2e\/package\/build\.setup\.mjs/ },
     { name: 'package', testMatch: PACKAGE, dependencies: ['package-setup'], use: inChromium },
     {
       name: 'firefox',

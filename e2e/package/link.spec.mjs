@@ -1,25 +1,12 @@
 // The headless link of the installed package, in pages of every make.
-import { test as base, expect } from '../fixtures.mjs';
-import { addSite } from '../host.mjs';
 import { CONNECTION_TROUBLE } from '../noise.mjs';
 import { Operator } from '../operator.mjs';
 import { Visitor } from '../visitor.mjs';
-import { Site } from './site.mjs';
-
-const test = base.extend({
-  site: async ({ rejoin: _ }, use) => {
-    const site = await Site.start();
-    await use(site);
-    site.close();
-  },
-});
+import { expect, test } from './fixtures.mjs';
 
 for (const make of ['plain', 'vite', 'webpack', 'esbuild']) {
-  test(`a page of its own making talks over the link (${make})`, async ({ page, rejoin, site, someone, noise }) => {
+  test(`a page of its own making talks over the link (${make})`, async ({ page, rejoin, site, token, modules, someone, noise }) => {
     noise.allow(CONNECTION_TROUBLE);
-    const token = await addSite(rejoin, { origins: [site.url] });
-    const modules = [];
-    page.on('response', (response) => /\.wasm$/.test(response.url()) && modules.push(response.url()));
     await page.goto(site.page(`${make}/link.html`, { rejoin, token }));
     const rows = page.getByRole('log').getByRole('listitem');
     await expect(rows).toHaveText(['Welcome to the soap shop.']);

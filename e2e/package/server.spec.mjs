@@ -43,6 +43,7 @@ test('the tarball holds what its manifest names, one WebAssembly module, and not
     'index.js',
     'inline.d.ts',
     'inline.js',
+    'languages',
     'package.json',
     'rejoin.wasm',
     'shared.js',

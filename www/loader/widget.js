@@ -1,11 +1,16 @@
 // The loader: the launcher, and the queue of commands until the client is there. Everything else is fetched when the visitor
 // reaches for the launcher, or when a dialog is under way. Before that: one request, nothing stored, no cookie, no socket.
+//
+// The npm package is made of it, too: there it is `launch(given)` (see www/npm/chat.js), and what stands behind
+// `__REJOIN_PACKAGE__` is only in there, or not.
 (() => {
   // An optimiser may have moved the script, or run it from a string: then the tag is found by its attributes.
   const ours = 'script[data-site-token],script[data-assistant-id]';
-  const tag = [document.currentScript, document.querySelector(ours)].find((script) => script?.matches(ours));
+  const tag = __REJOIN_PACKAGE__
+    ? given
+    : [document.currentScript, document.querySelector(ours)].find((script) => script?.matches(ours));
   // Loaded twice, or run again by a single-page application: one widget.
-  if (window.rejoin?.here) return;
+  if (!__REJOIN_PACKAGE__ && window.rejoin?.here) return;
   if (!tag) return console.error('[rejoin] no_site: add data-site-token or data-assistant-id.');
 
   const options = tag.dataset;
@@ -20,7 +25,9 @@
   const phone = matchMedia('(max-width:480px)');
   // One line that says what to change; what follows from it is not said as well.
   let said;
-  const say = (words) => (said ||= !console.error('[rejoin] ' + words));
+  const say = (words) => (
+    __REJOIN_PACKAGE__ && emit('error', words.split(':')[0]), (said ||= !console.error('[rejoin] ' + words))
+  );
 
   let store = null;
   try {
@@ -61,6 +68,12 @@
       '@media(max-width:480px){iframe{inset:0!important;width:100%;height:100%;margin:0;border-radius:0}' +
       '[aria-expanded=true]{visibility:hidden}}',
   );
+  // Inline, it fills what the page has put it into.
+  if (__REJOIN_PACKAGE__ && given.inline)
+    style(
+      ':host{position:relative;z-index:auto;display:block;height:100%;min-height:320px}' +
+        'iframe{position:absolute;inset:0!important;width:100%;height:100%;margin:0;border-radius:0;box-shadow:none}',
+    );
   const button = add(root, 'button', { class: 'launcher', 'aria-haspopup': 'dialog', 'aria-expanded': false });
   button.ariaLabel = options.label || 'Open chat';
   for (const d of ['M21 11.5a8.4 8.4 0 0 1-12 7.6L3 21l1.9-6A8.4 8.4 0 1 1 21 11.5z', 'M6 9l6 6 6-6'])
@@ -72,9 +85,9 @@
   // The launcher begins where the page's lines end.
   if (document.dir == 'rtl') options.position ||= 'left';
   Object.assign(host.dataset, options);
-  button.hidden = options.launcher == 'none' || (flag('hideOnMobile') && phone.matches);
+  button.hidden = (__REJOIN_PACKAGE__ && given.inline) || options.launcher == 'none' || (flag('hideOnMobile') && phone.matches);
   // Beside the body: what replaces the body (Turbo, a view transition, a framework that hydrates) leaves the widget alone.
-  document.documentElement.append(host);
+  ((__REJOIN_PACKAGE__ && given.mount) || document.documentElement).append(host);
 
   // The client.
   let client = {},
@@ -96,7 +109,7 @@
       if (open) {
         opener = document.activeElement;
         // The back button of a phone closes the panel.
-        if (phone.matches && window.CloseWatcher) (watcher = new CloseWatcher()).onclose = () => run('close');
+        if (!(__REJOIN_PACKAGE__ && given.inline) && phone.matches && window.CloseWatcher) (watcher = new CloseWatcher()).onclose = () => run('close');
         if (client.frame) client.frame.focus(), client.command('open');
       } else {
         watcher?.destroy();
@@ -117,10 +130,10 @@
     }
   };
   const direct = async () => {
-    const wasm = fetch(base + '__REJOIN_WASM__');
-    wasm.catch(() => {});
-    const module = await import(base + '__REJOIN_CLIENT__');
-    await module.default({ module_or_path: wasm, locale: options.locale });
+    const wasm = !__REJOIN_PACKAGE__ && fetch(base + '__REJOIN_WASM__');
+    if (!__REJOIN_PACKAGE__) wasm.catch(() => {});
+    const module = __REJOIN_PACKAGE__ ? await given.load(options.locale) : await import(base + '__REJOIN_CLIENT__');
+    if (!__REJOIN_PACKAGE__) await module.default({ module_or_path: wasm, locale: options.locale });
     // Taken off while it was on its way.
     if (!root.isConnected) return;
     let widget;
@@ -166,7 +179,7 @@
         loading = null;
       }
     }));
-  document.addEventListener('securitypolicyviolation', ({ blockedURI, effectiveDirective }) => {
+  (__REJOIN_PACKAGE__ ? given : document).addEventListener('securitypolicyviolation', ({ blockedURI, effectiveDirective }) => {
     if (blockedURI.includes(base.split('//')[1])) say(`csp_blocked: add ${base} to ${effectiveDirective}.`);
   });
 
@@ -186,7 +199,7 @@
       if (client.free) queueMicrotask(client.free);
       client = {};
       host.remove();
-      delete window.rejoin;
+      if (!__REJOIN_PACKAGE__) delete window.rejoin;
     },
   };
   // These wait for the client, and do not bring it.
@@ -200,16 +213,20 @@
     load().then(() => {
       if (client.command) client.command(name, values[0]);
       // The server was out of reach: what was asked for is done when it is back.
-      else if (!loading) setTimeout(run, 3e3, name, ...values);
+      else if (!loading && (!__REJOIN_PACKAGE__ || root.isConnected)) setTimeout(run, 3e3, name, ...values);
     });
   };
-  const early = window.rejoin?.q || [];
-  window.rejoin = run;
+  const early = (!__REJOIN_PACKAGE__ && window.rejoin?.q) || [];
+  if (!__REJOIN_PACKAGE__) window.rejoin = run;
   run.here = 1;
   early.forEach((call) => run(...call));
   button.onclick = () => run('toggle');
   for (const intent of ['pointerenter', 'focus', 'touchstart']) button.addEventListener(intent, load, { once: true });
-  document.addEventListener('click', ({ target }) => target.closest?.('[data-rejoin-open]') && run('open'));
+  (__REJOIN_PACKAGE__ ? given : document).addEventListener(
+    'click',
+    ({ target }) => target.closest?.('[data-rejoin-open]') && run('open'),
+  );
   if (flag('open')) run('open');
   else if (RegExp(prefix + '(dialog|o:)').test(Object.keys(store || {}))) (window.requestIdleCallback || setTimeout)(load);
+  if (__REJOIN_PACKAGE__) return { host, run };
 })();

@@ -15,7 +15,9 @@ export type ErrorCode =
   /** The WebAssembly could not be fetched. */
   | 'offline'
   /** The page's policy forbids WebAssembly. */
-  | 'wasm_blocked';
+  | 'wasm_blocked'
+  /** There is another chat on this page. */
+  | 'busy';
 
 /** Where the WebAssembly is, if not in the package: an address, a response, its bytes, or a compiled module. */
 export type WasmSource = string | URL | Response | PromiseLike<Response> | BufferSource | WebAssembly.Module;
@@ -50,6 +52,106 @@ export interface ReconnectOptions {
   maxDelayMs?: number;
   /** Default true. */
   jitter?: boolean;
+}
+
+// ------------------------------------------------------------------------------------------------------------------------ the widget
+
+/** Which site; or which assistant, in an iframe; with both, the iframe is taken where the page forbids WebAssembly. */
+export type ChatOptions = WidgetOptions & ({ siteToken: string; assistantId?: number | string } | { assistantId: number | string });
+
+export interface WidgetOptions {
+  /** The server's address: `https://chat.example.com`. */
+  baseUrl: string;
+  /** A launcher in the corner of the page, or the panel itself within `mount`. Default `launcher`. */
+  ui?: 'launcher' | 'inline';
+  /** The element to stand in, or its selector; inline, the panel fills it. A launcher stands beside the body without it. */
+  mount?: Element | string;
+  mode?: 'auto' | 'direct' | 'iframe';
+  /** The language: `de`, `pt-BR`; `auto`, the visitor's own. Default: that of the page's `lang`, else the visitor's own. */
+  locale?: string;
+  /** What the launcher is called, instead of "Open chat" in that language. */
+  label?: string;
+  theme?: Theme;
+  /** `#rrggbb`, instead of the site's own. */
+  color?: string;
+  position?: 'right' | 'left';
+  /** Pixels from the corner, or those from the side and from the bottom. */
+  offset?: number | [side: number, bottom: number];
+  /** `none` where the page has a button of its own. */
+  launcher?: 'bubble' | 'none';
+  /** Opens at once. */
+  open?: boolean;
+  hideOnMobile?: boolean;
+  /** Whether it rings for a message that nobody is looking at. Default true. */
+  sound?: boolean;
+  storage?: Storage;
+  /** `server` has the server's own `widget.js` do everything: always its version, but the page's policy has to let it in. Default `package`. */
+  assets?: 'package' | 'server';
+  /** For a policy with nonces, with `assets: 'server'`: that of the script tag. The package itself needs none. */
+  nonce?: string;
+  wasm?: WasmSource;
+}
+
+export type Theme = 'auto' | 'light' | 'dark';
+
+/**
+ * Puts the widget on the page; nothing is fetched before the visitor reaches for it.
+ *
+ * Asked for twice, it is there once, and goes when each who asked has called `destroy`: effects may run twice, and pages come and go.
+ */
+export function createChat(options: ChatOptions): Promise<Chat>;
+
+export interface Chat {
+  open(): void;
+  close(): void;
+  toggle(): void;
+  /** Shows the launcher; inline, the panel. */
+  show(): void;
+  hide(): void;
+  /** Sends a message of the visitor's. */
+  send(text: string): void;
+  /** Puts a text into the field. */
+  compose(text: string): void;
+  sound(on: boolean): void;
+  theme(theme: Theme): void;
+  locale(locale: string): void;
+  get<Name extends keyof ChatState>(name: Name): ChatState[Name] | undefined;
+  /** Listens; gives what ends it. */
+  on<Name extends keyof ChatEvents>(name: Name, listener: (value: ChatEvents[Name]) => void): () => void;
+  /** Takes the widget off the page, its listeners with it. What is not sent yet is kept for the next time. */
+  destroy(): void;
+}
+
+export interface ChatState {
+  /** How the link is. */
+  state: LinkState;
+  unread: number;
+  /** There when the widget has been loaded. */
+  version: string;
+  /** The language that is spoken. */
+  locale: string;
+  /** There when there was a round trip. */
+  quality: Record<string, number | string>;
+  health: { status: HealthStatus; score: number; issues: string };
+}
+
+export interface ChatEvents {
+  /** The widget is loaded: its version. */
+  ready: string;
+  open: undefined;
+  close: undefined;
+  /** A message has come, the one with this number. */
+  message: number;
+  unread: number;
+  connection: LinkState;
+  /** Who is typing; empty: nobody. */
+  typing: string;
+  /** The language has changed. */
+  locale: string;
+  quality: ChatState['quality'];
+  health: ChatState['health'];
+  /** Why it does not work: a code of docs/troubleshooting.md, which the console explains. */
+  error: string;
 }
 
 // ---------------------------------------------------------------------------------------------------------------- the headless link

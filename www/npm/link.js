@@ -1,6 +1,6 @@
 // A link without a user interface: the same client as the widget's.
 import { RejoinError } from './failure.js';
-import { load, onPage } from './module.js';
+import { explain, load, onPage } from './module.js';
 
 /** Who this is, by what is given. */
 function side({ dialogId, siteToken }) {
@@ -13,7 +13,9 @@ function side({ dialogId, siteToken }) {
 export async function openLink({ onChange, wasm, ...given } = {}, source) {
   onPage('connect');
   const options = { baseUrl: location.origin, side: side(given), ...given };
-  const client = await load(wasm ?? source);
+  const client = await load(wasm ?? source).catch((error) => {
+    throw explain(error);
+  });
   let link;
   try {
     link = client.connect(options, (view) => guarded(onChange, view));

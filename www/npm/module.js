@@ -21,15 +21,14 @@ export function load(source) {
 }
 
 async function start(source) {
-  try {
-    await init({ module_or_path: typeof source === 'function' ? source() : source });
-    return client;
-  } catch (error) {
-    if (error instanceof WebAssembly.CompileError && /Content|unsafe-eval|CSP/i.test(error.message)) throw blocked(error);
-    throw new RejoinError('offline', `the WebAssembly of the package cannot be loaded (${error.message}). With a bundler that leaves it behind, import rejoin/inline.`, { cause: error });
-  }
+  await init({ module_or_path: typeof source === 'function' ? source() : source });
+  return client;
 }
 
-function blocked(cause) {
-  return new RejoinError('wasm_blocked', "add 'wasm-unsafe-eval' to script-src of the page's policy.", { cause });
+/** Says what to do when the module could not be loaded. */
+export function explain(cause) {
+  if (cause instanceof WebAssembly.CompileError)
+    return new RejoinError('wasm_blocked', "add 'wasm-unsafe-eval' to script-src of the page's policy.", { cause });
+  const words = `the WebAssembly of the package cannot be loaded (${cause.message}). Where a bundler leaves it behind, import rejoin/inline.`;
+  return new RejoinError('offline', words, { cause });
 }

@@ -73,7 +73,7 @@ guarded(() => {
     color: options.color,
     sound: options.sound,
     label: options.label,
-    closable: framed,
+    closable: framed && !options.inline,
     inline: true,
     touch: matchMedia('(pointer: coarse)').matches,
     emit(name, value) {

@@ -71,8 +71,9 @@ export default async function start({ module_or_path }) {
     if (typeof source == 'string' || source instanceof URL) source = await fetch(source);
     if (source instanceof Response) {
         if (!source.ok) throw new TypeError(`${source.url} answered ${source.status}`);
-        const streams = /^application\\/wasm\\b/.test(source.headers.get('content-type'));
-        if (!streams) source = await source.arrayBuffer();
+        const type = source.headers.get('content-type') ?? '';
+        if (type.startsWith('text/html')) throw new TypeError(`${source.url} is a page`);
+        if (!type.startsWith('application/wasm')) source = await source.arrayBuffer();
     }
     const made = source instanceof Response
         ? await WebAssembly.instantiateStreaming(source, imports)

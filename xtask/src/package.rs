@@ -9,6 +9,7 @@ use crate::failure::{Failure, Result};
 use crate::glue;
 use crate::languages;
 use crate::process::{node, root, run as run_process, target};
+use crate::www::LOADER;
 
 /// Where the sources are that are written by hand.
 const SOURCES: &str = "www/npm";
@@ -44,6 +45,7 @@ pub(crate) fn write(module: &Module, mode: Mode) -> Result<Package> {
     let paths = languages.keys().map(|name| (name.as_str(), format!("./languages/{name}.js")));
     let glue = glue.replace("__REJOIN_LANGUAGES__", &languages::imports(paths));
     put(&stage.join("client.js"), glue::start_from_anything(&glue)?.as_bytes())?;
+    put(&stage.join("launcher.js"), launcher(&String::from_utf8_lossy(&read(&root().join(LOADER))?))?.as_bytes())?;
     put(&stage.join("rejoin.wasm"), &module.wasm)?;
 
     let console = target().join("npm-console.js");
@@ -67,6 +69,14 @@ pub(crate) fn write(module: &Module, mode: Mode) -> Result<Package> {
         put(&out.join(name), &read(&root().join(name))?)?;
     }
     Ok(Package { script: read(&console)?, wasm: module.wasm.clone() })
+}
+
+/// Makes `launch(given)` of the loader: the same code as the script tag's, without a tag and without a name of its own.
+fn launcher(loader: &str) -> Result<String> {
+    let body = loader.split_once("\n(() => {\n").and_then(|(_, rest)| rest.trim_end().strip_suffix("})();"));
+    let body = body.ok_or_else(|| Failure::new(format!("{LOADER} is no longer one function that calls itself")))?;
+    let body = body.replace("__REJOIN_PACKAGE__", "true");
+    Ok(format!("export const launch = (given) => {{\n{body}}};\n"))
 }
 
 /// The package's manifest, with the version of the workspace.
@@ -101,6 +111,13 @@ pub(crate) fn npm() -> Command {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn the_loader_becomes_a_function_of_the_package() {
+        let script = launcher("// Why.\n(() => {\n  if (__REJOIN_PACKAGE__) return given;\n})();\n").unwrap();
+        assert_eq!(script, "export const launch = (given) => {\n  if (true) return given;\n};\n");
+        assert!(launcher("console.log(1);\n").is_err());
+    }
 
     #[test]
     fn the_manifest_gets_the_version_of_the_workspace() {

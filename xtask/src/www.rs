@@ -21,7 +21,7 @@ type Tree = BTreeMap<String, Vec<u8>>;
 /// What a text file of the site says, and the path it gets instead.
 type Names = Vec<(&'static str, String)>;
 
-const LOADER: &str = "www/loader/widget.js";
+pub(crate) const LOADER: &str = "www/loader/widget.js";
 const SITE: &str = "www/site";
 
 /// Puts the tree together and writes what has changed in it.
@@ -41,6 +41,8 @@ pub(crate) fn write(client: &Module, package: &Package, mode: Mode) -> Result<()
         (language.as_str(), path.replace("/assets/", "./"))
     });
     names.push(("__REJOIN_LANGUAGES__", languages::imports(paths)));
+    // What stands behind it is only in the npm package.
+    names.push(("__REJOIN_PACKAGE__", "false".into()));
     // The script of a module names what comes later.
     names.extend(client.rest.clone().map(|rest| place("__REJOIN_REST__", "client", "wasm", rest)));
     let mut glue = Tree::new();

@@ -65,6 +65,7 @@ export function cure(error: unknown): string {
     case 'invalid_option':
     case 'offline':
     case 'wasm_blocked':
+    case 'busy':
       return error.message;
   }
 }
