@@ -59,7 +59,7 @@ for (const make of ['plain', 'vite', 'webpack', 'esbuild']) {
     await new Visitor(page).open();
     const before = scripts.length;
     await page.evaluate(() => chat.locale('ru'));
-    await expect(new Visitor(page).dialog.getByRole('textbox', { name: 'Сообщение' })).toBeVisible();
+    await expect(new Visitor(page).dialog.getByRole('log', { name: 'Сообщения' })).toBeVisible();
     // A bundler that leaves nothing apart has all of them in its script.
     expect(scripts.length - before).toBe(make === 'esbuild' ? 0 : 1);
     await page.evaluate(async () => (chat.destroy(), (globalThis.chat = await create({ locale: 'de', open: true }))));
