@@ -256,7 +256,7 @@ export interface View {
   operators: string[];
   link: LinkState;
   /** What to tell the person about the link. */
-  banner: 'none' | 'reconnecting' | 'offline' | 'refused';
+  banner: 'none' | 'reconnecting' | 'limited' | 'offline' | 'refused';
   /** The text that an earlier page has left unsent. */
   draft: string;
   /** Why the last message was not taken. */

@@ -72,6 +72,7 @@ pub(super) fn of(view: &View) -> Result<JsValue, JsError> {
         banner: match view.banner {
             Banner::None => "none",
             Banner::Reconnecting => "reconnecting",
+            Banner::Limited => "limited",
             Banner::Offline => "offline",
             Banner::Refused => "refused",
         },

@@ -13,12 +13,14 @@ const LINKS = {
   'online-long-polling': 'Online (limited)',
   'online-polling': 'Online (slow)',
   reconnecting: 'Reconnecting',
+  limited: 'Slow connection. Messages may take a little longer.',
   offline: 'Offline',
   stopped: 'Closed',
 };
 
 const BANNERS = {
   reconnecting: 'Reconnecting. Messages are kept and sent when the link is back.',
+  limited: 'Slow connection. Messages may take a little longer.',
   offline: 'No connection. Messages are kept and sent later.',
   refused: 'This dialog is not available.',
 };
