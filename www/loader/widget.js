@@ -56,7 +56,7 @@
       '.launcher,iframe{position:fixed;bottom:calc(var(--y,20px) + env(safe-area-inset-bottom));right:var(--x,20px);border:0}' +
       ':host([data-position=left]) :is(.launcher,iframe){right:auto;left:var(--x,20px)}' +
       // The border is seen where the colours are forced.
-      '.launcher{width:56px;height:56px;padding:15px;border:1px solid #0000;border-radius:50%;background:var(--a);color:var(--o);cursor:pointer;' +
+      '.launcher{width:56px;height:56px;padding:15px;border:1px solid #0002;border-radius:50%;background:var(--a);color:var(--o);cursor:pointer;' +
       'box-shadow:0 6px 24px #0003}' +
       '.launcher:focus-visible{outline:3px solid;outline-offset:2px}' +
       '.launcher svg{display:block;fill:none;stroke:currentColor;stroke-width:2;stroke-linecap:round;stroke-linejoin:round}' +

@@ -72,7 +72,6 @@ impl Row {
         let day = node.child("div", "d");
         let author = node.child("div", "n");
         let bubble = node.child("div", "t");
-        bubble.attribute("dir", "auto");
         let state = node.child("div", "s");
         let row = Self { node, day, author, state, key: item.key.clone(), shown: shown(item, standing, surroundings) };
         fill(&bubble, &item.text);
