@@ -171,8 +171,124 @@ function reach(button) {
   });
 }
 
-test('reduced motion stops what moves', async ({ page, rejoin }) => {
+test('reduced motion stops what moves: the panel, the dots, the launcher', async ({ page, rejoin, someone }) => {
   await page.emulateMedia({ reducedMotion: 'reduce' });
   const visitor = await Visitor.visit(page, `${rejoin.url}/demo/one`);
   await expect(visitor.dialog).toHaveCSS('animation-name', 'none');
+  await expect(visitor.launcher).toHaveCSS('transition-property', 'none');
+  await visitor.send('Hello');
+  const operator = await Operator.logIn(await someone(), rejoin);
+  await operator.open(await visitor.dialogId());
+  await operator.reply.pressSequentially('Hi');
+  await expect(visitor.log.locator('.y i').first()).toHaveCSS('animation-name', 'none');
+});
+
+test('forced colours leave every surface an edge', async ({ page, rejoin }) => {
+  await page.emulateMedia({ forcedColors: 'active' });
+  const visitor = await Visitor.visit(page, `${rejoin.url}/demo/one`);
+  await visitor.send('Hello');
+  await visitor.expectDelivery('Hello', 'sent');
+  await visitor.field.fill('More');
+  for (const surface of [visitor.dialog, visitor.message('Hello').locator('.t'), visitor.dialog.getByRole('button', { name: 'Send' }), visitor.launcher]) {
+    await expect(surface).toHaveCSS('border-top-style', 'solid');
+    expect(await surface.evaluate((element) => parseFloat(getComputedStyle(element).borderTopWidth))).toBeGreaterThan(0);
+  }
+  await expectAccessible(page, 'forced colours');
+});
+
+test.describe('at 200 % on a small screen', () => {
+  test.use({ viewport: { width: 640, height: 360 } });
+
+  test('there is room to read and to write, and Tab stays where it is seen', async ({ page, rejoin }) => {
+    const visitor = await Visitor.visit(page, `${rejoin.url}/demo/one`);
+    const { width, height } = await visitor.dialog.boundingBox();
+    expect(width).toBeGreaterThan(600);
+    expect(height).toBe(360);
+    expect((await visitor.log.boundingBox()).height).toBeGreaterThan(180);
+    await expect(visitor.dialog).toHaveAttribute('aria-modal', 'true');
+    await expect(visitor.field).toBeFocused();
+    const inside = () => visitor.dialog.evaluate((dialog) => dialog.getRootNode().activeElement !== null);
+    for (const key of [...Array(6).fill('Tab'), ...Array(6).fill('Shift+Tab')]) {
+      await page.keyboard.press(key);
+      expect(await inside(), key).toBe(true);
+    }
+    await expectAccessible(page, 'a low screen');
+  });
+});
+
+test('a panel beside its page lets Tab go on to the page', async ({ page, rejoin }) => {
+  const visitor = await Visitor.visit(page, `${rejoin.url}/demo/one`);
+  await expect(visitor.dialog).toHaveAttribute('aria-modal', 'false');
+  const inside = () => visitor.dialog.evaluate((dialog) => dialog.contains(dialog.getRootNode().activeElement));
+  await expect.poll(async () => (await page.keyboard.press('Tab'), inside())).toBe(false);
+});
+
+test('more space between letters, words and lines hides nothing that can be pressed or read', async ({ page, rejoin }) => {
+  const visitor = await Visitor.visit(page, `${rejoin.url}/demo/one`);
+  await visitor.send('A message of several words that takes more than a line in the panel');
+  await visitor.dialog.evaluate((dialog) => {
+    const sheet = new CSSStyleSheet();
+    sheet.replaceSync('.p *{letter-spacing:.12em!important;word-spacing:.16em!important;line-height:1.5!important}');
+    dialog.getRootNode().adoptedStyleSheets.push(sheet);
+  });
+  const cut = await visitor.dialog.evaluate((dialog) =>
+    [...dialog.querySelectorAll('.t, .s, .b span, button, textarea')]
+      .filter((element) => element.checkVisibility() && element.scrollWidth > element.clientWidth + 1)
+      .map((element) => element.className),
+  );
+  expect(cut).toEqual([]);
+  expect(await visitor.dialog.evaluate((dialog) => dialog.scrollHeight <= dialog.clientHeight)).toBe(true);
+});
+
+test('a message in doubt can be asked for again with the keyboard, and is there once', async ({ page, context, rejoin, noise }) => {
+  noise.allow(CONNECTION_TROUBLE);
+  const visitor = await Visitor.visit(page, `${rejoin.url}/demo/one`);
+  await visitor.send('First');
+  await visitor.expectDelivery('First', 'sent');
+  await context.setOffline(true);
+  await visitor.send('Is it there?');
+  await visitor.expectDelivery('Is it there?', 'unconfirmed', { timeout: 30_000 });
+  const retry = visitor.message('Is it there?').getByRole('button', { name: 'Try now' });
+  await expect(retry).toBeVisible();
+  await context.setOffline(false);
+  await retry.focus();
+  await page.keyboard.press('Enter');
+  await visitor.expectDelivery('Is it there?', 'sent', { timeout: 30_000 });
+  await visitor.expectMessages(['First', 'Is it there?']);
+});
+
+test('axe finds nothing from right to left: on a phone, in the dark, in each state', async ({ rejoin, someone, noise }) => {
+  test.slow();
+  noise.allow(CONNECTION_TROUBLE);
+  const page = await someone({ viewport: { width: 390, height: 844 }, hasTouch: true, isMobile: true, colorScheme: 'dark' });
+  await page.goto(`${rejoin.url}/demo/one`);
+  await page.evaluate(() => rejoin('locale', 'ar'));
+  const visitor = new Visitor(page);
+  visitor.launcher = page.locator('button.launcher');
+  await expectAccessible(page, 'closed');
+  await visitor.open();
+  await expect(visitor.dialog).toHaveAttribute('dir', 'rtl');
+  await expectAccessible(page, 'open');
+  await visitor.field.fill('x'.repeat(5_000));
+  await expectAccessible(page, 'a text that is too long');
+  await visitor.send('مرحباً');
+  const operator = await Operator.logIn(await someone(), rejoin);
+  await operator.open(await visitor.dialogId());
+  await operator.send('Hello');
+  await visitor.expectMessages(['مرحباً', 'Hello']);
+  await operator.reply.pressSequentially('and');
+  await expect(visitor.log.locator('.y')).toBeVisible();
+  await expectAccessible(page, 'somebody types');
+  await page.context().setOffline(true);
+  await visitor.send('هل من أحد؟');
+  await expect(visitor.dialog.locator('.b')).toBeVisible({ timeout: 30_000 });
+  await visitor.expectDelivery('هل من أحد؟', 'unconfirmed', { timeout: 30_000 });
+  await expectAccessible(page, 'offline');
+  await page.context().setOffline(false);
+  await visitor.expectDelivery('هل من أحد؟', 'sent', { timeout: 30_000 });
+  await page.evaluate(() => rejoin('close'));
+  await operator.reply.fill('');
+  await operator.send('Yes');
+  await expect(visitor.launcher).toHaveAccessibleName('فتح المحادثة، رسالة واحدة غير مقروءة');
+  await expectAccessible(page, 'closed, unread');
 });

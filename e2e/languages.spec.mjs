@@ -139,7 +139,7 @@ test('the language changes in the middle of a talk, with everything that is on t
   // What comes later is said in it, too; of two wishes the last is granted.
   await page.evaluate(() => (rejoin('locale', 'fr'), rejoin('locale', 'de')));
   await expectLanguage(visitor, 'de');
-  await operator.page.getByRole('textbox', { name: /message/i }).pressSequentially('typing');
+  await operator.reply.pressSequentially('typing');
   await expect(visitor.log.locator('.v')).toHaveText('Dana Demo schreibt …');
   expect(await page.evaluate(() => rejoin('get', 'locale'))).toBe('de');
 });

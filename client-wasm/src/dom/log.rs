@@ -1,5 +1,6 @@
 //! The conversation on the screen.
 
+use core::cell::Cell;
 use std::rc::Rc;
 
 use client_core::{From, Item, Older, View};
@@ -15,6 +16,8 @@ use crate::browser::{number, set_number};
 pub(crate) struct Log {
     parts: Rc<Parts>,
     rows: Vec<Row>,
+    /// The reader has the newest message in sight, whatever room there is for it.
+    is_at_end: Cell<bool>,
 }
 
 /// So near to the end counts as the end, in px.
@@ -25,7 +28,7 @@ const END_PX: f64 = 1e7;
 impl Log {
     /// Makes an empty list.
     pub(crate) fn new(parts: Rc<Parts>) -> Self {
-        Self { parts, rows: Vec::new() }
+        Self { parts, rows: Vec::new(), is_at_end: Cell::new(true) }
     }
 
     /// Shows the conversation; the reader stays where they are, and at the end when they were there.
@@ -68,13 +71,23 @@ impl Log {
     /// Scrolls to the newest message.
     pub(crate) fn to_end(&self) {
         set_number(self.list(), "scrollTop", END_PX);
+        self.is_at_end.set(true);
         self.parts.of(Part::Newer).show(Shown::No);
     }
 
     /// Takes note that the reader has scrolled.
     pub(crate) fn scrolled(&self) {
-        if self.at_end() {
+        let is_at_end = self.at_end();
+        self.is_at_end.set(is_at_end);
+        if is_at_end {
             self.parts.of(Part::Newer).show(Shown::No);
+        }
+    }
+
+    /// There is more or less room than there was: who saw the newest message still does.
+    pub(crate) fn resized(&self) {
+        if self.is_at_end.get() {
+            self.to_end();
         }
     }
 

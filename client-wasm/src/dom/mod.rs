@@ -20,7 +20,7 @@ use client_core::{Banner, Input, View};
 use wasm_bindgen::JsValue;
 use wasm_bindgen::prelude::*;
 
-use crate::browser::{flag, get, number, set_text, text};
+use crate::browser::{flag, get, number, set_text, text, window};
 use crate::wake::{Listener, Wake, Waker};
 use crate::words;
 use composer::Composer;
@@ -78,6 +78,8 @@ pub(crate) struct Panel {
     own_colour: bool,
     touch: bool,
     takes_focus: bool,
+    /// It is no part of its page.
+    floats: bool,
     log: RefCell<Log>,
     composer: RefCell<Composer>,
     texts: RefCell<Rc<Texts>>,
@@ -127,6 +129,7 @@ impl Panel {
             own_colour: !colour.is_empty(),
             touch: flag(options, "touch"),
             takes_focus: closable,
+            floats: !inline,
             log: RefCell::new(Log::new(parts.clone())),
             composer: RefCell::new(Composer::new(parts.clone())),
             parts,
@@ -216,6 +219,7 @@ impl Panel {
                 event.unchecked_ref::<Node>().prevent_default();
                 return Done::Close;
             }
+            Some(Act::Key) if text(event, "key") == "Tab" => self.keep_focus(event),
             Some(Act::Scroll) => self.log.borrow().scrolled(),
             Some(Act::Newer) => self.log.borrow().to_end(),
             Some(Act::TryNow) => input = Some(Input::TryNow),
@@ -292,6 +296,33 @@ impl Panel {
             let mut px = pixels(number(&self.viewport, of));
             px.push_str("px");
             self.parts.of(Part::Dialog).style(name, &px);
+        }
+        self.parts.of(Part::Dialog).attribute("aria-modal", if self.fills() { "true" } else { "false" });
+        self.log.borrow().resized();
+    }
+
+    /// Returns whether nothing of the page is to be seen beside the panel.
+    fn fills(&self) -> bool {
+        // The page may have a scroll bar.
+        const BAR_PX: f64 = 20.0;
+        let width = number(self.parts.of(Part::Dialog), "offsetWidth");
+        self.floats && width + BAR_PX >= number(&window(), "innerWidth")
+    }
+
+    /// Keeps the focus where it is seen: from the last of a panel that fills the screen it goes on to the first, and back.
+    fn keep_focus(&self, event: &JsValue) {
+        let (close, send, field) = (self.parts.of(Part::Close), self.parts.of(Part::Send), self.parts.of(Part::Field));
+        let last = if flag(send, "disabled") { field } else { send };
+        let active = get(&get(&self.host, "shadowRoot"), "activeElement");
+        let is = |node: &Node| active == **node;
+        let next = match flag(event, "shiftKey") {
+            true if is(close) || is(self.parts.of(Part::Dialog)) => last,
+            false if is(last) => close,
+            true | false => return,
+        };
+        if self.fills() {
+            event.unchecked_ref::<Node>().prevent_default();
+            next.focus();
         }
     }
 }

@@ -13,7 +13,6 @@ const LINKS = {
   'online-long-polling': 'Online (limited)',
   'online-polling': 'Online (slow)',
   reconnecting: 'Reconnecting',
-  limited: 'Slow connection. Messages may take a little longer.',
   offline: 'Offline',
   stopped: 'Closed',
 };
