@@ -49,6 +49,8 @@ test('who reads further up stays there when the keyboard comes', async ({ page, 
 
 test('who zooms in sees the panel as large as it was', async ({ page, rejoin }) => {
   const visitor = await open(page, rejoin);
+  await keyboard(page, { height: 844 });
+  await expect.poll(async () => (await visitor.dialog.boundingBox()).height).toBe(844);
   await keyboard(page, { height: 422, scale: 2 });
   expect((await visitor.dialog.boundingBox()).height).toBe(844);
 });
