@@ -193,7 +193,6 @@ test('forced colours leave every surface an edge', async ({ page, rejoin }) => {
     await expect(surface).toHaveCSS('border-top-style', 'solid');
     expect(await surface.evaluate((element) => parseFloat(getComputedStyle(element).borderTopWidth))).toBeGreaterThan(0);
   }
-  await expectAccessible(page, 'forced colours');
 });
 
 test.describe('at 200 % on a small screen', () => {
