@@ -10,7 +10,8 @@ export class Visitor {
     this.launcher = page.getByRole('button', { name: /^Open chat/ });
     this.dialog = page.getByRole('dialog');
     this.log = this.dialog.getByRole('log');
-    this.field = this.dialog.getByRole('textbox');
+    // An address may be asked for beside it.
+    this.field = this.dialog.locator('textarea');
     this.banner = this.dialog.getByRole('status').first();
     this.rows = this.log.locator('.m');
     this.bubbles = this.rows.locator('.t');

@@ -25,6 +25,16 @@ pub(crate) trait Face {
     fn show(&self, view: &View, last: &View);
     /// Tells how good the link is.
     fn measured(&self, report: &Report);
+    /// Asks for what only a link needs; after [`Face::show`].
+    fn ask(&self, _view: &View, _last: &View, _waker: &Waker) {}
+    /// Takes a [`Wake::Contact`].
+    fn contact(&self, _id: u32, _event: &JsValue, _view: &View) -> Option<Input> {
+        None
+    }
+    /// Passes on that a message of the other side has come.
+    fn received(&self, _view: &View, seq: u64) {
+        self.tell(&Event::Message { seq });
+    }
     /// Passes on what happened.
     fn tell(&self, event: &Event);
 }
@@ -118,6 +128,7 @@ impl<F: Face> Shell<F> {
     pub(crate) fn repeat(&self) {
         let view = self.view.borrow().clone();
         self.face.show(&view, &view);
+        self.face.ask(&view, &view, &self.waker);
     }
 
     /// Ends the visitor's dialog, here and in other pages.
@@ -160,11 +171,14 @@ impl<F: Face> Shell<F> {
             let last = self.view.replace(view.clone());
             if view != last {
                 self.face.show(&view, &last);
+                self.face.ask(&view, &last, &self.waker);
             }
             for event in events {
                 if event == Event::Quality {
                     let report = self.client.borrow().report();
                     self.face.measured(&report);
+                } else if let Event::Message { seq } = event {
+                    self.face.received(&view, seq);
                 } else {
                     self.face.tell(&event);
                 }
@@ -295,6 +309,10 @@ impl<F: Face> Shell<F> {
             Wake::AnswerHead | Wake::AnswerBody | Wake::AnswerFailed => return self.answer(wake, id, value),
             Wake::Tab => {
                 Input::Tab(if value.is_truthy() { client_core::Tab::Leads } else { client_core::Tab::Follows })
+            }
+            Wake::Contact => {
+                let view = self.view.borrow().clone();
+                return self.face.contact(id, value, &view);
             }
             // These are not the link's.
             Wake::Face | Wake::LinkHere | Wake::LinkFailed | Wake::Speech => return None,

@@ -18,6 +18,8 @@ mod driver;
 pub mod headless;
 #[cfg(feature = "widget")]
 pub mod link;
+#[cfg(feature = "widget")]
+mod news;
 mod page;
 mod random;
 mod storage;

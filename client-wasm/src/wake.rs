@@ -47,10 +47,12 @@ pub(crate) enum Wake {
     Tab,
     /// Another language is spoken.
     Speech,
+    /// Something happened to the question for an address; the id says what.
+    Contact,
 }
 
 impl Wake {
-    const ALL: [Self; 18] = [
+    const ALL: [Self; 19] = [
         Self::Timer,
         Self::Page,
         Self::Storage,
@@ -69,6 +71,7 @@ impl Wake {
         Self::LinkFailed,
         Self::Tab,
         Self::Speech,
+        Self::Contact,
     ];
 
     /// Reads the number that [`Waker::of`] bound.

@@ -25,6 +25,7 @@ use crate::browser::{
 use crate::dom::{Done, Panel, STYLE, Speech, Texts, Word};
 use crate::driver::{Face, Parts};
 use crate::link::{Knock, knock, load};
+use crate::news::{self, Agent};
 use crate::random::visitor_key;
 use crate::storage::{Heard, Storage};
 use crate::tabs::{Place, ring};
@@ -68,6 +69,7 @@ pub fn mount(options: JsValue) -> Widget {
         sound: Cell::new(text(&options, "sound") != "off"),
         label: text(&options, "label"),
         speech: Cell::new(Speech::Same),
+        introduced: Cell::new(false),
         storage: storage.clone(),
     });
     let lobby = Lobby::new(side.clone(), visitor_key(), storage.load(), crate::random::seed());
@@ -280,6 +282,7 @@ impl Widget {
             | Wake::Face
             | Wake::LinkHere
             | Wake::Speech
+            | Wake::Contact
             | Wake::Tab => {}
         }
     }
@@ -425,6 +428,8 @@ pub(crate) struct Screen {
     /// What the site calls the launcher, or nothing.
     label: String,
     speech: Cell<Speech>,
+    /// Whether the page was told who answers.
+    introduced: Cell<bool>,
     storage: Rc<Storage>,
 }
 
@@ -507,6 +512,29 @@ impl Face for Rc<Screen> {
         }
     }
 
+    fn ask(&self, view: &View, last: &View, waker: &Waker) {
+        self.panel.ask(view, waker);
+        let agent = Agent::of(view);
+        if let Some(agent) = agent {
+            self.panel.introduce(agent.name);
+        }
+        if agent != Agent::of(last) || !self.introduced.replace(true) {
+            self.emit("agent", &agent.map_or(JsValue::UNDEFINED, Agent::told));
+        }
+        news::states(view, last, |status| self.emit("status", status));
+    }
+
+    fn received(&self, view: &View, seq: u64) {
+        self.announce(seq);
+        if let Some(message) = news::message(view, seq) {
+            self.emit("message", &message);
+        }
+    }
+
+    fn contact(&self, id: u32, event: &JsValue, view: &View) -> Option<Input> {
+        self.panel.contact(id, event, view)
+    }
+
     fn measured(&self, report: &Report) {
         let (quality, health, mut issues) = (object(), object(), String::new());
         set_text(&quality, "transport", report.transport.map_or("", Transport::word));
@@ -529,13 +557,9 @@ impl Face for Rc<Screen> {
 
     fn tell(&self, event: &Event) {
         match event {
-            Event::Message { seq } => {
-                self.announce(*seq);
-                self.emit("message", &JsValue::from(*seq as f64));
-            }
             Event::DialogLoaded { dialog_id } => self.emit("dialog", &JsValue::from(*dialog_id as f64)),
             Event::CredentialsNeeded => self.emit("credentials", &JsValue::UNDEFINED),
-            Event::Quality | Event::Log(_) | Event::AuditFailed { .. } => {}
+            Event::Message { .. } | Event::Quality | Event::Log(_) | Event::AuditFailed { .. } => {}
             Event::Refused { code: _, reason } => {
                 self.explain(reason);
                 self.emit("error", &JsValue::from_str(reason));

@@ -1,6 +1,8 @@
 //! The words for what a style sheet, a test or the page's own program can ask about.
 
 use client_core::{Delivery, LinkState};
+#[cfg(feature = "widget")]
+use protocol::AuthorKind;
 
 /// How far a message has come.
 pub(crate) fn delivery(delivery: Delivery) -> &'static str {
@@ -28,5 +30,16 @@ pub(crate) fn link(link: LinkState) -> &'static str {
         LinkState::Reconnecting => "reconnecting",
         LinkState::Offline => "offline",
         LinkState::Stopped => "stopped",
+    }
+}
+
+/// Who wrote.
+#[cfg(feature = "widget")]
+pub(crate) fn author(kind: AuthorKind) -> &'static str {
+    match kind {
+        AuthorKind::Visitor => "visitor",
+        AuthorKind::Operator => "operator",
+        AuthorKind::Assistant => "assistant",
+        AuthorKind::System => "system",
     }
 }

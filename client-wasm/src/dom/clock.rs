@@ -51,6 +51,23 @@ impl Calendar {
     }
 }
 
+impl Calendar {
+    /// Returns when somebody is back: today, tomorrow, or on a day of the week.
+    pub(crate) fn back(&self, at: u64, texts: &Texts) -> String {
+        match self.day(at).saturating_sub(self.day(self.now)) {
+            0 => texts.with(Word::BackToday, &time(at, texts)),
+            1 => texts.with(Word::BackTomorrow, &time(at, texts)),
+            _ => {
+                let options = object();
+                for (name, value) in [("weekday", "long"), ("hour", "numeric"), ("minute", "2-digit")] {
+                    set_text(&options, name, value);
+                }
+                texts.with(Word::BackOn, &Date::new(at as f64).format(texts.locale(), &options))
+            }
+        }
+    }
+}
+
 /// Returns the hour and the minute.
 pub(crate) fn time(at: u64, texts: &Texts) -> String {
     let options = object();

@@ -6,6 +6,7 @@
 mod clock;
 mod colour;
 mod composer;
+mod contact;
 mod links;
 mod log;
 mod node;
@@ -16,14 +17,16 @@ mod texts;
 use core::cell::RefCell;
 use std::rc::Rc;
 
-use client_core::{Banner, Input, View};
+use client_core::{Banner, Contact, Input, Staffing, View};
 use wasm_bindgen::JsValue;
 use wasm_bindgen::prelude::*;
 
 use crate::browser::{flag, get, number, set_text, text, window};
 use crate::wake::{Listener, Wake, Waker};
 use crate::words;
+use clock::Calendar;
 use composer::Composer;
+use contact::ContactForm;
 use log::Log;
 use node::{Node, Shown};
 use parts::{Part, Parts};
@@ -83,6 +86,7 @@ pub(crate) struct Panel {
     log: RefCell<Log>,
     composer: RefCell<Composer>,
     texts: RefCell<Rc<Texts>>,
+    contact: RefCell<Option<ContactForm>>,
     _listeners: Vec<Listener>,
 }
 
@@ -134,6 +138,7 @@ impl Panel {
             composer: RefCell::new(Composer::new(parts.clone())),
             parts,
             texts: RefCell::new(Rc::new(Texts::new(String::new()))),
+            contact: RefCell::default(),
             _listeners: listeners,
         };
         panel.paint(&colour);
@@ -187,8 +192,9 @@ impl Panel {
     pub(crate) fn show(&self, view: &View, last: &View, speech: Speech) {
         let texts = self.texts();
         let is_new = speech == Speech::New;
-        if is_new || view.site != last.site || view.operators != last.operators {
+        if is_new || view.site != last.site || view.operators != last.operators || view.staffing != last.staffing {
             self.head(view, &texts);
+            self.away(view, &texts);
         }
         if is_new || view.banner != last.banner {
             self.banner(view.banner, &texts);
@@ -251,7 +257,9 @@ impl Panel {
             self.paint(colour);
         }
         let mut who = String::new();
-        for operator in view.operators.iter().take(3) {
+        let is_away = view.staffing != Staffing::Here;
+        // Somebody may look in outside of the hours, and has promised nothing.
+        for operator in view.operators.iter().take(if is_away { 0 } else { 3 }) {
             if !who.is_empty() {
                 who.push_str(", ");
             }
@@ -260,9 +268,56 @@ impl Panel {
         // The dot: somebody is there.
         set_text(self.parts.of(Part::Who), "className", if who.is_empty() && assistant.is_empty() { "" } else { "on" });
         if who.is_empty() {
-            who.push_str(if assistant.is_empty() { texts.of(Word::Invitation) } else { assistant });
+            who.push_str(match assistant {
+                "" if is_away => "",
+                "" => texts.of(Word::Invitation),
+                assistant => assistant,
+            });
         }
         self.parts.of(Part::Who).put(&who);
+    }
+
+    /// Says when somebody is back, in the visitor's own time, and what the site says meanwhile.
+    fn away(&self, view: &View, texts: &Texts) {
+        let back = match view.staffing {
+            Staffing::Until(at) => Calendar::now().back(at, texts),
+            Staffing::Away => String::from(texts.of(Word::Away)),
+            Staffing::Here => String::new(),
+        };
+        let more = view.site.as_ref().filter(|_| view.staffing != Staffing::Here).map(|site| site.away.as_str());
+        self.parts.of(Part::AwayWords).put(&back);
+        self.parts.of(Part::AwayMore).put(more.unwrap_or_default());
+        self.parts.of(Part::Away).show(Shown::when(view.staffing != Staffing::Here));
+    }
+
+    /// Asks for an address while nobody is there. Only the link's half may call this: it brings the code along.
+    pub(crate) fn ask(&self, view: &View, waker: &Waker) {
+        let mut contact = self.contact.borrow_mut();
+        if contact.is_none() && view.contact != Contact::None {
+            *contact = Some(ContactForm::new(self.parts.of(Part::Away), waker));
+            // It takes its room from the list.
+            self.log.borrow().to_end();
+        }
+        if let Some(contact) = &mut *contact {
+            contact.show(view, &self.texts());
+        }
+    }
+
+    /// Shows the first letter of whoever answers, in a colour of the name's own. Only the link's half may call this.
+    pub(crate) fn introduce(&self, name: &str) {
+        /// Each is readable below white.
+        const COLOURS: [&str; 6] = ["#3457d5", "#8a3ffc", "#a8327d", "#b3452c", "#7a5c00", "#0b7261"];
+        let Some(first) = name.chars().next() else { return };
+        let letter = self.parts.of(Part::Letter);
+        letter.put(first.encode_utf8(&mut [0; 4]));
+        let sum = name.bytes().fold(0_usize, |sum, byte| sum.wrapping_mul(31).wrapping_add(byte.into()));
+        letter.style("background", COLOURS.get(sum % COLOURS.len()).copied().unwrap_or_default());
+        letter.style("color", "#fff");
+    }
+
+    /// Takes a [`Wake::Contact`]. Only the link's half may call this.
+    pub(crate) fn contact(&self, id: u32, event: &JsValue, view: &View) -> Option<Input> {
+        self.contact.borrow_mut().as_mut().and_then(|contact| contact.heard(id, event, view, &self.texts()))
     }
 
     fn banner(&self, banner: Banner, texts: &Texts) {

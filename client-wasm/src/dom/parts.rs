@@ -19,6 +19,9 @@ pub(crate) enum Part {
     Banner,
     BannerWords,
     TryNow,
+    Away,
+    AwayWords,
+    AwayMore,
     Wrap,
     List,
     Older,
@@ -37,7 +40,7 @@ pub(crate) enum Part {
 }
 
 /// The parent, the tag and the class of every part but the first, which the loader has made; see `widget.css` for the letters.
-const PLAN: [(Part, &str, &str); 30] = [
+const PLAN: [(Part, &str, &str); 33] = [
     (Part::Root, "div", "p"),
     (Part::Dialog, "div", "h"),
     (Part::Head, "div", "a"),
@@ -50,6 +53,9 @@ const PLAN: [(Part, &str, &str); 30] = [
     (Part::Dialog, "div", "b"),
     (Part::Banner, "span", ""),
     (Part::Banner, "button", ""),
+    (Part::Dialog, "div", "u"),
+    (Part::Away, "p", ""),
+    (Part::Away, "p", ""),
     (Part::Dialog, "div", "w"),
     (Part::Wrap, "div", "l"),
     (Part::List, "button", "q"),
@@ -72,7 +78,7 @@ const PLAN: [(Part, &str, &str); 30] = [
     (Part::Typing, "i", ""),
 ];
 
-const ATTRIBUTES: [(Part, &str, &str); 21] = [
+const ATTRIBUTES: [(Part, &str, &str); 22] = [
     (Part::Dialog, "role", "dialog"),
     (Part::Dialog, "tabindex", "-1"),
     (Part::Dialog, "data-state", "idle"),
@@ -82,6 +88,7 @@ const ATTRIBUTES: [(Part, &str, &str); 21] = [
     (Part::CloseLines, "d", "M6 6l12 12M18 6L6 18"),
     (Part::Banner, "role", "status"),
     (Part::Banner, "hidden", ""),
+    (Part::Away, "hidden", ""),
     (Part::List, "role", "log"),
     (Part::List, "tabindex", "0"),
     (Part::Older, "hidden", ""),

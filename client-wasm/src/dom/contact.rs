@@ -1,0 +1,105 @@
+//! Where a visitor who found nobody there leaves an address: made when it is first asked for, and only by the link's half.
+
+use client_core::{Contact, Input, View};
+use wasm_bindgen::{JsCast, JsValue};
+
+use super::node::{Node, Shown};
+use super::texts::{Texts, Word};
+use crate::browser::text;
+use crate::wake::{Listener, Wake, Waker};
+
+/// What a person does to it; the id of a [`Wake::Contact`].
+const SUBMIT: u32 = 0;
+const CHANGE: u32 = 1;
+
+/// The question for an address, and what is said of it when it was given.
+pub(super) struct ContactForm {
+    form: Node,
+    label: Node,
+    field: Node,
+    save: Node,
+    wrong: Node,
+    given: Node,
+    words: Node,
+    change: Node,
+    step: Step,
+    _listeners: [Listener; 2],
+}
+
+/// What the visitor is about to do with it.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Step {
+    Rest,
+    /// Write another address than the one that was given.
+    Change,
+    /// Hear what became of the one that was just given.
+    Submitted,
+}
+
+impl ContactForm {
+    /// Makes it at the end of an element.
+    pub(super) fn new(place: &Node, waker: &Waker) -> Self {
+        let form = place.child("form", "");
+        form.attribute("novalidate", "");
+        let label = form.child("label", "");
+        label.attribute("for", "e");
+        let row = form.child("div", "ur");
+        let field = row.child("input", "");
+        for (name, value) in [("id", "e"), ("type", "email"), ("autocomplete", "email"), ("aria-describedby", "w")] {
+            field.attribute(name, value);
+        }
+        let save = row.child("button", "");
+        let wrong = form.child("p", "z");
+        wrong.attribute("id", "w");
+        wrong.attribute("role", "alert");
+        let given = place.child("div", "ug");
+        let words = given.child("span", "");
+        words.attribute("role", "status");
+        let change = given.child("button", "");
+        change.attribute("type", "button");
+        let listeners = [
+            waker.listen(&form, "submit", Wake::Contact, SUBMIT),
+            waker.listen(&change, "click", Wake::Contact, CHANGE),
+        ];
+        Self { form, label, field, save, wrong, given, words, change, step: Step::Rest, _listeners: listeners }
+    }
+
+    /// Shows what a view says of the address.
+    pub(super) fn show(&mut self, view: &View, texts: &Texts) {
+        let is_given = matches!(view.contact, Contact::Sending | Contact::Given);
+        let is_asked =
+            matches!(view.contact, Contact::Wanted | Contact::Refused) || is_given && self.step == Step::Change;
+        self.form.show(Shown::when(is_asked));
+        self.given.show(Shown::when(is_given && !is_asked));
+        for (node, word) in [
+            (&self.label, Word::LeaveEmail),
+            (&self.save, Word::Save),
+            (&self.words, Word::EmailGiven),
+            (&self.change, Word::Change),
+        ] {
+            node.put(texts.of(word));
+        }
+        let is_wrong = view.contact == Contact::Refused;
+        self.wrong.put(if is_wrong { texts.of(Word::WrongEmail) } else { "" });
+        self.field.attribute("aria-invalid", if is_wrong { "true" } else { "false" });
+        self.field.attribute("placeholder", texts.of(Word::Email));
+        if self.step == Step::Submitted && (is_wrong || is_given) {
+            // The focus was in the form, which may be gone.
+            self.step = Step::Rest;
+            (if is_wrong { &self.field } else { &self.change }).focus();
+        }
+    }
+
+    /// Takes a [`Wake::Contact`]; returns what the client should know.
+    pub(super) fn heard(&mut self, id: u32, event: &JsValue, view: &View, texts: &Texts) -> Option<Input> {
+        if id == CHANGE {
+            self.step = Step::Change;
+            self.show(view, texts);
+            self.field.focus();
+            return None;
+        }
+        self.step = Step::Submitted;
+        event.unchecked_ref::<Node>().prevent_default();
+        Some(Input::Contact { email: text(&self.field, "value") })
+    }
+}
