@@ -46,5 +46,7 @@ for (const { missing, changes, line } of [
     await expect.poll(() => ours().join('\n')).toMatch(line);
     await page.waitForLoadState('networkidle');
     expect(ours()).toHaveLength(1);
+    // The page's own script hears the same word.
+    expect(await page.evaluate(() => rejoin('get', 'error'))).toBe(/(\w+)\.\*/.exec(line.source)[1]);
   });
 }

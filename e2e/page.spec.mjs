@@ -48,6 +48,8 @@ test('commands that were given before the script came are carried out, and event
   const stub = `<script>
     window.rejoin = window.rejoin || function () { (rejoin.q = rejoin.q || []).push(arguments) };
     window.told = [];
+    window.heard = {};
+    for (const name of ['agent', 'message', 'status']) rejoin('on', name, (value) => (heard[name] ||= []).push(value));
     for (const name of ['open', 'close', 'unread', 'connection']) rejoin('on', name, (value) => told.push(value === undefined ? name : name + ' ' + value));
     rejoin('compose', 'I would like ');
     rejoin('open');
@@ -67,6 +69,17 @@ test('commands that were given before the script came are carried out, and event
   const told = await page.evaluate(() => globalThis.told);
   expect(told.filter((words) => /^(open|close|unread)/.test(words))).toEqual(['open', 'close', 'unread 1']);
   expect(told).toContain('connection online');
+  // Who answers, what was said, and how far the own message has come.
+  await expect.poll(() => page.evaluate(() => heard.status.at(-1)?.state)).toBe('read');
+  const heard = await page.evaluate(() => globalThis.heard);
+  expect(heard.agent.at(-1)).toEqual({ kind: 'operator', name: 'Ann' });
+  expect(heard.message).toEqual([
+    { seq: 3, id: expect.any(String), author: { kind: 'operator', name: 'Ann' }, text: 'An answer', at: expect.any(Number) },
+  ]);
+  const [{ id, state }] = heard.status;
+  expect(state).toBe('sending');
+  expect(new Set(heard.status.map((status) => status.id))).toEqual(new Set([id]));
+  expect(await page.evaluate(() => [rejoin('get', 'agent').name, rejoin('get', 'message').text])).toEqual(['Ann', 'An answer']);
 
   await page.evaluate(() => rejoin('destroy'));
   await expect(visitor.launcher).toHaveCount(0);

@@ -25,9 +25,7 @@
   const phone = matchMedia('(max-width:480px)');
   // One line that says what to change; what follows from it is not said as well.
   let said;
-  const say = (words) => (
-    __REJOIN_PACKAGE__ && emit('error', words.split(':')[0]), (said ||= !console.error('[rejoin] ' + words))
-  );
+  const say = (words) => (said ||= (console.error('[rejoin] ' + words), emit('error', words.split(':')[0]), 1));
 
   let store = null;
   try {
@@ -162,7 +160,7 @@
       };
       frame.onload = () => {
         frame.contentWindow.postMessage({ ...options }, base, [port2]);
-        setTimeout(() => state.version || say(`forbidden_origin: ${base} refuses this page or assistant.`), 5e3);
+        setTimeout(() => state.version || say(`forbidden_origin: ${base} refuses page or assistant.`), 5e3);
       };
       frame.src = `${base}/embed?assistant_id=${assistant}&parent_origin=${encodeURIComponent(location.origin)}#loader`;
     });

@@ -122,6 +122,20 @@ export interface Chat {
   destroy(): void;
 }
 
+/** How far an own message has come. */
+export type DeliveryState = 'sending' | 'unconfirmed' | 'unsaved' | 'sent' | 'delivered' | 'read' | 'expired' | 'refused';
+
+export interface ChatMessage {
+  /** Its place in the dialog. */
+  seq: number;
+  id: string;
+  author: { kind: 'visitor' | 'operator' | 'assistant' | 'system'; name: string };
+  /** As it was written: text, never markup. */
+  text: string;
+  /** When it was stored, ms since 1970. */
+  at: number;
+}
+
 export interface ChatState {
   /** How the link is. */
   state: LinkState;
@@ -140,8 +154,12 @@ export interface ChatEvents {
   ready: string;
   open: undefined;
   close: undefined;
-  /** A message has come, the one with this number. */
-  message: number;
+  /** A message of yours has come. */
+  message: ChatMessage;
+  /** How far a message of the visitor's has come. */
+  status: { id: string; state: DeliveryState };
+  /** Who answers now, from the first letter on. */
+  agent: { kind: 'operator' | 'assistant'; name: string } | undefined;
   unread: number;
   connection: LinkState;
   /** Who is typing; empty: nobody. */
@@ -276,7 +294,7 @@ export interface Item {
   /** ms since 1970; 0 for the welcome before any dialog. */
   at: number;
   /** How far an own message has come. */
-  delivery: 'sending' | 'unconfirmed' | 'unsaved' | 'sent' | 'delivered' | 'read' | 'expired' | 'refused';
+  delivery: DeliveryState;
 }
 
 export interface Quality {

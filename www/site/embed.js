@@ -42,6 +42,7 @@ try {
   if (options.storage !== 'none') store = options.storage === 'session' ? sessionStorage : localStorage;
 } catch {
   console.error('[rejoin] storage_blocked: this browser keeps nothing for frames, so a dialog ends with its page.');
+  port?.postMessage(['error', 'storage_blocked']);
 }
 
 let stopped = false;
