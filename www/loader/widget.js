@@ -16,7 +16,6 @@
   const options = tag.dataset;
   const { siteToken: site = '', assistantId: assistant = '', mode } = options;
   const base = new URL(options.baseUrl || tag.src, location).origin;
-  const frameOnly = mode == 'iframe' || !site;
   // As in HTML, the bare attribute is enough.
   const flag = (name) => (options[name] ?? 'false') != 'false';
   const prefix = `rejoin:${site || 'a' + assistant}:`;
@@ -150,7 +149,7 @@
   };
   const framed = () =>
     new Promise((ready) => {
-      if (!assistant) return say('no_assistant: add data-assistant-id.');
+      if (!assistant) return say('no_assistant: data-assistant-id.');
       const frame = add(root, 'iframe', { title: 'Chat', hidden: '' });
       const { port1, port2 } = new MessageChannel();
       client = { frame, command: (...call) => port1.postMessage(call) };
@@ -165,7 +164,7 @@
       frame.src = `${base}/embed?assistant_id=${assistant}&parent_origin=${encodeURIComponent(location.origin)}#loader`;
     });
   const load = () =>
-    (loading ||= ((options.locale ||= document.documentElement.lang), frameOnly ? framed() : direct()).catch((error) => {
+    (loading ||= ((options.locale ||= document.documentElement.lang), mode == 'iframe' || !site ? framed() : direct()).catch((error) => {
       if (error instanceof WebAssembly.CompileError) {
         if (mode != 'direct' && assistant) return framed();
         say("wasm_blocked: add 'wasm-unsafe-eval' to script-src, or data-assistant-id.");

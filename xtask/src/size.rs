@@ -18,7 +18,7 @@ const FIRST_OPEN_TARGET: usize = 28 * 1024;
 /// Bytes, after brotli 11, of one language beside English.
 const LANGUAGE_MAX: usize = 2_048;
 /// Bytes, after brotli 11, of all that a visitor who writes has fetched: a ratchet, so that nothing grows unseen.
-const CONVERSATION_MAX: usize = 64 * 1024;
+const CONVERSATION_MAX: usize = 76 * 1024;
 
 /// The three sizes of a file, in bytes.
 #[derive(Clone, Copy, Default)]
