@@ -45,7 +45,9 @@ impl ContactForm {
         label.attribute("for", "e");
         let row = form.child("div", "ur");
         let field = row.child("input", "");
-        for (name, value) in [("id", "e"), ("type", "email"), ("autocomplete", "email"), ("aria-describedby", "w")] {
+        for (name, value) in
+            [("id", "e"), ("type", "email"), ("dir", "ltr"), ("autocomplete", "email"), ("aria-describedby", "w")]
+        {
             field.attribute(name, value);
         }
         let save = row.child("button", "");

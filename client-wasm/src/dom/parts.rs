@@ -78,7 +78,7 @@ const PLAN: [(Part, &str, &str); 33] = [
     (Part::Typing, "i", ""),
 ];
 
-const ATTRIBUTES: [(Part, &str, &str); 22] = [
+const ATTRIBUTES: [(Part, &str, &str); 23] = [
     (Part::Dialog, "role", "dialog"),
     (Part::Dialog, "tabindex", "-1"),
     (Part::Dialog, "data-state", "idle"),
@@ -89,6 +89,7 @@ const ATTRIBUTES: [(Part, &str, &str); 22] = [
     (Part::Banner, "role", "status"),
     (Part::Banner, "hidden", ""),
     (Part::Away, "hidden", ""),
+    (Part::AwayMore, "dir", "auto"),
     (Part::List, "role", "log"),
     (Part::List, "tabindex", "0"),
     (Part::Older, "hidden", ""),
