@@ -52,6 +52,7 @@ impl Client {
             Purpose::NextGate => self.next_failed(),
             Purpose::Poll { link } => self.on_poll(link, status, body),
             Purpose::Tell if is_ok => self.attributes_told(),
+            Purpose::Tell if status == 400 => drop(self.drop_attributes()),
             Purpose::Tell => {}
             Purpose::Frames { link, ids } => self.on_frames_answer(link, &ids, status, body),
             Purpose::Contact => self.on_address(status),
@@ -236,6 +237,7 @@ impl Client {
                 }
             }
             (401, _) => self.renew(&reason),
+            (400, _) if self.drop_attributes() => self.load(),
             (400 | 403 | 404, _) => self.refused_for_good(status, &reason),
             _ => self.back_off(retry_ms),
         }

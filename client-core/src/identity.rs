@@ -329,6 +329,17 @@ impl Client {
         }
     }
 
+    /// The server does not take what was told: the dialog goes on without it. Returns whether there was anything.
+    pub(crate) fn drop_attributes(&mut self) -> bool {
+        let was_told = self.identity.telling.take().is_some();
+        if was_told {
+            self.identity.attributes = None;
+            self.identity.told = None;
+            self.emit(Event::Refused { code: 400, reason: String::from("attributes") });
+        }
+        was_told
+    }
+
     /// What was told has arrived.
     pub(crate) fn attributes_told(&mut self) {
         if let Some(told) = self.identity.telling.take() {

@@ -5,6 +5,7 @@
 //! - `origin`: the page that embeds the widget; `base`: the server's address without a slash at its end; `site`, or `assistant` with `parent` and `ticket`: who this is;
 //! - `store`: `localStorage`, `sessionStorage`, or null;
 //! - `color`, `touch`, `closable`, `inline`: how the panel looks and behaves; `sound`: `off` for none; `label`: what the launcher is called;
+//! - `identify`, `attributes`, `logout`: as if commanded at once;
 //! - `emit(name, value)`: what happened; `wake(_, wake, id, value)`: calls [`Widget::wake`] and catches
 //!   what it throws.
 
@@ -88,6 +89,13 @@ pub fn mount(options: JsValue) -> Widget {
     widget.say(&hear(&widget.waker.of(Wake::Speech, 0)));
     // What an earlier page has left is shown, and sent.
     widget.push(Input::Restored(Vec::new()));
+    // What was said before there was a widget.
+    for name in ["logout", "identify", "attributes"] {
+        let value = get(&options, name);
+        if !value.is_undefined() {
+            widget.command(name, value);
+        }
+    }
     for name in ["version", "ready"] {
         widget.screen.emit(name, &JsValue::from_str(env!("CARGO_PKG_VERSION")));
     }

@@ -16,6 +16,7 @@
   const options = tag.dataset;
   const { siteToken: site = '', assistantId: assistant = '', mode } = options;
   const base = new URL(options.baseUrl || tag.src, location).origin;
+  let frameOnly = mode == 'iframe' || !site;
   // As in HTML, the bare attribute is enough.
   const flag = (name) => (options[name] ?? 'false') != 'false';
   const prefix = `rejoin:${site || 'a' + assistant}:`;
@@ -50,8 +51,8 @@
   style(
     ':host{all:initial;position:fixed;z-index:2147483000;--a:#3457d5;--o:#fff;color-scheme:light dark}' +
       ':host([data-theme=light]){color-scheme:light}:host([data-theme=dark]){color-scheme:dark}' +
-      '.launcher,iframe{position:fixed;bottom:calc(var(--y,20px) + env(safe-area-inset-bottom));right:var(--x,20px);border:0}' +
-      ':host([data-position=left]) :is(.launcher,iframe){right:auto;left:var(--x,20px)}' +
+      '.launcher{position:fixed;bottom:calc(var(--y,20px) + env(safe-area-inset-bottom));right:var(--x,20px)}' +
+      ':host([data-position=left]) .launcher{right:auto;left:var(--x,20px)}' +
       // The border is seen where the colours are forced.
       '.launcher{width:56px;height:56px;padding:15px;border:1px solid #0002;border-radius:50%;background:var(--a);color:var(--o);cursor:pointer;' +
       'box-shadow:0 6px 24px #0003}' +
@@ -60,9 +61,7 @@
       '[aria-expanded=true] svg:first-child,[aria-expanded=false] svg+svg,[hidden]{display:none!important}' +
       '.launcher b{position:absolute;top:-4px;right:-4px;min-width:10px;padding:0 6px;border-radius:11px;' +
       'background:#c00;color:#fff;font:12px/22px system-ui}' +
-      'iframe{width:min(400px,100vw - 2*var(--x,20px));height:min(680px,100dvh - 108px);margin-bottom:72px;border-radius:20px;' +
-      'box-shadow:0 6px 24px #0003}' +
-      '@media(max-width:480px){iframe{inset:0!important;width:100%;height:100%;margin:0;border-radius:0}' +
+      '@media(max-width:480px){' +
       '[aria-expanded=true]{visibility:hidden}}',
   );
   // Inline, it fills what the page has put it into.
@@ -86,8 +85,10 @@
   // Beside the body: what replaces the body (Turbo, a view transition, a framework that hydrates) leaves the widget alone.
   ((__REJOIN_PACKAGE__ && given.mount) || document.documentElement).append(host);
 
-  // The client.
+  // The client, what is said about the visitor until it is there, and who is asked for a token.
   let client = {},
+    kept = {},
+    ask,
     loading,
     opener,
     watcher;
@@ -97,6 +98,7 @@
       badge.hidden = !value;
       badge.textContent = value;
     } else if (name == 'label') button.ariaLabel = value;
+    else if (name == 'credentials') answer(ask);
     else if (name == 'dialog' && client.frame) store?.setItem(prefix + name, value);
     else if (name == 'open' || name == 'close') {
       const open = name == 'open';
@@ -115,6 +117,12 @@
     }
     // What the page's own function throws is the page's, and does not end what we are in the middle of.
     for (const listener of listeners[name] || []) queueMicrotask(() => listener(value));
+  };
+  const answer = async (asked) => {
+    // Not now: the widget itself may be waiting for us.
+    const token = await Promise.resolve().then(asked).catch(() => {});
+    // Somebody else may have logged in meanwhile.
+    if (asked == ask) client.command?.('identify', '' + (token || ''));
   };
   const guarded = (call) => {
     try {
@@ -140,33 +148,23 @@
     };
     guarded(() =>
       widget = module.mount({
-        ...options, root, style, base, site, assistant, store, emit,
+        ...options, ...kept, root, style, base, site, assistant, store, emit,
         origin: location.origin,
         touch: matchMedia('(pointer:coarse)').matches,
         wake: (_, ...call) => client.command && guarded(() => widget.wake(...call)),
       }),
     );
   };
-  const framed = () =>
-    new Promise((ready) => {
-      if (!assistant) return say('no_assistant: data-assistant-id.');
-      const frame = add(root, 'iframe', { title: 'Chat', hidden: '' });
-      const { port1, port2 } = new MessageChannel();
-      client = { frame, command: (...call) => port1.postMessage(call) };
-      port1.onmessage = ({ data: [name, value] }) => {
-        emit(name, value);
-        if (name == 'ready') ready();
-      };
-      frame.onload = () => {
-        frame.contentWindow.postMessage({ ...options }, base, [port2]);
-        setTimeout(() => state.version || say(`forbidden_origin: ${base} refuses page or assistant.`), 5e3);
-      };
-      frame.src = `${base}/embed?assistant_id=${assistant}&parent_origin=${encodeURIComponent(location.origin)}#loader`;
-    });
+  const framed = async () => {
+    if (!assistant) return say('no_assistant: data-assistant-id.');
+    const module = __REJOIN_PACKAGE__ ? given.frame : await import(base + '__REJOIN_FRAME__');
+    if (!root.isConnected) return;
+    return module.default({ base, assistant, options, kept, state, add, root, style, say, emit }, (made) => (client = made));
+  };
   const load = () =>
-    (loading ||= ((options.locale ||= document.documentElement.lang), mode == 'iframe' || !site ? framed() : direct()).catch((error) => {
+    (loading ||= ((options.locale ||= document.documentElement.lang), frameOnly ? framed() : direct()).catch((error) => {
       if (error instanceof WebAssembly.CompileError) {
-        if (mode != 'direct' && assistant) return framed();
+        if (mode != 'direct' && assistant) return (loading = 0), (frameOnly = 1), load();
         say("wasm_blocked: add 'wasm-unsafe-eval' to script-src, or data-assistant-id.");
         // A button that can never open anything is none.
         button.hidden = true;
@@ -190,6 +188,20 @@
     get: (name) => state[name],
     show: () => (button.hidden = false),
     hide: () => (button.hidden = true),
+    identify: (token) => tell('identify', (ask = token.call && token) ? 0 : token),
+    attributes: (values) => tell('attributes', values),
+    logout() {
+      const own = Object.keys(store || {}).filter((key) => key.startsWith(prefix));
+      kept = {};
+      ask = 0;
+      tell('logout', 1);
+      for (const key of own) store.removeItem(key);
+      // Other pages of this visitor hear it.
+      store?.setItem(prefix + 'out', 1);
+      store?.removeItem(prefix + 'out');
+      // A frame has a store of its own.
+      if (own[0] && frameOnly) load();
+    },
     destroy() {
       client.command?.('close');
       // Not now: the widget itself may be waiting for the page's function that asks for this.
@@ -198,6 +210,10 @@
       host.remove();
       if (!__REJOIN_PACKAGE__) delete window.rejoin;
     },
+  };
+  const tell = (name, value) => {
+    kept[name] = value;
+    client.command?.(name, value);
   };
   // These wait for the client, and do not bring it.
   for (const name of ['theme', 'locale'])

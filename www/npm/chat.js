@@ -1,5 +1,6 @@
 // The widget in a page that is built: the loader of the script tag, with the module of the package.
 import { RejoinError } from './failure.js';
+import * as frame from './frame.js';
 import { launch } from './launcher.js';
 import { load, onPage } from './module.js';
 
@@ -107,6 +108,7 @@ function launched(dataset, inline, mount, load) {
     src: location.href,
     inline,
     mount,
+    frame,
     addEventListener: (name, listener) => document.addEventListener(name, listener, end),
     async load(locale) {
       const client = await load();

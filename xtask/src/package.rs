@@ -9,7 +9,7 @@ use crate::failure::{Failure, Result};
 use crate::glue;
 use crate::languages;
 use crate::process::{node, root, run as run_process, target};
-use crate::www::LOADER;
+use crate::www::{FRAME, LOADER};
 
 /// Where the sources are that are written by hand.
 const SOURCES: &str = "www/npm";
@@ -46,6 +46,7 @@ pub(crate) fn write(module: &Module, mode: Mode) -> Result<Package> {
     let glue = glue.replace("__REJOIN_LANGUAGES__", &languages::imports(paths));
     put(&stage.join("client.js"), glue::start_from_anything(&glue)?.as_bytes())?;
     put(&stage.join("launcher.js"), launcher(&String::from_utf8_lossy(&read(&root().join(LOADER))?))?.as_bytes())?;
+    put(&stage.join("frame.js"), &read(&root().join(FRAME))?)?;
     put(&stage.join("rejoin.wasm"), &module.wasm)?;
 
     let console = target().join("npm-console.js");

@@ -22,6 +22,8 @@ type Tree = BTreeMap<String, Vec<u8>>;
 type Names = Vec<(&'static str, String)>;
 
 pub(crate) const LOADER: &str = "www/loader/widget.js";
+/// What the loader fetches for pages that want the widget in an iframe.
+pub(crate) const FRAME: &str = "www/loader/frame.js";
 const SITE: &str = "www/site";
 
 /// Puts the tree together and writes what has changed in it.
@@ -47,9 +49,11 @@ pub(crate) fn write(client: &Module, package: &Package, mode: Mode) -> Result<()
     names.extend(client.rest.clone().map(|rest| place("__REJOIN_REST__", "client", "wasm", rest)));
     let mut glue = Tree::new();
     glue.insert("client.js".into(), named("client.js", &client.glue, &names)?);
+    glue.insert("frame.js".into(), read(&root().join(FRAME))?);
     let mut glue = minified(glue, mode)?;
     names.extend([
         place("__REJOIN_CLIENT__", "panel", "js", glue.remove("client.js").unwrap_or_default()),
+        place("__REJOIN_FRAME__", "frame", "js", glue.remove("frame.js").unwrap_or_default()),
         place("__REJOIN_WASM__", "panel", "wasm", client.wasm.clone()),
         place("__REJOIN_LINK__", "link", "js", package.script.clone()),
         place("__REJOIN_LINK_WASM__", "link", "wasm", package.wasm.clone()),

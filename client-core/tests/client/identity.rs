@@ -422,6 +422,24 @@ fn a_page_whose_key_was_taken_along_by_another_keeps_what_it_had_not_sent() {
 }
 
 #[test]
+fn attributes_that_the_server_does_not_take_do_not_keep_anybody_from_their_dialog() {
+    let refusal = json!({"error": {"code": "invalid_frame", "message": ""}});
+    let told = Output::Event(Event::Refused { code: 400, reason: "attributes".into() });
+    let mut tab = Tab::open(&shelf());
+    tab.identify(ANN);
+    tab.input(Input::Attributes("[1]".into()));
+    tab.input(Input::Start);
+    tab.answer("/dialogs?", 400, &refusal);
+    assert_eq!(tab.asked()["attributes"], Value::Null);
+    tab.link(&[welcome()]);
+    assert!(tab.bench.taken().contains(&told));
+    tab.input(Input::Attributes("[2]".into()));
+    tab.answer("/dialogs?", 400, &refusal);
+    assert!(tab.bench.taken().contains(&told));
+    assert_eq!(tab.bench.client.view().link, LinkState::Online);
+}
+
+#[test]
 fn what_a_page_says_about_the_visitor_is_told_once_while_the_dialog_is_open() {
     let mut tab = Tab::open(&shelf());
     tab.input(Input::Start);

@@ -27,9 +27,11 @@ impl Composer {
         Self { parts, sent: String::new() }
     }
 
-    /// Puts the restored draft in, once, and says why a message was not taken.
+    /// Puts the restored draft in, once, takes it out when it is somebody else's, and says why a message was not taken.
     pub(crate) fn show(&mut self, view: &View, last: &View, texts: &Texts, speech: Speech) {
-        if view.draft != last.draft && last.draft.is_empty() && self.text().is_empty() && view.draft != self.sent {
+        let is_news = if view.draft.is_empty() { !last.draft.is_empty() } else { view.draft != self.sent };
+        if is_news && view.draft != last.draft && view.draft != self.text() {
+            self.sent.clear();
             self.set(&view.draft, texts);
         }
         if view.notice == last.notice && (speech == Speech::Same || view.notice == Notice::None) {

@@ -62,5 +62,17 @@ function toDialog(line) {
     text: line.preview,
     author: line.last_author,
     email: line.email ?? '',
+    ...whoItIs(line),
+  };
+}
+
+/** The shown name of a visitor, and what is known about them beside it. Only what the site has signed is a name. */
+function whoItIs({ dialog_id: id, visitor }) {
+  if (!visitor) return { title: `Visitor ${id}`, about: '' };
+  const { name, email, verified, attributes } = visitor;
+  const said = Object.entries(JSON.parse(attributes || '{}')).map(([key, value]) => `${key}: ${value}`);
+  return {
+    title: (verified && name) || `Visitor ${id}`,
+    about: [verified ? '✓ verified' : 'not verified', verified && email, ...said].filter(Boolean).join(' · '),
   };
 }

@@ -64,7 +64,7 @@ function fill(row, dialog, isOpen) {
   else link.removeAttribute('aria-current');
   link.classList.toggle('unread', unread > 0);
   paintAvatar(row.querySelector('.avatar'), dialog);
-  put('.row-title', `Visitor ${dialog.id}`);
+  put('.row-title', dialog.title);
   put('.row-site', dialog.siteName);
   put('.row-text', lastWords(dialog));
   const time = put('.row-time', dialog.at ? shortTime(dialog.at) : '');

@@ -78,7 +78,9 @@ export function createThread(links, session, arrived) {
   }
 
   function header(dialog) {
-    part('thread-title').textContent = `Visitor ${open.dialogId}`;
+    part('thread-title').textContent = dialog?.title ?? `Visitor ${open.dialogId}`;
+    part('thread-about').textContent = dialog?.about ?? '';
+    part('thread-about').hidden = !dialog?.about;
     part('thread-site').textContent = dialog?.siteName ?? '';
     // Left by a visitor who found nobody there; the visitor's own words, so nothing but an address goes into the link.
     const email = part('thread-email');
