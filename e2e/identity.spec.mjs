@@ -178,11 +178,14 @@ test('who cannot say who they are is told so, and waits', async ({ page, host, r
     globalThis.errors = [];
     rejoin('on', 'error', (reason) => errors.push(reason));
   });
-  await visitor.send('Let me in');
+  await visitor.field.fill('Let me in');
   await expect.poll(() => page.evaluate(() => errors)).toEqual(['identity_required']);
   await identify(page, site.sign('ann', { exp: 1 }));
   await expect.poll(() => page.evaluate(() => errors)).toEqual(['identity_required', 'unauthorized']);
   await identify(page, site.sign('ann'));
+  // What was written is still there.
+  await expect(visitor.field).toHaveValue('Let me in');
+  await visitor.field.press('Enter');
   await visitor.expectDelivery('Let me in', 'sent');
 });
 

@@ -188,12 +188,12 @@
     get: (name) => state[name],
     show: () => (button.hidden = false),
     hide: () => (button.hidden = true),
-    identify: (token) => tell('identify', (ask = token.call && token) ? 0 : token),
+    identify: (token) => tell('identify', (ask = token?.call && token) ? 0 : token),
     attributes: (values) => tell('attributes', values),
     logout() {
       const own = Object.keys(store || {}).filter((key) => key.startsWith(prefix));
       kept = {};
-      ask = 0;
+      ask = state.message = state.status = state.dialog = 0;
       tell('logout', 1);
       for (const key of own) store.removeItem(key);
       // Other pages of this visitor hear it.

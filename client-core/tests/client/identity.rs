@@ -404,6 +404,15 @@ fn an_anonymous_visitor_of_a_site_that_wants_to_know_is_refused_and_comes_in_wit
     assert_eq!(tab.bench.client.view().link, LinkState::Stopped);
     tab.identify(ANN);
     assert_eq!(tab.asked()["message"]["id"], json!(id));
+    // The first token is none, and the page has no other at once.
+    tab.answer("/dialogs?", 401, &json!({"error": {"code": "token_expired", "message": ""}}));
+    assert_eq!(tab.needs(), 1);
+    tab.input(Input::Identify(Identify::Failed));
+    assert_eq!(tab.texts(), ["hello"]);
+    tab.identify(ANN_LATER);
+    assert_eq!(tab.asked()["message"]["id"], json!(id));
+    tab.link(&[welcome(), message(2, &id, "visitor")]);
+    assert_eq!(tab.bench.client.unsettled(), 0);
 }
 
 #[test]
