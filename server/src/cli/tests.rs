@@ -36,6 +36,12 @@ fn options_are_taken_and_bad_ones_are_not() {
         ("site add --name Shop --origin https://*.example", false),
         ("site add --name Shop --color red", false),
         ("site add --name Shop --visitor-auth none", false),
+        ("site set st_x --identity required", true),
+        ("site set st_x --identity maybe", false),
+        ("site identity st_x", true),
+        ("site identity st_x --rotate", true),
+        ("site identity st_x --rotate --off", false),
+        ("site identity", false),
         ("site set st_x --metrics on", true),
         ("site set st_x --metrics yes", false),
         ("site set st_x --timezone Europe/Berlin --away Soon", true),
@@ -81,4 +87,43 @@ fn a_command_that_cannot_be_understood_ends_with_2_and_one_that_fails_with_1() {
     assert_eq!(run(&format!("operator token nobody@example.com --data {data}")), ExitCode::from(1));
     assert_eq!(run(&format!("site add --name Shop --data {data}")), ExitCode::SUCCESS);
     assert_eq!(run(&format!("check --data {data}")), ExitCode::SUCCESS);
+}
+
+#[test]
+fn identity_secrets_are_made_rotated_and_taken_back_and_settings_do_not_contradict_each_other() {
+    let directory = tempfile::tempdir().unwrap();
+    let data = directory.path().display();
+    let run = |command: &str| run(&format!("--data {data} {command}"));
+    let (good, bad) = (ExitCode::SUCCESS, ExitCode::from(1));
+    assert_eq!(run("site add --name Shop"), good);
+    let admin = crate::store::sqlite::Admin::open(directory.path()).unwrap();
+    let site = || admin.sites().unwrap().remove(0);
+    let token = site().token;
+    let secrets = || site().identity_secrets;
+    assert_eq!(run(&format!("site set {token} --identity required")), bad, "nobody could say who they are");
+    assert_eq!(run("site identity st_nobody"), bad);
+    for _ in 0..2 {
+        assert_eq!(run(&format!("site identity {token}")), good);
+        assert_eq!(secrets().len(), 1, "asked again, it is printed again");
+    }
+    let first = secrets();
+    assert!(first[0].expose().len() >= 43, "256 bits in base64url, at least");
+    assert_eq!(run(&format!("site set {token} --visitor-auth open")), bad, "then everybody would be everybody");
+    assert_eq!(run(&format!("site identity {token} --rotate")), good);
+    assert_eq!(secrets()[1..], first[..], "the former one stays, behind the new one");
+    assert_eq!(run(&format!("site identity {token} --rotate")), bad, "two are enough");
+    let newest = secrets()[..1].to_vec();
+    assert_eq!(run(&format!("site identity {token} --drop-old")), good);
+    assert_eq!(secrets(), newest);
+    assert_eq!(run(&format!("site set {token} --identity required")), good);
+    assert_eq!(site().identity, crate::store::Identity::Required);
+    // What is not named stays.
+    assert_eq!(run(&format!("site set {token} --color #123456")), good);
+    assert_eq!((site().identity, secrets()), (crate::store::Identity::Required, newest));
+    assert_eq!(run(&format!("site identity {token} --off")), bad, "they must say who they are, and could not");
+    assert_eq!(run(&format!("site set {token} --identity optional")), good);
+    assert_eq!(run(&format!("site identity {token} --off")), good);
+    assert_eq!(secrets(), []);
+    assert_eq!(run(&format!("site set {token} --visitor-auth open")), good);
+    assert_eq!(run(&format!("site identity {token}")), bad);
 }

@@ -16,6 +16,8 @@ pub use operator_token::{OperatorPass, OperatorTokens, TokenError};
 pub use password::Passwords;
 pub use person_token::{PersonPass, PersonTokenError, check_person};
 pub use random::{RandomError, epoch, identity_secret, password, seed, site_token};
+#[cfg(test)]
+pub(crate) use server_secret::mac;
 pub use server_secret::{SecretError, ServerSecret};
 pub use visitor_key::{InvalidKey, hash_visitor_key};
 
