@@ -67,7 +67,7 @@ pub(crate) struct Parts<F> {
     /// What the client is told first.
     pub(crate) inputs: Vec<Input>,
     /// What is on the screen already.
-    pub(crate) view: View,
+    pub(crate) view: Rc<View>,
     pub(crate) face: F,
 }
 
@@ -91,7 +91,7 @@ impl<F: Face> Shell<F> {
             storage,
             face,
             running: Cell::new(false),
-            view: RefCell::new(Rc::new(view)),
+            view: RefCell::new(view),
             sockets: RefCell::default(),
             streams: RefCell::default(),
             requests: RefCell::default(),

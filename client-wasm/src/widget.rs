@@ -77,7 +77,7 @@ pub fn mount(options: JsValue) -> Widget {
     let room = Room {
         lobby,
         side,
-        view: View::default(),
+        view: Rc::default(),
         request: None,
         questions: u32::MAX,
         timer: Timer::new(waker.of(Wake::Timer, 0)),
@@ -121,7 +121,7 @@ pub struct Widget {
 struct Room {
     lobby: Lobby,
     side: Side,
-    view: View,
+    view: Rc<View>,
     request: Option<Request>,
     /// The number of the next question for the settings; the client's own begin at the other end.
     questions: u32,
@@ -322,7 +322,7 @@ impl Widget {
                 self.perform(room, output, &mut events);
             }
             room.timer.set(room.lobby.poll_timeout());
-            let view = room.lobby.view();
+            let view = Rc::new(room.lobby.view());
             (view.clone(), core::mem::replace(&mut room.view, view))
         }) else {
             return;

@@ -112,16 +112,27 @@ pub(crate) fn fetch_second(script: &str, entry: &str, second: Second) -> Result<
     }
     let script = script.replace(&wrapper, "");
     let load = match second {
+        // A browser may remember for good that an import has failed: each try has an address of its own.
         Second::Apart => format!(
-            "fetch(new URL('__REJOIN_REST__', import.meta.url))
-            .then((response) => WebAssembly.instantiateStreaming(response, {{ {FIRST}: wasm }}))
-            .then(({{ instance }}) => {{ link.{entry} = instance.exports.{entry}; }})"
+            "Promise.all([
+                import(`__REJOIN_TABS__#${{link.tries++}}`),
+                fetch(new URL('__REJOIN_REST__', import.meta.url))
+                    .then((response) => WebAssembly.instantiateStreaming(response, {{ {FIRST}: wasm }})),
+            ]).then(([script, {{ instance }}]) => {{
+                tabs = script.default;
+                link.{entry} = instance.exports.{entry};
+            }})"
         ),
         Second::Within => format!("Promise.resolve().then(() => {{ link.{entry} = wasm.{entry}; }})"),
     };
+    let tabs = match second {
+        Second::Apart => "let tabs;\n",
+        Second::Within => TABS,
+    };
     Ok(format!(
-        "{script}{TABS}const languages = {{ __REJOIN_LANGUAGES__ }};
+        "{script}{tabs}const languages = {{ __REJOIN_LANGUAGES__ }};
 {SPEECH}const link = {{
+    tries: 0,
     load(name, key, here, failed) {{
         // Not before it is here: meanwhile another page may have become the first.
         {load}.then(() => tabs.claim(name, key).catch(() => {{}}).then(here), failed);
@@ -129,6 +140,18 @@ pub(crate) fn fetch_second(script: &str, entry: &str, second: Second) -> Result<
 }};
 "
     ))
+}
+
+/// Returns the script that comes with the second module, for `__REJOIN_TABS__`.
+///
+/// # Errors
+/// It is not written as one object.
+pub(crate) fn second_script() -> Result<String> {
+    const OBJECT: &str = "const tabs = {";
+    if TABS.matches(OBJECT).count() != 1 {
+        return Err(Failure::new("client-wasm/src/tabs.js is not one `const tabs = { … }`"));
+    }
+    Ok(TABS.replace(OBJECT, "export default {"))
 }
 
 /// Where the functions are that only the entry reaches.

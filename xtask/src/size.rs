@@ -56,8 +56,9 @@ pub(crate) fn check() -> Result<()> {
     let glue = Size::of(&asset(&www, "panel-", ".js")?)?;
     let panel = Size::of(&asset(&www, "panel-", ".wasm")?)?;
     let rest = Size::of(&asset(&www, "client-", ".wasm")?)?;
+    let tabs = Size::of(&asset(&www, "tabs-", ".js")?)?;
     let first_open = loader.plus(glue).plus(panel);
-    let conversation = first_open.plus(rest);
+    let conversation = first_open.plus(rest).plus(tabs);
 
     let mut table = String::new();
     let _ = writeln!(table, "| {:<38} | {:>9} | {:>9} | {:>9} |", "bytes", "raw", "gzip -9", "brotli 11");
@@ -68,6 +69,7 @@ pub(crate) fn check() -> Result<()> {
         ("panel, WebAssembly", panel),
         ("everything at first open", first_open),
         ("link, WebAssembly, with the first word", rest),
+        ("link, JavaScript, likewise", tabs),
         ("everything of a conversation", conversation),
     ] {
         let Size { raw, gzip, brotli } = size;

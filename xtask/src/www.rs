@@ -11,6 +11,7 @@ use serde_json::{Value, json};
 use crate::build::{Mode, Module, read};
 use crate::compression::{brotli, hash8, is_compressible};
 use crate::failure::{Failure, Result};
+use crate::glue;
 use crate::languages;
 use crate::package::Package;
 use crate::process::{node, root};
@@ -46,14 +47,19 @@ pub(crate) fn write(client: &Module, package: &Package, mode: Mode) -> Result<()
     // What stands behind it is only in the npm package.
     names.push(("__REJOIN_PACKAGE__", "false".into()));
     // The script of a module names what comes later.
-    names.extend(client.rest.clone().map(|rest| place("__REJOIN_REST__", "client", "wasm", rest)));
-    let mut glue = Tree::new();
-    glue.insert("client.js".into(), named("client.js", &client.glue, &names)?);
-    glue.insert("frame.js".into(), read(&root().join(FRAME))?);
-    let mut glue = minified(glue, mode)?;
+    if let Some(rest) = &client.rest {
+        let script = Tree::from([("tabs.js".into(), glue::second_script()?.into_bytes())]);
+        let script = minified(script, mode)?.remove("tabs.js").unwrap_or_default();
+        names.push(place("__REJOIN_REST__", "client", "wasm", rest.clone()));
+        names.push(place("__REJOIN_TABS__", "tabs", "js", script));
+    }
+    let mut scripts = Tree::new();
+    scripts.insert("client.js".into(), named("client.js", &client.glue, &names)?);
+    scripts.insert("frame.js".into(), read(&root().join(FRAME))?);
+    let mut scripts = minified(scripts, mode)?;
     names.extend([
-        place("__REJOIN_CLIENT__", "panel", "js", glue.remove("client.js").unwrap_or_default()),
-        place("__REJOIN_FRAME__", "frame", "js", glue.remove("frame.js").unwrap_or_default()),
+        place("__REJOIN_CLIENT__", "panel", "js", scripts.remove("client.js").unwrap_or_default()),
+        place("__REJOIN_FRAME__", "frame", "js", scripts.remove("frame.js").unwrap_or_default()),
         place("__REJOIN_WASM__", "panel", "wasm", client.wasm.clone()),
         place("__REJOIN_LINK__", "link", "js", package.script.clone()),
         place("__REJOIN_LINK_WASM__", "link", "wasm", package.wasm.clone()),

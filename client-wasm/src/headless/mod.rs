@@ -62,8 +62,7 @@ pub fn connect(options: JsValue, #[wasm_bindgen(js_name = onChange)] on_change: 
     let mut inputs = vec![Input::Restored(restored)];
     inputs.extend(options.identity());
     inputs.push(Input::Start);
-    let shell =
-        Rc::new(Shell::new(Parts { waker, base, storage, window, config, inputs, view: View::default(), face }));
+    let shell = Rc::new(Shell::new(Parts { waker, base, storage, window, config, inputs, view: Rc::default(), face }));
     SHELLS.with_borrow_mut(|shells| shells.push(shell.clone()));
     shell.run();
     Ok(Link { shell })
