@@ -7,7 +7,7 @@ import { promisify } from 'node:util';
 
 export const here = dirname(fileURLToPath(import.meta.url));
 const built = join(here, 'built');
-const PAGES = ['chat', 'link'];
+const PAGES = ['chat', 'feed', 'link'];
 
 /** Packs and installs; what npm has is used, nothing is fetched but what the lock file names. */
 export async function install() {

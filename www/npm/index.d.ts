@@ -174,8 +174,14 @@ export interface ChatEvents {
 
 // ---------------------------------------------------------------------------------------------------------------- the headless link
 
-/** A visitor's link names the site; an operator's the dialog, with a token. */
-export type ConnectOptions = LinkOptions & ({ siteToken: string } | { dialogId: number; token: string });
+/**
+ * A visitor's link names the site, with a token that the site has signed where it knows who the visitor is; an operator's the dialog, with
+ * the operator's token.
+ */
+export type ConnectOptions = LinkOptions & ({ siteToken: string; token?: string } | { dialogId: number; token: string });
+
+/** What a site says about its visitor: up to 20. */
+export type Attributes = Record<string, string | number | boolean>;
 
 export interface LinkOptions {
   /** The server's address; where it is missing, that of the page. */
@@ -203,6 +209,8 @@ export interface LinkOptions {
     batch?: number;
   };
   wasm?: WasmSource;
+  /** Called whenever a token is needed: at the start for a visitor without one, and when one is not taken any more. */
+  getToken?: () => string | PromiseLike<string>;
   /** Called with the first view, and with each that differs from the last. */
   onChange?: (view: View) => void;
 }
@@ -228,6 +236,12 @@ export interface Link {
   tryNow(): void;
   /** Gives new credentials, after the event `credentials` or before. */
   credential(token: string): void;
+  /** Says who the visitor is, by a token that the site has signed; another person than before starts afresh. */
+  identify(token?: string): void;
+  /** Says something about the visitor; all of it each time. */
+  attributes(attributes: Attributes): void;
+  /** Ends the visitor's dialog here, and leaves nothing of it in the browser; other pages follow. */
+  logout(): void;
   quality(): Quality;
   health(): Health;
   counters(): Counters;
@@ -354,4 +368,69 @@ export interface LogEntry {
   event: string;
   data?: Record<string, number | string>;
   error?: { message: string; code: number; type: string; severity: string; action: string; context: string };
+}
+
+// -------------------------------------------------------------------------------------------------------------------------- the feed
+
+export interface FeedOptions<Update = FeedUpdate> {
+  /** The feed's address: `wss://…`, `https://…` or a path of the page's own server; a function is asked before each socket, for a fresh token. */
+  url: string | URL | (() => string | URL | PromiseLike<string | URL>);
+  /** What to hear of; the subscriptions are there again after each break. */
+  channels?: string[];
+  /** What is asked before each socket. Default: `/health?ws=1` of the same server; false: nothing. */
+  gate?: string | URL | false;
+  reconnect?: ReconnectOptions;
+  heartbeat?: {
+    /** After so long without a frame a ping is sent. Default 30,000. */
+    intervalMs?: number;
+    /** An answer is waited for so long. Default 10,000. */
+    timeoutMs?: number;
+    /** After so many pings without an answer the socket is replaced. Default 3. */
+    failureThreshold?: number;
+  };
+  onUpdate?: (update: Update) => void;
+  onState?: (state: FeedState, why?: FeedReason) => void;
+  onError?: (error: FeedError) => void;
+}
+
+/** `online`: the subscriptions are confirmed. `offline`: many tries have failed; slow ones go on. */
+export type FeedState = 'connecting' | 'online' | 'reconnecting' | 'offline' | 'stopped';
+
+/** A frame, as the server has sent it; those of the link itself are left out. */
+export interface FeedUpdate {
+  type: string;
+  [field: string]: unknown;
+}
+
+/** Why a feed is not there: perhaps a close code of docs/protocol.md. */
+export interface FeedReason {
+  code?: number;
+  reason?: string;
+  retry_ms?: number;
+}
+
+/** A frame of ours was not understood, or a channel does not exist; the feed lives on. */
+export interface FeedError {
+  code: string;
+  message: string;
+}
+
+/** Opens a feed, and keeps it open with its subscriptions. */
+export function subscribe<Update = FeedUpdate>(options: FeedOptions<Update>): Promise<Feed<Update>>;
+
+export interface Feed<Update = FeedUpdate> {
+  on(name: 'update', listener: (update: Update) => void): () => void;
+  on(name: 'state', listener: (state: FeedState, why?: FeedReason) => void): () => void;
+  on(name: 'error', listener: (error: FeedError) => void): () => void;
+  state(): FeedState;
+  /** What is subscribed to, now or as soon as there is a socket. */
+  channels(): string[];
+  subscribe(...channels: string[]): void;
+  unsubscribe(...channels: string[]): void;
+  /** Sends a frame, `{type: 'metrics', data}` say; tells whether there was a socket. Nothing is kept. */
+  send(frame: { type: string; [field: string]: unknown }): boolean;
+  /** Reconnects at once; of an open socket it is asked whether it lives. */
+  tryNow(): void;
+  /** Ends the feed; an intentional end does not reconnect. */
+  close(): void;
 }

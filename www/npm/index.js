@@ -1,5 +1,6 @@
 // The package `rejoin`; index.d.ts says what it promises.
 import { openChat } from './chat.js';
+import { openFeed } from './feed.js';
 import { openLink } from './link.js';
 
 export { RejoinError } from './failure.js';
@@ -9,3 +10,4 @@ const source = () => new URL('./rejoin.wasm', import.meta.url);
 
 export const createChat = (options) => openChat(options, source);
 export const connect = (options) => openLink(options, source);
+export const subscribe = (options) => openFeed(options);

@@ -10,19 +10,37 @@ function side({ dialogId, siteToken }) {
 }
 
 /** Opens a link and keeps it open; see index.d.ts. */
-export async function openLink({ onChange, wasm, ...given } = {}, source) {
+export async function openLink({ onChange, getToken, wasm, ...given } = {}, source) {
   onPage('connect');
   const options = { baseUrl: location.origin, side: side(given), ...given };
+  // A visitor of whom the page knows: not a word is said before the page was asked who it is.
+  if (getToken && options.side === 'site' && !options.token) options.identify = true;
   const client = await load(wasm ?? source).catch((error) => {
     throw explain(error);
   });
+  const listeners = new Map();
+  const tell = (name, value) => [...(listeners.get(name) ?? [])].forEach((each) => guarded(each, value));
+  // One question at a time; no answer is one, too, and the link asks again later.
+  let asking;
+  const renew = () => {
+    asking ??= Promise.resolve()
+      .then(getToken)
+      .then((token) => link.credential(token ?? ''))
+      .catch((error) => (link.credential(''), reportError(error)))
+      .finally(() => (asking = undefined));
+  };
   let link;
   try {
-    link = client.connect(options, (view) => guarded(onChange, view));
+    link = client.connect(
+      options,
+      (view) => guarded(onChange, view),
+      (value) => (getToken && renew(), tell('credentials', value)),
+    );
   } catch (error) {
     throw new RejoinError('invalid_option', `connect: ${error.message ?? error}`, { cause: error });
   }
-  return wrap(link);
+  for (const name of ['message', 'loaded', 'refused', 'quality', 'audit']) link.on(name, (value) => tell(name, value));
+  return wrap(link, listeners);
 }
 
 /** What the page's own function throws is the page's: it is reported, and ends nothing of ours. */
@@ -35,17 +53,13 @@ export function guarded(call, value) {
 }
 
 /** Adds what takes closures: listeners that can be taken off again. */
-function wrap(link) {
-  const listeners = new Map();
+function wrap(link, listeners) {
   const on = (name, listener) => {
-    if (!listeners.has(name)) {
-      listeners.set(name, new Set());
-      link.on(name, (value) => [...listeners.get(name)].forEach((each) => guarded(each, value)));
-    }
+    if (!listeners.has(name)) listeners.set(name, new Set());
     // The same function given twice is two listeners.
     const mine = (value) => listener(value);
     listeners.get(name).add(mine);
-    return () => listeners.get(name).delete(mine);
+    return () => void listeners.get(name).delete(mine);
   };
   return {
     on,
@@ -57,6 +71,9 @@ function wrap(link) {
     older: () => link.older(),
     tryNow: () => link.tryNow(),
     credential: (token) => link.credential(token),
+    identify: (token) => link.identify(token),
+    attributes: (attributes) => link.attributes(attributes),
+    logout: () => link.logout(),
     quality: () => link.quality(),
     health: () => link.health(),
     counters: () => link.counters(),

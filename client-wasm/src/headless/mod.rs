@@ -35,12 +35,16 @@ fn wake(shell: u32, wake: u32, id: u32, value: JsValue) {
     }
 }
 
-/// Opens a link and keeps it open.
+/// Opens a link and keeps it open. `onCredentials` is called on `credentials`, which may come before anything else can listen.
 ///
 /// # Errors
 /// An option is missing or of another shape; the error says which.
 #[wasm_bindgen]
-pub fn connect(options: JsValue, #[wasm_bindgen(js_name = onChange)] on_change: JsValue) -> Result<Link, JsError> {
+pub fn connect(
+    options: JsValue,
+    #[wasm_bindgen(js_name = onChange)] on_change: JsValue,
+    #[wasm_bindgen(js_name = onCredentials)] on_credentials: JsValue,
+) -> Result<Link, JsError> {
     let options: Options = serde_wasm_bindgen::from_value(options)?;
     let window = window();
     let store = match options.keep() {
@@ -56,8 +60,11 @@ pub fn connect(options: JsValue, #[wasm_bindgen(js_name = onChange)] on_change: 
     let number = LAST.get() + 1;
     LAST.set(number);
     let waker = Rc::new(Waker::new(number, ENTRY.with(|entry| entry.as_ref().clone()).unchecked_into()));
-    let face =
-        Listeners { on_change: on_change.unchecked_into(), listeners: RefCell::default(), reader: RefCell::default() };
+    let face = Listeners {
+        on_change: on_change.unchecked_into(),
+        listeners: RefCell::new(vec![("credentials".into(), on_credentials.unchecked_into())]),
+        reader: RefCell::default(),
+    };
     let base = options.base();
     let mut inputs = vec![Input::Restored(restored)];
     inputs.extend(options.identity());

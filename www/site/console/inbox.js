@@ -1,12 +1,13 @@
 // The list kept right: the feed's hints show at once, and the API has the last word.
 
 import { readDialogs } from './api.js';
-import { openFeed } from './feed.js';
+import { subscribe } from '__REJOIN_LINK__';
 
 const SETTLE_MS = 1000;
 const UNKNOWN_MS = 200;
 const PAGE = 50;
 const PAGE_MAX = 200;
+const STATES = { connecting: 'away', online: 'online', reconnecting: 'away', offline: 'away', stopped: 'stopped' };
 
 /** Opens the inbox of a logged-in operator; `on` has `state(state, reason)`, `more(hasMore)` and `expired()`. */
 export function openInbox(token, dialogs, on) {
@@ -15,19 +16,24 @@ export function openInbox(token, dialogs, on) {
   let live = 'online';
   let closed = false;
 
-  const feed = openFeed(token, {
-    frame(frame) {
+  // Frames may be lost while it is away: its first frame, `inbox`, is the moment to read the whole list again.
+  const feed = subscribe({
+    url: `/ws/inbox?token=${encodeURIComponent(token)}`,
+    reconnect: { initialDelayMs: 500, backoffMultiplier: 2, maxDelayMs: 10_000 },
+    heartbeat: { intervalMs: 20_000, timeoutMs: 8000, failureThreshold: 1 },
+    onUpdate(frame) {
       if (frame.type === 'inbox') refresh();
       if (frame.type !== 'dialog_activity') return;
       const isNew = !dialogs.find(frame.dialog_id);
       dialogs.hint(frame);
       settle(isNew ? UNKNOWN_MS : SETTLE_MS);
     },
-    state(state, reason) {
-      live = state;
-      on.state(state, reason);
+    onState(state, why) {
+      if (closed) return;
+      if (why?.code >= 4300 && why.code < 4400) return on.expired();
+      live = STATES[state];
+      on.state(live, why?.reason);
     },
-    expired: on.expired,
   });
   const look = () => settle(UNKNOWN_MS);
   document.addEventListener('visibilitychange', look);
@@ -64,7 +70,7 @@ export function openInbox(token, dialogs, on) {
     /** Reads the list again soon: something was read or written here. */
     settle: () => settle(SETTLE_MS),
     tryNow() {
-      feed.tryNow();
+      feed.then((feed) => feed.tryNow());
       refresh();
     },
     /** Asks for the next page. */
@@ -73,7 +79,7 @@ export function openInbox(token, dialogs, on) {
       closed = true;
       clearTimeout(timer);
       document.removeEventListener('visibilitychange', look);
-      feed.close();
+      feed.then((feed) => feed.close());
     },
   };
 }
