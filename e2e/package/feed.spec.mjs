@@ -1,7 +1,9 @@
 // Feeds: values come, and come again after every kind of break, each of them once.
+import { join } from 'node:path';
 import { CONNECTION_TROUBLE } from '../noise.mjs';
 import { Operator } from '../operator.mjs';
 import { Visitor } from '../visitor.mjs';
+import { here } from './build.mjs';
 import { FeedServer } from './feed-server.mjs';
 import { expect, test as base } from './fixtures.mjs';
 
@@ -115,7 +117,7 @@ test('an intentional end is the end, and so is a refusal', async ({ page, feeds,
     expect(await page.evaluate((options) => listen(options).catch(({ code }) => code), options)).toBe('invalid_option');
 });
 
-test('on a socket of this server the subscriptions outlive a cut and a killed server', async ({ page, rejoin, cable, site, token, someone, listen }) => {
+test('on a socket of this server the subscriptions outlive a cut and a killed server', async ({ page, rejoin, cable, site, token, someone, noise }) => {
   const talk = await someone();
   const visitor = await Visitor.visit(talk, site.page('plain/chat.html', { rejoin, token }));
   await visitor.send('Somebody is here');
@@ -123,7 +125,12 @@ test('on a socket of this server the subscriptions outlive a cut and a killed se
   await Operator.hire(await someone(), rejoin, { email: 'ann@soap.example', name: 'Ann' });
   const operatorToken = await rejoin.command('operator', 'token', 'ann@soap.example', '--data', rejoin.data);
   const url = `${cable.url}/ws/dialogs/${dialogId}?token=${operatorToken}`;
-  await listen({ url, channels: ['typing', 'nonsense'] });
+  // An operator's socket is for pages of the server's own origin.
+  noise.allow(CONNECTION_TROUBLE);
+  noise.allow(/favicon/);
+  await page.goto(`${cable.url}/health`);
+  await page.addScriptTag({ path: join(here, 'built/esbuild/feed.js'), type: 'module' });
+  await page.evaluate((options) => void listen(options), { url, channels: ['typing', 'nonsense'] });
   await online(page);
   expect(await page.evaluate(() => errors)).toEqual([expect.objectContaining({ code: 'unknown_channel' })]);
   const typings = () => page.evaluate(() => updates.filter(({ type, on }) => type === 'typing' && on).length);
