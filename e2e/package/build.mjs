@@ -35,7 +35,7 @@ async function run(program, words) {
 
 /** Builds every page in every way, side by side. */
 export async function build() {
-  await Promise.all([plain(), esbuild(), vite(), webpack()]);
+  await Promise.all([plain(), esbuild(), vite(), webpack(), examples()]);
 }
 
 async function page(name, script) {
@@ -86,6 +86,29 @@ async function vite() {
     configFile: false,
     logLevel: 'warn',
     build: { outDir: '../vite', emptyOutDir: true, rolldownOptions: { input: PAGES.map((name) => join(root, `${name}.html`)) } },
+  });
+}
+
+/** The examples that the documentation shows, as they are. */
+async function examples() {
+  const root = join(built, 'examples-source');
+  const names = ['react', 'vue'];
+  for (const name of names) await cp(join(here, '../../examples', name), join(root, name), { recursive: true });
+  const { build } = await import('vite');
+  await build({
+    root,
+    base: './',
+    configFile: false,
+    logLevel: 'warn',
+    // React tells in development only, and runs effects twice in development only.
+    mode: 'development',
+    define: { 'process.env.NODE_ENV': '"development"' },
+    build: {
+      outDir: '../examples',
+      emptyOutDir: true,
+      minify: false,
+      rolldownOptions: { input: names.map((name) => join(root, name, 'index.html')) },
+    },
   });
 }
 

@@ -14,6 +14,7 @@ const TYPES = {
 
 export class Site {
   #server;
+  #pages = new Map();
 
   /** Starts one on a free port; `headers` come with every page, and may change the type of a file by its ending. */
   static async start({ headers = {}, types = {} } = {}) {
@@ -22,7 +23,7 @@ export class Site {
       const path = normalize(new URL(url, 'http://site').pathname);
       const type = { ...TYPES, ...types }[extname(path)] ?? 'application/octet-stream';
       const folder = path.startsWith('/node_modules/') ? here : join(here, 'built');
-      const content = await readFile(join(folder, path)).catch(() => undefined);
+      const content = site.#pages.get(path) ?? await readFile(join(folder, path)).catch(() => undefined);
       response.writeHead(content ? 200 : 404, { 'content-type': type, ...(extname(path) === '.html' ? headers : {}) });
       response.end(content);
     });
@@ -33,6 +34,12 @@ export class Site {
 
   get url() {
     return `http://127.0.0.1:${this.#server.address().port}`;
+  }
+
+  /** Puts a page at a path; gives its address. */
+  put(path, html) {
+    this.#pages.set(path, html);
+    return this.url + path;
   }
 
   /** The address of a page, told which server and which site to talk to. */

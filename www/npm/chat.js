@@ -35,6 +35,7 @@ const OPTIONS = {
   mount: { is: (value) => typeof value === 'string' || value instanceof Element, means: 'an element or a selector' },
   assets: oneOf('package', 'server'),
   nonce: text,
+  getToken: { is: (value) => typeof value === 'function', means: 'a function' },
   wasm: { is: () => true },
 };
 
@@ -44,7 +45,7 @@ let current;
 /** Makes the widget, or gives the one that is there; see index.d.ts. */
 export async function openChat(given = {}, source) {
   onPage('createChat');
-  const { attributes, ui = 'launcher', mount, assets = 'package', nonce, wasm } = read(given);
+  const { attributes, ui = 'launcher', mount, assets = 'package', nonce, getToken, wasm } = read(given);
   const inline = ui === 'inline';
   const place = find(mount);
   if (inline && !place) throw invalid("ui 'inline' needs mount: the element to fill.");
@@ -58,7 +59,7 @@ export async function openChat(given = {}, source) {
     if (inline) throw invalid("assets 'server' has no ui 'inline'.");
     current = { key, users: 0, ...served(attributes, nonce) };
   } else {
-    current = { key, users: 0, ...launched(attributes, inline, place, () => load(wasm ?? source)) };
+    current = { key, users: 0, ...launched(attributes, inline, place, getToken, () => load(wasm ?? source)) };
   }
   const mine = current;
   mine.users += 1;
@@ -68,6 +69,8 @@ export async function openChat(given = {}, source) {
     leave(mine);
     throw error;
   }
+  // Whoever came last knows best who the visitor is; the launcher of this page was told before it began.
+  if (getToken && mine.getToken !== getToken) mine.run('identify', (mine.getToken = getToken));
   return handle(mine, inline);
 }
 
@@ -100,7 +103,7 @@ function find(mount) {
 }
 
 /** Starts the loader here, with what the package has. */
-function launched(dataset, inline, mount, load) {
+function launched(dataset, inline, mount, getToken, load) {
   const end = new AbortController();
   const { host, run } = launch({
     // What a script tag has.
@@ -117,8 +120,10 @@ function launched(dataset, inline, mount, load) {
       return client;
     },
   });
+  // Before anything is said in nobody's name.
+  if (getToken) run('identify', getToken);
   if (inline) run('open');
-  return { host, run, end: () => (run('destroy'), end.abort()) };
+  return { host, run, getToken, end: () => (run('destroy'), end.abort()) };
 }
 
 /** Has the server's own script tag do everything. */
@@ -162,6 +167,9 @@ function handle(chat, inline) {
     sound: command('sound'),
     theme: command('theme'),
     locale: command('locale'),
+    identify: command('identify'),
+    attributes: command('attributes'),
+    logout: once('logout'),
     get: (name) => run('get', name),
     on(name, listener) {
       // The same function given twice is two listeners.

@@ -89,6 +89,8 @@ export interface WidgetOptions {
   assets?: 'package' | 'server';
   /** For a policy with nonces, with `assets: 'server'`: that of the script tag. The package itself needs none. */
   nonce?: string;
+  /** Says who the visitor is: asked for a token that the site has signed, whenever one is needed. */
+  getToken?: () => string | PromiseLike<string>;
   wasm?: WasmSource;
 }
 
@@ -115,6 +117,12 @@ export interface Chat {
   sound(on: boolean): void;
   theme(theme: Theme): void;
   locale(locale: string): void;
+  /** Says who the visitor is: a token that the site has signed, or what gives one; another person than before starts afresh. */
+  identify(token: string | (() => string | PromiseLike<string>)): void;
+  /** What else operators should see. */
+  attributes(attributes: Attributes): void;
+  /** Nobody any more: the dialog ends here, and nothing of it is left in the browser. */
+  logout(): void;
   get<Name extends keyof ChatState>(name: Name): ChatState[Name] | undefined;
   /** Listens; gives what ends it. */
   on<Name extends keyof ChatEvents>(name: Name, listener: (value: ChatEvents[Name]) => void): () => void;
@@ -164,6 +172,8 @@ export interface ChatEvents {
   connection: LinkState;
   /** Who is typing; empty: nobody. */
   typing: string;
+  /** A token is needed, and the last one was no function: give another by `identify`. */
+  credentials: undefined;
   /** The language has changed. */
   locale: string;
   quality: ChatState['quality'];
