@@ -261,3 +261,101 @@ fn the_tests_of_this_page_read_every_code() {
     let written = CLOSE.lines().filter(|line| line.starts_with("pub const ") && !line.contains(" fn ")).count();
     assert_eq!(closes.len(), written, "the test reads every close code");
 }
+
+const API: &str = include_str!("../../docs/api.md");
+const TROUBLE: &str = include_str!("../../docs/troubleshooting.md");
+const TYPES: &str = include_str!("../../www/npm/index.d.ts");
+
+/// Returns the members that a type of the npm package promises.
+fn members(interface: &str) -> Vec<String> {
+    let start = TYPES.lines().position(|line| {
+        let rest = line.strip_prefix("export interface ").and_then(|rest| rest.strip_prefix(interface));
+        rest.is_some_and(|rest| rest.starts_with([' ', '<']))
+    });
+    let body = TYPES.lines().skip(start.unwrap_or_else(|| panic!("no type {interface}")) + 1);
+    let mut names = Vec::new();
+    for line in body.take_while(|line| *line != "}") {
+        let Some(member) = line.strip_prefix("  ").filter(|member| member.starts_with(char::is_alphabetic)) else {
+            continue;
+        };
+        let name = member.split(['?', ':', '<', '(']).next().unwrap().to_owned();
+        if !names.contains(&name) {
+            names.push(name);
+        }
+    }
+    names
+}
+
+#[test]
+fn every_option_function_and_event_of_the_package_stands_on_the_page_in_its_order() {
+    let interfaces = [
+        "WidgetOptions",
+        "Chat",
+        "ChatState",
+        "ChatEvents",
+        "LinkOptions",
+        "Link",
+        "LinkEvents",
+        "View",
+        "Item",
+        "FeedOptions",
+        "Feed",
+    ];
+    for interface in interfaces {
+        let page = API.replace("\n### ", "\n## ");
+        assert_eq!(names(&table_of(&page, interface, 0)), members(interface), "{interface}");
+    }
+}
+
+#[test]
+fn every_word_that_the_widget_and_the_package_can_say_stands_on_the_page_that_helps() {
+    let sources = [
+        include_str!("../../www/loader/widget.js"),
+        include_str!("../../www/loader/frame.js"),
+        include_str!("../../www/site/embed.js"),
+        include_str!("../../www/npm/chat.js"),
+        include_str!("../../www/npm/feed.js"),
+        include_str!("../../www/npm/link.js"),
+        include_str!("../../www/npm/module.js"),
+    ];
+    let is_word =
+        |word: &str| word.len() > 3 && word.chars().all(|letter| letter.is_ascii_lowercase() || letter == '_');
+    let mut words: Vec<String> = Vec::new();
+    for source in sources {
+        // A line of the console begins with its word; an error of the package has it as its first argument.
+        for text in source.split(['\'', '"', '`']) {
+            let line = text.strip_prefix("[rejoin] ").unwrap_or(text);
+            words.extend(line.split_once(": ").map(|(word, _)| word.to_owned()).filter(|word| {
+                is_word(word)
+                    && source.contains(&format!("say('{word}"))
+                        | source.contains(&format!("say(`{word}"))
+                        | source.contains(&format!("say(\"{word}"))
+                        | source.contains(&format!("[rejoin] {word}"))
+            }));
+        }
+        words.extend(
+            source
+                .split("RejoinError('")
+                .skip(1)
+                .filter_map(|rest| rest.split_once('\''))
+                .map(|(word, _)| word.to_owned()),
+        );
+    }
+    // What the widget explains of the server's refusals.
+    let codes = constants(CODES, "&str");
+    let widget = include_str!("../../client-wasm/src/widget.rs");
+    words.extend(widget.split("code::").skip(1).filter_map(|rest| {
+        let name: String = rest.chars().take_while(|letter| letter.is_ascii_uppercase() || *letter == '_').collect();
+        codes.get(&name).cloned()
+    }));
+    words.sort();
+    words.dedup();
+    assert!(words.len() > 10, "the test reads them out of the code: {words:?}");
+    let page = names(&table_of(&TROUBLE.replacen("\n\n|", "\n## Words\n\n|", 1), "Words", 0));
+    let missing: Vec<_> = words.iter().filter(|word| !page.contains(word)).collect();
+    assert!(missing.is_empty(), "not on the page: {missing:?}");
+    let promised = TYPES.split_once("export type ErrorCode =").unwrap().1.split_once(';').unwrap().0;
+    for code in promised.split('\'').filter(|code| is_word(code)) {
+        assert!(page.iter().any(|word| word == code), "{code}");
+    }
+}
