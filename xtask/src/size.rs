@@ -2,11 +2,11 @@
 
 use std::fmt::Write;
 use std::fs;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use crate::build::{self, Mode, read};
 use crate::compression::{brotli, gzip};
-use crate::failure::{Failure, Result, no_arguments};
+use crate::failure::{Failure, Result};
 use crate::process::root;
 
 /// Bytes, after brotli 11, of all that is fetched before the visitor does something.
@@ -19,6 +19,11 @@ const FIRST_OPEN_TARGET: usize = 28 * 1024;
 const LANGUAGE_MAX: usize = 2_048;
 /// Bytes, after brotli 11, of all that a visitor who writes has fetched: a ratchet, so that nothing grows unseen.
 const CONVERSATION_MAX: usize = 76 * 1024;
+
+/// How a report begins.
+const HEADING: &str = "# What a visitor downloads\n\n`cargo xtask size --record` has written this page. *Before use* is what a page costs \
+    whose visitor never touches the button; *first open* is the panel with the welcome and a field to write in; the link comes with the \
+    first letter, a language other than English with the panel.\n\n";
 
 /// The three sizes of a file, in bytes.
 #[derive(Clone, Copy, Default)]
@@ -40,14 +45,24 @@ impl Size {
 }
 
 pub(crate) fn run(args: &[String]) -> Result<()> {
-    no_arguments(args)?;
+    let words: Vec<&str> = args.iter().map(String::as_str).collect();
+    let record = match words[..] {
+        [] => Vec::new(),
+        ["--record"] => vec![root().join("docs/size.md")],
+        _ => return Err(Failure::Usage("the only option is --record".into())),
+    };
     // Always a release build of the assets: the sizes of a quick one would mean nothing.
     build::assets(Mode::Release)?;
-    check()
+    measure(record)
 }
 
 /// Measures `dist/www`, prints the table, writes `reports/size.md`, and fails when over budget.
 pub(crate) fn check() -> Result<()> {
+    measure(Vec::new())
+}
+
+/// Does the same, and writes the report to other places too.
+fn measure(mut reports: Vec<PathBuf>) -> Result<()> {
     let www = root().join("dist/www");
     let loader = Size::of(
         &read(&www.join("widget.js"))
@@ -88,13 +103,14 @@ pub(crate) fn check() -> Result<()> {
     let before = verdict("before use", loader.brotli, BEFORE_USE_MAX, None);
     let open = verdict("at first open", first_open.brotli, FIRST_OPEN_MAX, Some(FIRST_OPEN_TARGET));
     let talk = verdict("in a conversation", conversation.brotli, CONVERSATION_MAX, None);
-    let _ = write!(table, "\n{}\n{}\n{}\n{}\n", before.line, open.line, talk.line, language.line);
+    let _ = write!(table, "\n- {}\n- {}\n- {}\n- {}\n", before.line, open.line, talk.line, language.line);
     print!("{table}");
 
-    let report = root().join("reports/size.md");
-    fs::create_dir_all(root().join("reports"))
-        .and_then(|()| fs::write(&report, format!("# What a visitor downloads\n\n{table}")))
-        .map_err(|error| Failure::at(&report, error))?;
+    fs::create_dir_all(root().join("reports")).map_err(|error| Failure::at(&root(), error))?;
+    reports.push(root().join("reports/size.md"));
+    for report in reports {
+        fs::write(&report, format!("{HEADING}{table}")).map_err(|error| Failure::at(&report, error))?;
+    }
     if before.over || open.over || talk.over || language.over {
         return Err(Failure::new("over the size budget"));
     }
