@@ -13,6 +13,18 @@ const desktop = { viewport: { width: 1280, height: 880 } };
 /** The talks on the pictures, each begun by the visitor, who takes turns with the operator. */
 const PICTURES = [
   {
+    name: 'widget-arabic',
+    options: { viewport: { width: 390, height: 844 }, hasTouch: true, isMobile: true },
+    locale: 'ar',
+    talk: [
+      'مرحبًا! هل ما زال الوعاء الأزرق متوفرًا؟',
+      'أهلًا بك، بقي واحد فقط. هل أحجزه لك؟',
+      'نعم من فضلك، ورقم الطلب هو 4711',
+      'تم الحجز، وسينتظرك حتى يوم الجمعة.',
+      'شكرًا جزيلًا!',
+    ],
+  },
+  {
     name: 'widget-phone',
     options: { viewport: { width: 390, height: 844 }, hasTouch: true, isMobile: true },
     talk: [
@@ -85,9 +97,13 @@ async function run(browser, server) {
     await other.expectDelivery(text, 'sent');
   }
 
-  for (const { name, options, talk } of PICTURES) {
+  for (const { name, options, locale, talk } of PICTURES) {
     const page = await openPage(options);
-    const visitor = await Visitor.visit(page, `${server.url}/demo/one`);
+    await page.goto(`${server.url}/demo/one`);
+    if (locale) await page.evaluate((spoken) => rejoin('locale', spoken), locale);
+    const visitor = new Visitor(page);
+    visitor.launcher = page.locator('button.launcher');
+    await visitor.open();
     await hold(talk, visitor, operator);
     await take(page, name);
     // The console's picture is of a dialog whose visitor is there.
