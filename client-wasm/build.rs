@@ -1,16 +1,17 @@
-//! Makes what travels inside the module of the widget: its style sheet, small, and its words in English.
+//! Makes what travels inside the module of the widget: its style sheets, small, and its words in English.
 
 use std::{env, fs, path::Path};
 
 fn main() {
-    let (style, words) = ("src/dom/widget.css", "languages/en.txt");
-    for source in [style, words, "build.rs"] {
+    let (style, contact, words) = ("src/dom/widget.css", "src/dom/contact.css", "languages/en.txt");
+    for source in [style, contact, words, "build.rs"] {
         println!("cargo::rerun-if-changed={source}");
     }
     let read = |source| fs::read_to_string(source).expect("it is beside the code");
     let folder = env::var("OUT_DIR").expect("cargo sets it");
     let write = |name, text| fs::write(Path::new(&folder).join(name), text).expect("cargo made the folder");
     write("widget.css", smaller(&read(style)));
+    write("contact.css", smaller(&read(contact)));
     write("words.rs", words_in_rust(&read(words)));
 }
 

@@ -5,8 +5,11 @@ use wasm_bindgen::{JsCast, JsValue};
 
 use super::node::{Node, Shown};
 use super::texts::{Texts, Word};
-use crate::browser::text;
+use crate::browser::{Function, text};
 use crate::wake::{Listener, Wake, Waker};
+
+/// Its style sheet.
+const STYLE: &str = include_str!(concat!(env!("OUT_DIR"), "/contact.css"));
 
 /// What a person does to it; the id of a [`Wake::Contact`].
 const SUBMIT: u32 = 0;
@@ -38,7 +41,8 @@ enum Step {
 
 impl ContactForm {
     /// Makes it at the end of an element.
-    pub(super) fn new(place: &Node, waker: &Waker) -> Self {
+    pub(super) fn new(place: &Node, waker: &Waker, style: &Function) -> Self {
+        style.call(&JsValue::UNDEFINED, STYLE, &JsValue::UNDEFINED);
         let form = place.child("form", "");
         form.attribute("novalidate", "");
         let label = form.child("label", "");

@@ -21,7 +21,7 @@ use client_core::{Banner, Contact, Input, Staffing, View};
 use wasm_bindgen::JsValue;
 use wasm_bindgen::prelude::*;
 
-use crate::browser::{flag, get, number, set_text, text, window};
+use crate::browser::{Function, flag, get, number, set_text, text, window};
 use crate::wake::{Listener, Wake, Waker};
 use crate::words;
 use clock::Calendar;
@@ -87,6 +87,8 @@ pub(crate) struct Panel {
     composer: RefCell<Composer>,
     texts: RefCell<Rc<Texts>>,
     contact: RefCell<Option<ContactForm>>,
+    /// Adopts a style sheet.
+    style: Function,
     _listeners: Vec<Listener>,
 }
 
@@ -139,6 +141,7 @@ impl Panel {
             parts,
             texts: RefCell::new(Rc::new(Texts::new(String::new()))),
             contact: RefCell::default(),
+            style: get(options, "style").unchecked_into(),
             _listeners: listeners,
         };
         panel.paint(&colour);
@@ -294,7 +297,7 @@ impl Panel {
     pub(crate) fn ask(&self, view: &View, waker: &Waker) {
         let mut contact = self.contact.borrow_mut();
         if contact.is_none() && view.contact != Contact::None {
-            *contact = Some(ContactForm::new(self.parts.of(Part::Away), waker));
+            *contact = Some(ContactForm::new(self.parts.of(Part::Away), waker, &self.style));
             // It takes its room from the list.
             self.log.borrow().to_end();
         }
