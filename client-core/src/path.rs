@@ -129,6 +129,17 @@ impl Side {
     }
 }
 
+impl Side {
+    /// Returns where the picture of an operator is asked for; its name comes behind it.
+    pub fn avatar(&self) -> String {
+        let mut path = String::from(self.api());
+        path.push_str("/avatar");
+        self.push_query(&mut path);
+        path.push_str("&name=");
+        path
+    }
+}
+
 /// Returns the call that finds out whether a socket can be opened.
 pub(crate) fn gate() -> Call {
     Call { path: String::from("/health?ws=1"), body: None, auth: Authorization::None }

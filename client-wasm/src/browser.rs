@@ -58,6 +58,10 @@ extern "C" {
     #[wasm_bindgen(js_namespace = console, js_name = error)]
     pub(crate) fn console_error(line: &str);
 
+    /// Shows the picture of a name; `client-wasm/src/tabs.js` has it.
+    #[cfg(feature = "widget")]
+    #[wasm_bindgen(js_namespace = tabs)]
+    pub(crate) fn paint(letter: &JsValue, url: &str, name: &str);
     /// Chooses a language; `client-wasm/src/speech.js` has it.
     #[cfg(feature = "widget")]
     #[wasm_bindgen(js_namespace = speech)]

@@ -25,6 +25,8 @@ pub(crate) trait Face {
     fn show(&self, view: &View, last: &View);
     /// Tells how good the link is.
     fn measured(&self, report: &Report);
+    /// Is told where the picture of an operator is asked for; its name comes behind it.
+    fn learn_avatars(&self, _address: String) {}
     /// Asks for what only a link needs; after [`Face::show`].
     fn ask(&self, _view: &View, _last: &View, _waker: &Waker) {}
     /// Takes a [`Wake::Contact`].
@@ -76,6 +78,9 @@ impl<F: Face> Shell<F> {
     pub(crate) fn new(parts: Parts<F>) -> Self {
         let Parts { waker, base, storage, window, mut config, inputs: mut queue, view, face } = parts;
         // The client says at which server something is asked for: the one that the page names is the first.
+        let mut avatars = base.clone();
+        avatars.push_str(&config.side.avatar());
+        face.learn_avatars(avatars);
         config.servers.insert(0, base);
         if text(&crate::browser::get(&window, "document"), "visibilityState") == "hidden" {
             queue.push(Input::Page(client_core::Page::Hidden));

@@ -1,4 +1,4 @@
-// Several pages of one visitor, as far as it takes promises of JavaScript's own making. `cargo xtask build` makes a script of this that
+// What the link needs of JavaScript's own making: a picture, and several pages of one visitor, as far as it takes promises of JavaScript's own making. `cargo xtask build` makes a script of this that
 // comes with the second module (in the npm package, and in a quick build, it is in the
 // script around the first); client-wasm/src/tabs.rs calls it. Where a browser has no locks (a page without TLS), no page leads.
 const tabs = {
@@ -41,6 +41,30 @@ const tabs = {
       locks.request(prefix + key, () => new Promise((done) => (setTimeout(done, 2e3), addEventListener('pagehide', done))));
       return key;
     });
+  },
+  // Shows the picture of this name in the place of a letter; the letter where there is none, and for nobody. On a canvas: an
+  // image would need the page's `img-src`.
+  async paint(letter, url, name) {
+    letter.picture?.remove();
+    letter.hidden = false;
+    letter.of = name;
+    if (!name) return;
+    try {
+      const answer = await fetch(url + encodeURIComponent(name));
+      if (answer.status != 200) return;
+      const image = await createImageBitmap(await answer.blob());
+      if (letter.of != name) return;
+      const canvas = (letter.picture = document.createElement('canvas'));
+      const size = Math.min(image.width, image.height);
+      canvas.className = 'a';
+      canvas.ariaHidden = true;
+      canvas.width = canvas.height = 80;
+      canvas.getContext('2d').drawImage(image, (image.width - size) / 2, (image.height - size) / 2, size, size, 0, 0, 80, 80);
+      letter.before(canvas);
+      letter.hidden = true;
+    } catch {
+      // None that can be fetched, or that this browser can read.
+    }
   },
   // Rings, in one page of all that ask by this name at about the same time, and only where somebody has been.
   ring(name) {

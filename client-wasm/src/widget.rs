@@ -70,7 +70,8 @@ pub fn mount(options: JsValue) -> Widget {
         sound: Cell::new(text(&options, "sound") != "off"),
         label: text(&options, "label"),
         speech: Cell::new(Speech::Same),
-        introduced: Cell::new(false),
+        introduced: RefCell::default(),
+        avatars: RefCell::default(),
         storage: storage.clone(),
     });
     let lobby = Lobby::new(side.clone(), visitor_key(), storage.load(), crate::random::seed());
@@ -436,8 +437,10 @@ pub(crate) struct Screen {
     /// What the site calls the launcher, or nothing.
     label: String,
     speech: Cell<Speech>,
-    /// Whether the page was told who answers.
-    introduced: Cell<bool>,
+    /// Whom the page was told of last, and whether at all.
+    introduced: RefCell<Option<String>>,
+    /// Where the picture of an operator is asked for.
+    avatars: RefCell<String>,
     storage: Rc<Storage>,
 }
 
@@ -523,13 +526,19 @@ impl Face for Rc<Screen> {
     fn ask(&self, view: &View, last: &View, waker: &Waker) {
         self.panel.ask(view, waker);
         let agent = Agent::of(view);
-        if let Some(agent) = agent {
-            self.panel.introduce(agent.name);
-        }
-        if agent != Agent::of(last) || !self.introduced.replace(true) {
+        let name = agent.map_or("", |agent| agent.name);
+        self.panel.introduce(name);
+        if agent != Agent::of(last) || self.introduced.borrow().is_none() {
+            if self.introduced.replace(Some(String::from(name))).is_none_or(|before| before != name) {
+                self.panel.portray(&self.avatars.borrow(), agent);
+            }
             self.emit("agent", &agent.map_or(JsValue::UNDEFINED, Agent::told));
         }
         news::states(view, last, |status| self.emit("status", status));
+    }
+
+    fn learn_avatars(&self, address: String) {
+        self.avatars.replace(address);
     }
 
     fn received(&self, view: &View, seq: u64) {

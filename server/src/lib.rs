@@ -13,6 +13,7 @@ mod admission;
 mod app;
 mod assets;
 pub mod assistants;
+pub mod avatar;
 mod bounds;
 #[cfg(test)]
 mod canary_tests;

@@ -18,10 +18,12 @@ use core::cell::RefCell;
 use std::rc::Rc;
 
 use client_core::{Banner, Contact, Input, Staffing, View};
+use protocol::AuthorKind;
 use wasm_bindgen::JsValue;
 use wasm_bindgen::prelude::*;
 
-use crate::browser::{Function, flag, get, number, set_text, text, window};
+use crate::browser::{Function, flag, get, number, paint, set_text, text, window};
+use crate::news::Agent;
 use crate::wake::{Listener, Wake, Waker};
 use crate::words;
 use clock::Calendar;
@@ -316,6 +318,12 @@ impl Panel {
         let sum = name.bytes().fold(0_usize, |sum, byte| sum.wrapping_mul(31).wrapping_add(byte.into()));
         letter.style("background", COLOURS.get(sum % COLOURS.len()).copied().unwrap_or_default());
         letter.style("color", "#fff");
+    }
+
+    /// Shows the picture of whoever answers, if it is a person who has one. Only the link's half may call this.
+    pub(crate) fn portray(&self, address: &str, agent: Option<Agent<'_>>) {
+        let person = agent.filter(|agent| agent.kind == AuthorKind::Operator);
+        paint(self.parts.of(Part::Letter), address, person.map_or("", |agent| agent.name));
     }
 
     /// Takes a [`Wake::Contact`]. Only the link's half may call this.

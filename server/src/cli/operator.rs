@@ -9,6 +9,7 @@ use server_core::access::Sites;
 
 use super::failure::Failure;
 use super::site::{text, unknown};
+use crate::avatar;
 use crate::clock;
 use crate::config::DataConfig;
 use crate::credentials::{self, Credentials, Passwords};
@@ -26,6 +27,8 @@ pub(super) enum OperatorCommand {
     Add(AddArgs),
     /// Give an operator a new password, and print it
     Password(PasswordArgs),
+    /// Change an operator; what is not named stays
+    Set(SetArgs),
     /// Print a token, for programs that connect as the operator
     Token(TokenArgs),
     /// List all operators
@@ -57,6 +60,15 @@ pub(super) struct PasswordArgs {
 }
 
 #[derive(Args, Debug)]
+pub(super) struct SetArgs {
+    /// The address to log in with
+    email: String,
+    /// The picture that visitors see: a PNG, a JPEG or a WebP file; "" for the first letter of the name
+    #[arg(long, value_name = "FILE")]
+    avatar: String,
+}
+
+#[derive(Args, Debug)]
 pub(super) struct TokenArgs {
     /// The operator's address; `demo` for the demo's
     email: String,
@@ -69,7 +81,7 @@ impl OperatorCommand {
     pub(super) fn run(self, data: &DataConfig) -> Result<(), Failure> {
         let mut admin = match self {
             Self::Add(_) => Admin::open(&data.data)?,
-            Self::Password(_) | Self::Token(_) | Self::List => data.admin()?,
+            Self::Password(_) | Self::Set(_) | Self::Token(_) | Self::List => data.admin()?,
         };
         match self {
             Self::Add(args) => add(&mut admin, args),
@@ -85,6 +97,7 @@ impl OperatorCommand {
                 println!("new password for {}{}", args.email, password.shown);
                 Ok(())
             }
+            Self::Set(args) => set(&mut admin, &args),
             Self::Token(args) => {
                 let operator = known(&admin, &args.email)?;
                 let tokens = Credentials::new(&data.secret()?).operators;
@@ -127,6 +140,23 @@ fn add(admin: &mut Admin, args: AddArgs) -> Result<(), Failure> {
     let operator = admin.put_operator(&new)?;
     println!("operator {}{}", operator.email, password.shown);
     println!("log in at /console on your server");
+    Ok(())
+}
+
+fn set(admin: &mut Admin, args: &SetArgs) -> Result<(), Failure> {
+    let operator = known(admin, &args.email)?;
+    if args.avatar.is_empty() {
+        admin.set_avatar(&operator.email, None)?;
+        println!("{} has no picture", operator.email);
+        return Ok(());
+    }
+    let mut picture = Vec::new();
+    let file = std::fs::File::open(&args.avatar)
+        .map_err(|error| Failure::new(format!("{} cannot be read: {error}", args.avatar)))?;
+    file.take(avatar::MOST_BYTES as u64 + 1).read_to_end(&mut picture)?;
+    let kind = avatar::kind(&picture).map_err(|why| Failure::usage(format!("{}: {why}", args.avatar)))?;
+    admin.set_avatar(&operator.email, Some(&picture))?;
+    println!("{} has a picture ({kind}, {} bytes)", operator.email, picture.len());
     Ok(())
 }
 

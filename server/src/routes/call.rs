@@ -192,6 +192,11 @@ impl<S: Side> Call<S> {
         self.fields.before.as_deref()
     }
 
+    /// Returns the name that the query asks for.
+    pub(super) fn name(&self) -> Option<&str> {
+        self.fields.name.as_deref()
+    }
+
     /// Returns the client that the query names.
     pub(super) fn client(&self, transport: Option<Transport>) -> Option<ClientInfo> {
         let id = self.fields.client.clone()?;

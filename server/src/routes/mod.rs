@@ -59,6 +59,7 @@ fn table() -> Vec<Address> {
         at("/api/login", post(login::post)),
 
         at("/api/site/config", get(config::read::<Site>)),
+        at("/api/site/avatar", get(config::avatar::<Site>)),
         at("/api/site/dialogs", post(dialogs::start::<Site>)),
         at("/api/site/files/{file}", put(files::begin::<Site>)),
         at("/api/site/dialogs/{id}/messages", get(messages::read::<Site>).post(messages::post::<Site>)),
@@ -69,6 +70,7 @@ fn table() -> Vec<Address> {
         at("/api/site/dialogs/{id}/contact", post(dialogs::contact::<Site>)),
 
         at("/api/widget/config", get(config::read::<Widget>)),
+        at("/api/widget/avatar", get(config::avatar::<Widget>)),
         at("/api/widget/dialogs", post(dialogs::start::<Widget>)),
         at("/api/widget/files/{file}", put(files::begin::<Widget>)),
         at("/api/widget/dialogs/{id}/messages", get(messages::read::<Widget>).post(messages::post::<Widget>)),

@@ -248,6 +248,9 @@ pub trait Store: Send + Sync + 'static {
     /// Returns an operator.
     fn operator(&self, operator_id: u64) -> Answer<Option<Arc<Operator>>>;
 
+    /// Returns the picture of an operator of a site, by the name that visitors see.
+    fn avatar(&self, site_id: u64, name: String) -> Answer<Option<Vec<u8>>>;
+
     /// Returns the oldest jobs of assistants.
     fn jobs(&self, limit: u32) -> Answer<Vec<Job>>;
 

@@ -260,6 +260,15 @@ impl Admin {
         operator.map(Arc::unwrap_or_clone).ok_or(OpenError::Foreign)
     }
 
+    /// Gives an operator a picture, or takes it away; returns whether there is such an operator.
+    ///
+    /// # Errors
+    /// Those of the database.
+    pub fn set_avatar(&mut self, email: &str, avatar: Option<&[u8]>) -> Result<bool, OpenError> {
+        let sql = "UPDATE operators SET avatar = ?2 WHERE email = ?1";
+        Ok(self.conn.execute(sql, params![email.trim().to_lowercase(), avatar])? > 0)
+    }
+
     /// Returns the operator with this address.
     ///
     /// # Errors

@@ -301,6 +301,10 @@ impl Store for SqliteStore {
         self.readers.ask(move |conn| row::operator_by_id(conn, operator_id))
     }
 
+    fn avatar(&self, site_id: u64, name: String) -> Answer<Option<Vec<u8>>> {
+        self.readers.ask(move |conn| row::avatar(conn, site_id, &name))
+    }
+
     fn jobs(&self, limit: u32) -> Answer<Vec<Job>> {
         self.readers.ask(move |conn| row::jobs(conn, limit))
     }

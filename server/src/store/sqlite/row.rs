@@ -354,6 +354,16 @@ fn operator(conn: &Connection, sql: &str, key: impl Params) -> rusqlite::Result<
     Ok(Some(Arc::new(operator)))
 }
 
+/// Returns the picture of an operator of a site, by its shown name.
+pub(super) fn avatar(conn: &Connection, site_id: u64, name: &str) -> rusqlite::Result<Option<Vec<u8>>> {
+    conn.prepare_cached(
+        "SELECT avatar FROM operators o WHERE name = ?2 AND avatar IS NOT NULL AND (all_sites = 1 OR EXISTS \
+         (SELECT 1 FROM operator_sites s WHERE s.operator_id = o.id AND s.site_id = ?1)) ORDER BY id LIMIT 1",
+    )?
+    .query_row(params![site_id, name], |row| row.get(0))
+    .optional()
+}
+
 /// Returns the oldest jobs of assistants.
 pub(super) fn jobs(conn: &Connection, limit: u32) -> rusqlite::Result<Vec<Job>> {
     let mut oldest = conn.prepare_cached(
