@@ -1,6 +1,9 @@
 // Pages with strict content security policies.
+import { writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
 import { test, expect } from './fixtures.mjs';
 import { addSite, snippet } from './host.mjs';
+import { Operator } from './operator.mjs';
 import { Visitor } from './visitor.mjs';
 
 /** The strictest policy that the chat needs, for a page on another origin. */
@@ -50,3 +53,27 @@ for (const { missing, changes, line } of [
     expect(await page.evaluate(() => rejoin('get', 'error'))).toBe(/(\w+)\.\*/.exec(line.source)[1]);
   });
 }
+
+test('the picture of whoever answers needs no img-src, and is a letter where there is none', async ({ page, host, rejoin, someone }) => {
+  const token = await addSite(rejoin, { origins: [host.url] });
+  const address = host.page('/', snippet(rejoin, token), policy(rejoin, { 'img-src': "'none'" }));
+  const visitor = await Visitor.visit(page, address);
+  await visitor.send('Who is there?');
+  const picture = join(rejoin.data, 'ann.png');
+  await writeFile(picture, await page.screenshot({ clip: { x: 0, y: 0, width: 60, height: 40 } }));
+  const ann = await Operator.hire(await someone(), rejoin, { email: 'ann@soap.example', name: 'Ann' });
+  const bob = await Operator.hire(await someone(), rejoin, { email: 'bob@soap.example', name: 'Bob' });
+  const set = await rejoin.command('operator', 'set', 'ann@soap.example', '--avatar', picture, '--data', rejoin.data);
+  expect(set).toContain('image/png');
+  const dialogId = await visitor.dialogId();
+  await ann.open(dialogId);
+  await ann.send('Ann is');
+  await expect(visitor.dialog.locator('canvas')).toBeVisible();
+  expect((await visitor.dialog.locator('canvas').boundingBox()).width).toBe(40);
+  await bob.open(dialogId);
+  await bob.send('Bob is');
+  await visitor.expectMessages(['Who is there?', 'Ann is', 'Bob is']);
+  await expect(visitor.dialog.locator('canvas')).toHaveCount(0);
+  await expect(visitor.dialog.locator('.a')).toHaveText('B');
+  expect(await page.evaluate(() => rejoin('get', 'agent'))).toEqual({ kind: 'operator', name: 'Bob' });
+});

@@ -4,6 +4,7 @@
 mod abuse;
 mod access;
 mod audit;
+mod avatars;
 mod bad_bodies;
 mod bad_frames;
 mod contact;
