@@ -1,6 +1,6 @@
-// What the link needs of JavaScript's own making: a picture, and several pages of one visitor, as far as it takes promises of JavaScript's own making. `cargo xtask build` makes a script of this that
-// comes with the second module (in the npm package, and in a quick build, it is in the
-// script around the first); client-wasm/src/tabs.rs calls it. Where a browser has no locks (a page without TLS), no page leads.
+// What the link needs of JavaScript's own making: the picture of whoever answers, and several pages of one visitor. `cargo xtask
+// build` makes a script of this that comes with the second module (in the npm package, and in a quick build, it is in the script
+// around the first); client-wasm/src/tabs.rs calls it. Where a browser has no locks (a page without TLS), no page leads.
 const tabs = {
   // Tells whether this page leads the others of this name: `changed(false)` when it stands in line, `changed(true)` when it is first.
   // Gives what ends it.
