@@ -170,13 +170,9 @@ impl Lobby {
             Input::TryNow => self.try_now(),
             Input::Timeout => self.timeout(),
             // The client's to know, when it is there.
-            Input::Log(_) | Input::Tab(_) | Input::Attributes(_) => self.later.push(input),
-            Input::Identify(_) => {
-                // The last word counts.
-                self.later.retain(|later| !matches!(later, Input::Identify(_)));
-                self.later.push(input);
-                self.is_known = true;
-            }
+            Input::Log(_) | Input::Tab(_) => self.later.push(input),
+            // By what, the client will be told before it starts.
+            Input::Identify(_) => self.is_known = true,
             Input::Logout { key } => self.log_out(key),
             Input::Stop
             | Input::Retry { .. }
@@ -184,6 +180,7 @@ impl Lobby {
             | Input::Contact { .. }
             | Input::Credential(_)
             | Input::Person(_)
+            | Input::Attributes(_)
             | Input::Disowned { .. }
             | Input::Page(_)
             | Input::Settings(_)
@@ -388,7 +385,6 @@ impl Lobby {
         self.notice = Notice::None;
         self.is_known = false;
         self.somebody = false;
-        self.later.retain(|later| !matches!(later, Input::Identify(_) | Input::Attributes(_)));
     }
 
     fn draft(&mut self, text: String) {

@@ -137,7 +137,6 @@ impl<F: Face> Shell<F> {
     }
 
     /// Ends the visitor's dialog, here and in other pages.
-    #[cfg(feature = "headless")]
     pub(crate) fn log_out(&self) {
         self.storage.log_out();
         self.push(Input::Logout { key: Secret::new(crate::random::visitor_key()) });

@@ -9,20 +9,23 @@ use core::cell::RefCell;
 use core::mem::take;
 use std::rc::Rc;
 
-use client_core::Input;
+use client_core::{Identify, Input};
+use protocol::Secret;
 use wasm_bindgen::prelude::*;
 
-use crate::browser::Function;
+use crate::browser::{Function, stringify};
 use crate::driver::{Parts, Shell};
 use crate::wake::Wake;
 use crate::widget::Screen;
 
 /// What the panel has for the link.
 pub(crate) enum Knock {
-    /// There is something to link: a client is made.
-    Begin(Box<Parts<Rc<Screen>>>),
+    /// There is something to link: a client is made. With what the page has said about the visitor.
+    Begin(Box<Parts<Rc<Screen>>>, Vec<(String, JsValue)>),
     /// A person did something.
     Input(Input),
+    /// The page says something about the visitor.
+    Word((String, JsValue)),
     /// Another language is spoken.
     Repeat,
     /// The browser called.
@@ -60,16 +63,35 @@ pub fn advance() {
     for knock in DOOR.with_borrow_mut(take) {
         let shell = SHELL.with_borrow(Option::clone);
         match (knock, shell) {
-            (Knock::Begin(parts), _) => {
+            (Knock::Begin(mut parts, words), _) => {
+                // Before it starts: it might do so as somebody else.
+                let place = parts.inputs.iter().position(|input| matches!(input, Input::Start)).unwrap_or_default();
+                let words: Vec<Input> = words.into_iter().filter_map(understood).collect();
+                parts.inputs.splice(place..place, words);
                 let shell = Rc::new(Shell::new(*parts));
                 SHELL.set(Some(shell.clone()));
                 shell.run();
             }
             (Knock::Repeat, Some(shell)) => shell.repeat(),
             (Knock::Input(input), Some(shell)) => shell.push(input),
+            (Knock::Word((name, _)), Some(shell)) if name == "logout" => shell.log_out(),
+            (Knock::Word(word), Some(shell)) => understood(word).into_iter().for_each(|input| shell.push(input)),
             (Knock::Wake(wake, id, value), Some(shell)) => shell.wake(wake, id, &value),
             (Knock::End, _) => SHELL.set(None),
-            (Knock::Input(_) | Knock::Wake(..) | Knock::Repeat, None) => {}
+            (Knock::Input(_) | Knock::Word(_) | Knock::Wake(..) | Knock::Repeat, None) => {}
         }
     }
+}
+
+/// Returns what a page's word about the visitor means: `identify` with a token, with an empty text where there is none to give, or
+/// with nothing where it will be asked; `attributes` with an object.
+fn understood((name, value): (String, JsValue)) -> Option<Input> {
+    if name == "attributes" {
+        return stringify(&value).ok().map(Input::Attributes);
+    }
+    Some(Input::Identify(match value.as_string() {
+        None => Identify::Asked,
+        Some(token) if token.is_empty() => Identify::Failed,
+        Some(token) => Identify::Token(Secret::new(token)),
+    }))
 }

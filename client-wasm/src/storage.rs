@@ -51,18 +51,17 @@ impl Storage {
     ///
     /// A visitor whom nobody knows finds a value `@` where something is of somebody.
     pub(crate) fn load(&self) -> Vec<(String, String)> {
-        let suffix = self.suffix.borrow();
         let mut values = Vec::new();
-        for key in self.keys() {
-            let Some(name) = key.get(self.prefix.len()..) else { continue };
-            match name.strip_suffix(suffix.as_str()) {
-                Some(name) if !name.contains(APART) => {
-                    if let Some(value) = self.store.as_ref().and_then(|store| store.item(&key)) {
-                        values.push((name.to_owned(), value));
-                    }
-                }
-                Some(_) => values.push((String::from(APART), String::new())),
-                None => {}
+        let Some(store) = &self.store else { return values };
+        for index in 0..number(store, "length") as u32 {
+            let Some(key) = store.key(index) else { break };
+            let Some(name) = key.strip_prefix(self.prefix.as_str()) else { continue };
+            let Some(mut name) = name.strip_suffix(self.suffix.borrow().as_str()) else { continue };
+            if name.contains(APART) {
+                name = "@";
+            }
+            if let Some(value) = store.item(&key) {
+                values.push((name.to_owned(), value));
             }
         }
         values

@@ -5,7 +5,6 @@
 //! - `origin`: the page that embeds the widget; `base`: the server's address without a slash at its end; `site`, or `assistant` with `parent` and `ticket`: who this is;
 //! - `store`: `localStorage`, `sessionStorage`, or null;
 //! - `color`, `touch`, `closable`, `inline`: how the panel looks and behaves; `sound`: `off` for none; `label`: what the launcher is called;
-//! - `identify`, `attributes`, `logout`: as if commanded at once;
 //! - `emit(name, value)`: what happened; `wake(_, wake, id, value)`: calls [`Widget::wake`] and catches
 //!   what it throws.
 
@@ -21,14 +20,14 @@ use protocol::{Secret, code};
 use wasm_bindgen::prelude::*;
 
 use crate::browser::{
-    Function, console_error, form, get, get_at, hear, object, set_number, set_text, speak, stringify, text, window,
+    Function, console_error, form, get, get_at, hear, object, set_number, set_text, speak, text, window,
 };
 use crate::dom::{Done, Panel, STYLE, Speech, Texts, Word};
 use crate::driver::{Face, Parts};
 use crate::link::{Knock, knock, load};
 use crate::news::{self, Agent};
 use crate::random::visitor_key;
-use crate::storage::{Heard, Storage};
+use crate::storage::Storage;
 use crate::tabs::{Place, ring};
 use crate::timer::{Timer, now};
 use crate::transport::{Origin, Outlive, Request};
@@ -81,6 +80,7 @@ pub fn mount(options: JsValue) -> Widget {
         view: Rc::default(),
         request: None,
         questions: u32::MAX,
+        words: Vec::new(),
         timer: Timer::new(waker.of(Wake::Timer, 0)),
         // A page that comes back has heard of nothing that was written meanwhile.
         _listeners: ["storage", "pageshow"].map(|name| waker.listen(&window, name, Wake::Storage, 0)),
@@ -90,13 +90,6 @@ pub fn mount(options: JsValue) -> Widget {
     widget.say(&hear(&widget.waker.of(Wake::Speech, 0)));
     // What an earlier page has left is shown, and sent.
     widget.push(Input::Restored(Vec::new()));
-    // What was said before there was a widget.
-    for name in ["logout", "identify", "attributes"] {
-        let value = get(&options, name);
-        if !value.is_undefined() {
-            widget.command(name, value);
-        }
-    }
     for name in ["version", "ready"] {
         widget.screen.emit(name, &JsValue::from_str(env!("CARGO_PKG_VERSION")));
     }
@@ -126,6 +119,8 @@ struct Room {
     request: Option<Request>,
     /// The number of the next question for the settings; the client's own begin at the other end.
     questions: u32,
+    /// What the page has said about the visitor.
+    words: Vec<(String, JsValue)>,
     timer: Timer,
     _listeners: [Listener; 2],
 }
@@ -143,20 +138,7 @@ impl Widget {
             "toggle" => self.open_panel(),
             "send" => self.push(Input::Send { text: value.as_string().unwrap_or_default() }),
             "locale" => speak(&value),
-            "identify" => self.push(Input::Identify(match value.as_string() {
-                None => Identify::Asked,
-                Some(token) if token.is_empty() => Identify::Failed,
-                Some(token) => Identify::Token(Secret::new(token)),
-            })),
-            "attributes" => {
-                if let Ok(text) = stringify(&value) {
-                    self.push(Input::Attributes(text));
-                }
-            }
-            "logout" => {
-                self.storage.log_out();
-                self.log_out();
-            }
+            "identify" | "attributes" | "logout" => self.word(name, value),
             "sound" => self.screen.sound.set(value.is_truthy()),
             "compose" => self.push(self.screen.panel.compose(&value.as_string().unwrap_or_default())),
             _ => {}
@@ -235,10 +217,31 @@ impl Widget {
         self.hear(input);
     }
 
-    /// The visitor has logged out, here or in another page; what was written since is forgotten as well.
-    fn log_out(&self) {
-        self.storage.clear();
-        self.push(Input::Logout { key: Secret::new(visitor_key()) });
+    /// The page says something about the visitor: the link's to understand, as soon as it is here.
+    ///
+    /// Who logs out before that has a page that clears the storage.
+    fn word(&self, name: &str, value: JsValue) {
+        let word = (String::from(name), value);
+        if let Some(room) = &mut *self.room.borrow_mut() {
+            let input = match name {
+                "logout" => {
+                    room.words.clear();
+                    Input::Logout { key: Secret::new(visitor_key()) }
+                }
+                _ => {
+                    room.words.retain(|(known, _)| known != name);
+                    room.words.push(word);
+                    if name != "identify" {
+                        return;
+                    }
+                    Input::Identify(Identify::Asked)
+                }
+            };
+            room.lobby.handle(now(), input);
+        } else {
+            return knock(Knock::Word(word));
+        }
+        self.settle();
     }
 
     /// Looks whether another page of this visitor was first, a moment ago.
@@ -260,7 +263,6 @@ impl Widget {
                 }
                 self.hear(Input::Timeout);
             }
-            Wake::Storage if self.storage.heard(value) == Heard::LoggedOut => self.log_out(),
             Wake::Storage => self.recall(),
             Wake::AnswerHead => {
                 if let Some(Room { request: Some(request), .. }) = &mut *self.room.borrow_mut() {
@@ -370,7 +372,7 @@ impl Widget {
         if self.room.borrow().as_ref().is_some_and(|room| room.lobby.is_refused()) {
             return;
         }
-        let Some(Room { lobby, side, view, .. }) = self.room.take() else { return };
+        let Some(Room { lobby, side, view, words, .. }) = self.room.take() else { return };
         let config = Config::new(side, Secret::new(lobby.key()));
         let parts = Parts {
             waker: self.waker.clone(),
@@ -382,7 +384,7 @@ impl Widget {
             view,
             face: self.screen.clone(),
         };
-        knock(Knock::Begin(Box::new(parts)));
+        knock(Knock::Begin(Box::new(parts), words));
         // Not before there is a link that could rest.
         // A page with a store of its own is a visitor of its own: nobody else hears what comes for it.
         let place = self.is_shared.then(|| Place::take(self.storage.prefix(), &self.waker.of(Wake::Tab, 0)));

@@ -148,12 +148,13 @@
     };
     guarded(() =>
       widget = module.mount({
-        ...options, ...kept, root, style, base, site, assistant, store, emit,
+        ...options, root, style, base, site, assistant, store, emit,
         origin: location.origin,
         touch: matchMedia('(pointer:coarse)').matches,
         wake: (_, ...call) => client.command && guarded(() => widget.wake(...call)),
       }),
     );
+    for (const name in kept) client.command?.(name, kept[name]);
   };
   const framed = async () => {
     if (!assistant) return say('no_assistant: data-assistant-id.');

@@ -59,6 +59,14 @@ function guarded(call) {
   }
 }
 
+function command(name, value) {
+  // At once, whether the link is there or not: who logs out leaves nothing.
+  if (name === 'logout') {
+    for (const key of Object.keys(store ?? {})) if (key.startsWith(`rejoin:a${assistant}:`)) store.removeItem(key);
+  }
+  guarded(() => widget.command(name, value));
+}
+
 let widget;
 guarded(() => {
   widget = mount({
@@ -74,9 +82,6 @@ guarded(() => {
     color: options.color,
     sound: options.sound,
     label: options.label,
-    identify: options.identify,
-    attributes: options.attributes,
-    logout: options.logout,
     closable: framed && !options.inline,
     inline: true,
     touch: matchMedia('(pointer: coarse)').matches,
@@ -90,8 +95,11 @@ guarded(() => {
 if (port) {
   port.onmessage = ({ data: [name, value] }) => {
     if (name === 'theme') host.dataset.theme = value;
-    else guarded(() => widget.command(name, value));
+    else command(name, value);
   };
+  for (const name of ['logout', 'identify', 'attributes']) {
+    if (options[name] !== undefined) command(name, options[name]);
+  }
 } else {
   guarded(() => widget.command('open'));
 }
