@@ -1,8 +1,12 @@
 // Bundles the npm package: `node bundle.mjs FOLDER OUT CONSOLE [--minify]`. FOLDER has the sources and what they are made of; OUT gets the
 // package's scripts; CONSOLE one script with all of `index.js`, for the operator's console.
+import { cp } from 'node:fs/promises';
 import { build } from 'esbuild';
 
 const [folder, outdir, outfile, minify] = process.argv.slice(2);
+// A page that only listens to a feed needs nothing of the rest: these stay files of their own, as they are written. So do the
+// languages: a page's bundler leaves them apart.
+const APART = ['failure.js', 'feed.js', 'page.js'];
 const common = {
   bundle: true,
   format: 'esm',
@@ -12,7 +16,6 @@ const common = {
   platform: 'neutral',
   charset: 'utf8',
   legalComments: 'none',
-  // Each language is a file of its own beside the scripts: a page's bundler leaves them apart.
   external: ['./languages/*'],
   loader: { '.wasm': 'base64' },
   logLevel: 'error',
@@ -20,7 +23,8 @@ const common = {
 try {
   await Promise.all([
     // What both have is in one file: a page that imports both has one module.
-    build({ ...common, entryPoints: [`${folder}/index.js`, `${folder}/inline.js`], outdir, splitting: true, chunkNames: 'shared' }),
+    build({ ...common, entryPoints: [`${folder}/index.js`, `${folder}/inline.js`], outdir, external: [...common.external, ...APART.map((name) => `./${name}`)], splitting: true, chunkNames: 'shared' }),
+    ...APART.map((name) => cp(`${folder}/${name}`, `${outdir}/${name}`)),
     build({ ...common, entryPoints: [`${folder}/index.js`], outfile, minify: Boolean(minify) }),
   ]);
 } catch {

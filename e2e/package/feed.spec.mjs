@@ -1,4 +1,5 @@
 // Feeds: values come, and come again after every kind of break, each of them once.
+import { stat } from 'node:fs/promises';
 import { join } from 'node:path';
 import { CONNECTION_TROUBLE } from '../noise.mjs';
 import { Operator } from '../operator.mjs';
@@ -42,6 +43,7 @@ for (const make of ['plain', 'vite', 'webpack', 'esbuild']) {
     expect(feeds.asked).toEqual(['gate', 'socket']);
     expect(feeds.heard).toEqual([{ socket: 1, type: 'subscribe', channels: ['clarity', 'pain'] }]);
     expect(modules).toEqual([]);
+    if (make === 'esbuild') expect((await stat(join(here, 'built/esbuild/feed.js'))).size, 'nothing of the rest is in its script').toBeLessThan(10_000);
     expect(await page.evaluate(() => updates.every(({ type }) => type === 'metric_update'))).toBe(true);
   });
 }

@@ -2,7 +2,8 @@
 import { RejoinError } from './failure.js';
 import * as frame from './frame.js';
 import { launch } from './launcher.js';
-import { load, onPage } from './module.js';
+import { load } from './module.js';
+import { onPage } from './page.js';
 
 const invalid = (words) => new RejoinError('invalid_option', `createChat: ${words}`);
 const oneOf = (...values) => ({ is: (value) => values.includes(value), means: values.map((value) => `'${value}'`).join(' or ') });

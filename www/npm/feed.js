@@ -2,8 +2,7 @@
 // WebAssembly: a page that only listens downloads three kilobytes instead of ninety. The rules are those of docs/protocol.md: a gate
 // before each socket, delays that grow, ranges of close codes.
 import { RejoinError } from './failure.js';
-import { onPage } from './module.js';
-import { guarded } from './link.js';
+import { guarded, onPage } from './page.js';
 
 /** An answer to what was asked is waited for so long. */
 const ANSWER_MS = 5000;

@@ -1,6 +1,7 @@
 // A link without a user interface: the same client as the widget's.
 import { RejoinError } from './failure.js';
-import { explain, load, onPage } from './module.js';
+import { explain, load } from './module.js';
+import { guarded, onPage } from './page.js';
 
 /** Who this is, by what is given. */
 function side({ dialogId, siteToken }) {
@@ -41,15 +42,6 @@ export async function openLink({ onChange, getToken, wasm, ...given } = {}, sour
   }
   for (const name of ['message', 'loaded', 'refused', 'quality', 'audit']) link.on(name, (value) => tell(name, value));
   return wrap(link, listeners);
-}
-
-/** What the page's own function throws is the page's: it is reported, and ends nothing of ours. */
-export function guarded(call, value) {
-  try {
-    call?.(value);
-  } catch (error) {
-    reportError(error);
-  }
 }
 
 /** Adds what takes closures: listeners that can be taken off again. */

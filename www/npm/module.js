@@ -4,12 +4,6 @@ import { RejoinError } from './failure.js';
 
 let loading;
 
-/** Wants a page around us: importing the package works everywhere, using it does not. */
-export function onPage(name) {
-  if (typeof window === 'undefined' || typeof document === 'undefined')
-    throw new RejoinError('no_window', `call ${name} in a browser's page (in an effect or event handler), not on a server or in a worker.`);
-}
-
 /** Gives the functions of the module; `source` is its address, a response, its bytes, or what gives one of these. */
 export function load(source) {
   loading ??= start(source).catch((error) => {

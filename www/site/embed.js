@@ -53,7 +53,7 @@ function guarded(call) {
   } catch (error) {
     stopped = true;
     host.remove();
-    console.error('[rejoin] the widget has stopped: ' + error);
+    console.error('[rejoin] stopped: ' + error);
     port?.postMessage(['close']);
     return undefined;
   }
