@@ -107,7 +107,7 @@ for (const colorScheme of ['light', 'dark']) {
       await expectAccessible(operator.page, 'the console in a talk');
       await context.setOffline(true);
       await visitor.send('Is anybody there?');
-      await expect(visitor.dialog.getByRole('button', { name: 'Try now' })).toBeVisible({ timeout: 30_000 });
+      await expect(visitor.banner.getByRole('button', { name: 'Try now' })).toBeVisible({ timeout: 30_000 });
       await visitor.expectDelivery('Is anybody there?', 'unconfirmed', { timeout: 30_000 });
       await expectAccessible(page, 'offline');
     });

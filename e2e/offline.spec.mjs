@@ -53,7 +53,7 @@ test('what is written while the device is offline arrives once when it is online
   for (const text of texts) await visitor.send(text);
   await visitor.expectLink('offline', { timeout: 30_000 });
   await expect(visitor.banner).toContainText('No connection. Messages are kept and sent later.');
-  await expect(visitor.dialog.getByRole('button', { name: 'Try now' })).toBeVisible();
+  await expect(visitor.banner.getByRole('button', { name: 'Try now' })).toBeVisible();
   await operator.send('Are you there?');
   await operator.expectMessages(['Online', 'Are you there?']);
 

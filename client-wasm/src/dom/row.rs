@@ -110,7 +110,8 @@ impl Row {
         self.day.put(&if standing.new_day { calendar.day_name(item.at, texts) } else { String::new() });
         self.author.put(if own { texts.of(Word::You) } else { name(item, surroundings) });
         self.state.put(&state(item, standing.last, texts));
-        if matches!(item.delivery, Delivery::Expired | Delivery::Unconfirmed) {
+        // Of several in doubt the last one asks for all: they go over one link.
+        if item.delivery == Delivery::Expired || item.delivery == Delivery::Unconfirmed && standing.last {
             let retry = self.state.child("button", "");
             retry.attribute("data-retry", &item.key);
             retry.put(texts.of(if item.delivery == Delivery::Expired { Word::Retry } else { Word::TryNow }));
