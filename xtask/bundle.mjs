@@ -16,7 +16,7 @@ const common = {
   platform: 'neutral',
   charset: 'utf8',
   legalComments: 'none',
-  external: ['./languages/*'],
+  external: ['./languages/*', './files.js'],
   loader: { '.wasm': 'base64' },
   logLevel: 'error',
 };

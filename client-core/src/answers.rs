@@ -1,10 +1,11 @@
 //! Answers to requests: the settings, the dialog, the gate, older messages.
 
 use protocol::http::{DialogLoaded, ErrorBody, Health, Page, SiteConfig, StartDialog};
-use protocol::{SendMessage, code, json};
+use protocol::{code, json};
 
 use crate::client::{Device, Loading, Wanted};
 use crate::connection::{Phase, Then, Why};
+use crate::enclosure::frame_of;
 use crate::outbox::State;
 use crate::requests::Purpose;
 use crate::servers::Failure;
@@ -149,12 +150,7 @@ impl Client {
                 let message = if self.dialog_id.is_none() { self.outbox.first() } else { None };
                 let first = message.map(|item| item.id.clone());
                 // Without `n`: a dialog that begins anew does not know the numbers of the last one.
-                let message = message.map(|item| SendMessage {
-                    id: Some(item.id.clone()),
-                    n: None,
-                    text: item.text.clone(),
-                    file: None,
-                });
+                let message = message.map(|item| frame_of(item, None));
                 let mut start = StartDialog { message, client: Some(self.client_id.clone()), ..StartDialog::default() };
                 self.introduce(&mut start);
                 (Purpose::Load { first }, self.config.side.start(json::to_string(&start)))

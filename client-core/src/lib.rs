@@ -21,6 +21,7 @@ mod client;
 mod config;
 mod connection;
 mod contact;
+mod enclosure;
 mod ending;
 mod frames;
 mod health;

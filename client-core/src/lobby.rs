@@ -11,6 +11,7 @@ use protocol::http::SiteConfig;
 use protocol::{Author, AuthorKind, WELCOME_ID, limits};
 
 use crate::backoff::Rng;
+use crate::enclosure::words_of;
 use crate::message_id::MessageIds;
 use crate::staffing;
 use crate::{
@@ -217,6 +218,12 @@ impl Lobby {
         }
     }
 
+    /// Something needs the rest of the client, though nothing was written yet.
+    pub fn link_wanted(&mut self, now: Now) {
+        self.now = now;
+        self.ask_link();
+    }
+
     /// There will be no answer about the settings.
     pub fn unanswered(&mut self, now: Now) {
         self.now = now;
@@ -290,7 +297,7 @@ impl Lobby {
                 let at = crate::message_id::millis(id);
                 let is_unsaved = self.unsaved.iter().any(|unsaved| unsaved == name || unsaved == "key");
                 let delivery = if is_unsaved { Delivery::Unsaved } else { Delivery::Sending };
-                items.push(Item { at, delivery, ..item(id, author, From::Own, text) });
+                items.push(Item { at, delivery, ..item(id, author, From::Own, words_of(text)) });
             }
         }
         let (link, banner) = match self.link {
@@ -445,5 +452,5 @@ impl Lobby {
 /// Returns an entry of the conversation that has no place in the log yet.
 pub(crate) fn item(id: &str, author: Author, from: From, text: &str) -> Item {
     let (key, text) = (String::from(id), String::from(text));
-    Item { key, seq: 0, author, from, text, at: 0, delivery: Delivery::Sent }
+    Item { key, seq: 0, author, from, text, at: 0, delivery: Delivery::Sent, file: None }
 }

@@ -121,6 +121,17 @@ impl Side {
         Call { path, body: Some(body), auth: Authorization::Bearer }
     }
 
+    /// The address of files, with a star for the name of one.
+    pub(crate) fn files(&self, dialog_id: Option<u64>) -> String {
+        if let Some(dialog_id) = dialog_id {
+            return self.of_dialog(dialog_id, "/files/*");
+        }
+        let mut path = String::from(self.api());
+        path.push_str("/files/*");
+        self.push_query(&mut path);
+        path
+    }
+
     pub(crate) fn config(&self) -> Call {
         let mut path = String::from(self.api());
         path.push_str("/config");

@@ -4,6 +4,7 @@ use protocol::{Author, AuthorKind, WELCOME_ID};
 
 use crate::client::Device;
 use crate::connection::Phase;
+use crate::enclosure::file_of;
 use crate::lobby::item;
 use crate::outbox::{Kept, Pending, State};
 use crate::staffing;
@@ -57,6 +58,7 @@ impl Client {
                 text: message.text.clone(),
                 at: message.at,
                 delivery,
+                file: message.file.clone().map(Box::new),
             });
         }
         for settled in &self.settled {
@@ -81,7 +83,9 @@ impl Client {
 
     fn own_item(&self, id: &str, text: &str, at: u64, delivery: Delivery) -> Item {
         let author = Author { kind: self.own_kind(), name: String::new() };
-        Item { at, delivery, ..item(id, author, From::Own, text) }
+        let file = file_of(text);
+        let words = if file.is_some() { "" } else { text };
+        Item { at, delivery, file, ..item(id, author, From::Own, words) }
     }
 
     fn delivery(&self, pending: &Pending) -> Delivery {

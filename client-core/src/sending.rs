@@ -2,10 +2,11 @@
 
 use mutants::Mutant;
 use protocol::http::ErrorBody;
-use protocol::{ClientFrame, Refused, SendMessage, ServerFrame, Stored, code, json, limits};
+use protocol::{ClientFrame, Refused, ServerFrame, Stored, code, json, limits};
 
 use crate::client::Settled;
 use crate::connection::{Phase, Why};
+use crate::enclosure::frame_of;
 use crate::outbox::{Pending, State};
 use crate::requests::Purpose;
 use crate::servers::Failure;
@@ -86,8 +87,7 @@ impl Client {
             return (frames, ids);
         }
         for item in self.outbox.waiting() {
-            let mut message =
-                SendMessage { id: Some(item.id.clone()), n: Some(item.n), text: item.text.clone(), file: None };
+            let mut message = frame_of(item, Some(item.n));
             if mutants::planted(Mutant::ClientFreshIds) && item.state == State::Doubtful {
                 message.id = message.id.map(|id| id + "x");
             }
@@ -147,8 +147,7 @@ impl Client {
         };
         let (mut frames, mut ids, mut bytes) = (Vec::new(), Vec::new(), 0);
         for (item, n) in self.outbox.waiting().zip(1..) {
-            let message = SendMessage { id: Some(item.id.clone()), n: Some(n), text: item.text.clone(), file: None };
-            let frame = ClientFrame::Message(message);
+            let frame = ClientFrame::Message(frame_of(item, Some(n)));
             bytes += json::to_string(&frame).len() + 1;
             if bytes > BATCH_BYTES || frames.len() >= WINDOW {
                 break;

@@ -1,7 +1,7 @@
 //! The user interface as plain data; a driver compares it with the last one and touches the page.
 
-use protocol::Author;
 use protocol::http::SiteConfig;
+use protocol::{Author, File};
 
 use crate::Staffing;
 
@@ -45,6 +45,8 @@ pub struct Site {
     pub assistant: String,
     /// What it says while nobody is there, or empty.
     pub away: String,
+    /// Whether it takes files.
+    pub files: bool,
 }
 
 impl Site {
@@ -55,6 +57,7 @@ impl Site {
             color: site.color.clone(),
             assistant: site.assistant.clone(),
             away: site.away.clone(),
+            files: site.files.is_some(),
         }
     }
 }
@@ -76,6 +79,8 @@ pub struct Item {
     pub at: u64,
     /// How far it has come; for own messages.
     pub delivery: Delivery,
+    /// What was sent with it; then the text may be empty.
+    pub file: Option<Box<File>>,
 }
 
 /// Whose message it is, seen from this client.

@@ -10,9 +10,13 @@ use std::rc::Rc;
 
 use client_core::{Authorization, Call, Client, Config, End, Event, Input, LinkId, Output, Report, Transport, View};
 use protocol::Secret;
+#[cfg(feature = "widget")]
+use wasm_bindgen::JsCast;
 use wasm_bindgen::JsValue;
 
 use crate::browser::text;
+#[cfg(feature = "widget")]
+use crate::browser::{Function, get, set_number, set_text};
 use crate::page;
 use crate::storage::{Heard, Storage};
 use crate::timer::{Timer, now};
@@ -318,9 +322,29 @@ impl<F: Face> Shell<F> {
                 let view = self.view.borrow().clone();
                 return self.face.contact(id, value, &view);
             }
+            Wake::Files => {
+                #[cfg(feature = "widget")]
+                self.direct(value);
+                return None;
+            }
             // These are not the link's.
             Wake::Face | Wake::LinkHere | Wake::LinkFailed | Wake::Speech => return None,
         })
+    }
+
+    /// Says where files go, and as whose.
+    #[cfg(feature = "widget")]
+    fn direct(&self, asked: &JsValue) {
+        let client = self.client.borrow();
+        set_text(asked, "url", &client.files_address());
+        set_text(asked, "bearer", client.bearer().expose());
+        if let Some(limits) = client.file_limits() {
+            set_number(asked, "bytes", limits.bytes as f64);
+            set_number(asked, "images", f64::from(u8::from(limits.images)));
+        }
+        drop(client);
+        // It only resolves a promise.
+        get(asked, "done").unchecked_into::<Function>().call(&JsValue::UNDEFINED, "", asked);
     }
 
     fn stream(&self, wake: Wake, link: LinkId, value: &JsValue, inputs: &mut Vec<Input>) -> Option<Input> {

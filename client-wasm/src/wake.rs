@@ -49,10 +49,12 @@ pub(crate) enum Wake {
     Speech,
     /// Something happened to the question for an address; the id says what.
     Contact,
+    /// The files want to know where they go, or one of them is there to be sent.
+    Files,
 }
 
 impl Wake {
-    const ALL: [Self; 19] = [
+    const ALL: [Self; 20] = [
         Self::Timer,
         Self::Page,
         Self::Storage,
@@ -72,6 +74,7 @@ impl Wake {
         Self::Tab,
         Self::Speech,
         Self::Contact,
+        Self::Files,
     ];
 
     /// Reads the number that [`Waker::of`] bound.

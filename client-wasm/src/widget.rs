@@ -16,7 +16,7 @@ use client_core::{
     Authorization, Call, Config, Event, Identify, Input, Panel as Opened, Report, RequestId, Side, Transport, View,
 };
 use protocol::http::{Opening, SiteConfig};
-use protocol::{Secret, code};
+use protocol::{FileLimits, Secret, code};
 use wasm_bindgen::prelude::*;
 
 use crate::browser::{
@@ -86,7 +86,8 @@ pub fn mount(options: JsValue) -> Widget {
         _listeners: ["storage", "pageshow"].map(|name| waker.listen(&window, name, Wake::Storage, 0)),
     };
     let (base, room) = (text(&options, "base"), RefCell::new(Some(room)));
-    let widget = Widget { screen, waker, storage, is_shared, base, room, place: RefCell::default() };
+    let widget =
+        Widget { screen, waker, storage, is_shared, base, room, place: RefCell::default(), asking: RefCell::default() };
     widget.say(&hear(&widget.waker.of(Wake::Speech, 0)));
     // What an earlier page has left is shown, and sent.
     widget.push(Input::Restored(Vec::new()));
@@ -109,6 +110,8 @@ pub struct Widget {
     room: RefCell<Option<Room>>,
     /// From then on.
     place: RefCell<Option<Place>>,
+    /// What files have asked meanwhile.
+    asking: RefCell<Vec<JsValue>>,
 }
 
 /// The lobby and what drives it.
@@ -153,6 +156,14 @@ impl Widget {
                 Done::Close => self.close_panel(),
             },
             Some(Wake::LinkHere) => self.begin(&value),
+            Some(Wake::Files) if value.is_object() && self.room.borrow().is_some() => {
+                self.asking.borrow_mut().push(value);
+                self.serve(|lobby| lobby.link_wanted(now()));
+            }
+            // What the outbox keeps of a file is a text.
+            Some(Wake::Files) if !value.is_object() => {
+                self.push(Input::Send { text: value.as_string().unwrap_or_default() });
+            }
             Some(Wake::Speech) => self.say(&value),
             Some(wake) => {
                 if self.room.borrow().is_none() {
@@ -294,6 +305,7 @@ impl Widget {
             | Wake::LinkHere
             | Wake::Speech
             | Wake::Contact
+            | Wake::Files
             | Wake::Tab => {}
         }
     }
@@ -385,6 +397,9 @@ impl Widget {
             face: self.screen.clone(),
         };
         knock(Knock::Begin(Box::new(parts), words));
+        for asked in self.asking.take() {
+            knock(Knock::Wake(Wake::Files, 0, asked));
+        }
         // Not before there is a link that could rest.
         // A page with a store of its own is a visitor of its own: nobody else hears what comes for it.
         let place = self.is_shared.then(|| Place::take(self.storage.prefix(), &self.waker.of(Wake::Tab, 0)));
@@ -401,7 +416,7 @@ fn site(value: &JsValue) -> Option<SiteConfig> {
     };
     let word = |name| within(value, name).as_string();
     let moment = |value: &JsValue, name| within(value, name).as_f64().map(|at| at as u64);
-    let hours = within(value, "hours");
+    let (hours, limits) = (within(value, "hours"), within(value, "files"));
     Some(SiteConfig {
         name: word("name")?,
         welcome: word("welcome").unwrap_or_default(),
@@ -411,6 +426,10 @@ fn site(value: &JsValue) -> Option<SiteConfig> {
         open: within(value, "open").is_truthy(),
         metrics: within(value, "metrics").is_truthy(),
         servers: words("servers"),
+        files: limits.is_object().then(|| FileLimits {
+            bytes: within(&limits, "bytes").as_f64().unwrap_or_default() as u64,
+            images: within(&limits, "images").is_truthy(),
+        }),
         hours: hours.is_object().then(|| Opening {
             open: within(&hours, "open").is_truthy(),
             opens_at: moment(&hours, "opens_at"),

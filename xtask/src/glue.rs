@@ -50,6 +50,7 @@ pub(crate) fn simplify_start(script: &str) -> Result<String> {
 /// What the widget needs of JavaScript's own making.
 const TABS: &str = include_str!("../../client-wasm/src/tabs.js");
 const SPEECH: &str = include_str!("../../client-wasm/src/speech.js");
+const FILES: &str = include_str!("../../client-wasm/src/files.js");
 
 /// Words that take longer than this many ms to come do not keep the panel waiting: it says everything anew when they are here.
 const START: &str = "\
@@ -131,7 +132,7 @@ pub(crate) fn fetch_second(script: &str, entry: &str, second: Second) -> Result<
     };
     Ok(format!(
         "{script}{tabs}const languages = {{ __REJOIN_LANGUAGES__ }};
-{SPEECH}const link = {{
+{SPEECH}{FILES}const link = {{
     tries: 0,
     load(name, key, here, failed) {{
         // Not before it is here: meanwhile another page may have become the first.

@@ -9,7 +9,7 @@ use crate::failure::{Failure, Result};
 use crate::glue;
 use crate::languages;
 use crate::process::{node, root, run as run_process, target};
-use crate::www::{FRAME, LOADER};
+use crate::www::{self, FRAME, LOADER};
 
 /// Where the sources are that are written by hand.
 const SOURCES: &str = "www/npm";
@@ -44,6 +44,7 @@ pub(crate) fn write(module: &Module, mode: Mode) -> Result<Package> {
     let languages = languages::modules()?;
     let paths = languages.keys().map(|name| (name.as_str(), format!("./languages/{name}.js")));
     let glue = glue.replace("__REJOIN_LANGUAGES__", &languages::imports(paths));
+    let glue = glue.replace("__REJOIN_FILES__", "./files.js");
     put(&stage.join("client.js"), glue::start_from_anything(&glue)?.as_bytes())?;
     put(&stage.join("launcher.js"), launcher(&String::from_utf8_lossy(&read(&root().join(LOADER))?))?.as_bytes())?;
     put(&stage.join("frame.js"), &read(&root().join(FRAME))?)?;
@@ -61,6 +62,7 @@ pub(crate) fn write(module: &Module, mode: Mode) -> Result<Package> {
     for (name, words) in &languages {
         put(&out.join(format!("languages/{name}.js")), words)?;
     }
+    put(&out.join("files.js"), &read(&root().join(www::FILES))?)?;
     put(&out.join("rejoin.wasm"), &module.wasm)?;
     put(&out.join("package.json"), manifest(&read(&stage.join("package.json"))?)?.as_bytes())?;
     for name in ["index.d.ts", "inline.d.ts", "README.md"] {

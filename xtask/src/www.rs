@@ -26,6 +26,8 @@ pub(crate) const LOADER: &str = "www/loader/widget.js";
 /// What the loader fetches for pages that want the widget in an iframe.
 pub(crate) const FRAME: &str = "www/loader/frame.js";
 const SITE: &str = "www/site";
+/// What sends and shows files, in the panel and in the console.
+pub(crate) const FILES: &str = "www/files/files.js";
 
 /// Puts the tree together and writes what has changed in it.
 ///
@@ -46,6 +48,11 @@ pub(crate) fn write(client: &Module, package: &Package, mode: Mode) -> Result<()
     names.push(("__REJOIN_LANGUAGES__", languages::imports(paths)));
     // What stands behind it is only in the npm package.
     names.push(("__REJOIN_PACKAGE__", "false".into()));
+    let mut later = Tree::new();
+    later.insert("files.js".into(), read(&root().join(FILES))?);
+    let later = minified(later, mode)?.remove("files.js").unwrap_or_default();
+    names.push(place("__REJOIN_FILES_PATH__", "files", "js", later));
+    names.extend(names.last().map(|(_, path)| ("__REJOIN_FILES__", path.replace("/assets/", "./"))));
     // The script of a module names what comes later.
     if let Some(rest) = &client.rest {
         let script = Tree::from([("tabs.js".into(), glue::second_script()?.into_bytes())]);

@@ -7,6 +7,7 @@ mod clock;
 mod colour;
 mod composer;
 mod contact;
+mod files;
 mod links;
 mod log;
 mod node;
@@ -148,6 +149,7 @@ impl Panel {
             _listeners: listeners,
         };
         panel.paint(&colour);
+        files::attach(panel.parts.of(Part::Dialog), &waker.of(Wake::Files, 0));
         panel
     }
 
@@ -250,6 +252,7 @@ impl Panel {
 
     fn head(&self, view: &View, texts: &Texts) {
         let site = view.site.as_ref();
+        self.parts.of(Part::Attach).show(Shown::when(site.is_some_and(|site| site.files)));
         let name =
             site.map(|site| site.name.as_str()).filter(|name| !name.is_empty()).unwrap_or_else(|| texts.of(Word::Chat));
         self.parts.of(Part::Name).put(name);

@@ -37,10 +37,14 @@ pub(crate) enum Part {
     Send,
     SendIcon,
     SendLines,
+    Attach,
+    AttachIcon,
+    AttachLines,
+    Picker,
 }
 
 /// The parent, the tag and the class of every part but the first, which the loader has made; see `widget.css` for the letters.
-const PLAN: [(Part, &str, &str); 33] = [
+const PLAN: [(Part, &str, &str); 37] = [
     (Part::Root, "div", "p"),
     (Part::Dialog, "div", "h"),
     (Part::Head, "div", "a"),
@@ -72,13 +76,17 @@ const PLAN: [(Part, &str, &str); 33] = [
     (Part::Frame, "button", "k"),
     (Part::Send, "svg", ""),
     (Part::SendIcon, "path", ""),
+    (Part::Frame, "label", "at"),
+    (Part::Attach, "svg", ""),
+    (Part::AttachIcon, "path", ""),
+    (Part::Attach, "input", ""),
     // The three dots of somebody who types have no names.
     (Part::Typing, "i", ""),
     (Part::Typing, "i", ""),
     (Part::Typing, "i", ""),
 ];
 
-const ATTRIBUTES: [(Part, &str, &str); 23] = [
+const ATTRIBUTES: [(Part, &str, &str); 28] = [
     (Part::Dialog, "role", "dialog"),
     (Part::Dialog, "tabindex", "-1"),
     (Part::Dialog, "data-state", "idle"),
@@ -102,6 +110,11 @@ const ATTRIBUTES: [(Part, &str, &str); 23] = [
     (Part::Field, "enterkeyhint", "send"),
     (Part::SendIcon, "viewBox", VIEW),
     (Part::SendLines, "d", "M5 12h14M12 5l7 7-7 7"),
+    (Part::Attach, "hidden", ""),
+    (Part::AttachIcon, "viewBox", VIEW),
+    (Part::AttachLines, "d", "M20 11l-8 8a5 5 0 0 1-7-7l8-8a3 3 0 0 1 5 5l-8 8a1 1 0 0 1-2-2l7-7"),
+    (Part::Picker, "type", "file"),
+    (Part::Picker, "multiple", ""),
 ];
 
 const VIEW: &str = "0 0 24 24";
@@ -134,6 +147,7 @@ impl Parts {
             (Part::Field, "aria-label", Word::Write),
             (Part::Field, "placeholder", Word::Write),
             (Part::Send, "aria-label", Word::Send),
+            (Part::Picker, "aria-label", Word::Attach),
         ] {
             self.of(part).attribute(name, texts.of(word));
         }

@@ -4,6 +4,7 @@ use client_core::{Delivery, From, Item};
 use protocol::AuthorKind;
 
 use super::clock::{self, Calendar};
+use super::files;
 use super::links::{Piece, pieces};
 use super::node::{Node, create, create_text};
 use super::texts::{Speech, Texts, Word};
@@ -75,6 +76,7 @@ impl Row {
         let state = node.child("div", "s");
         let row = Self { node, day, author, state, key: item.key.clone(), shown: shown(item, standing, surroundings) };
         fill(&bubble, &item.text);
+        files::show(&bubble, item);
         row.show(item, surroundings);
         row
     }

@@ -1,0 +1,158 @@
+// Images and files: chosen, pasted, dropped, sent with progress, shown, saved; and what becomes of them when things go wrong.
+import { readFile } from 'node:fs/promises';
+import { test, expect, CONNECTION_TROUBLE } from './fixtures.mjs';
+import { addSite, snippet } from './host.mjs';
+import { Operator, readLog } from './operator.mjs';
+import { Visitor } from './visitor.mjs';
+
+/** A picture of 64 × 48 in one colour, made by the browser. */
+async function picture(page, colour = '#c33') {
+  const base64 = await page.evaluate(async (fill) => {
+    const canvas = new OffscreenCanvas(64, 48);
+    const context = canvas.getContext('2d');
+    context.fillStyle = fill;
+    context.fillRect(0, 0, 64, 48);
+    const bytes = new Uint8Array(await (await canvas.convertToBlob()).arrayBuffer());
+    return btoa(String.fromCharCode(...bytes));
+  }, colour);
+  return Buffer.from(base64, 'base64');
+}
+
+/** The colour in the middle of a drawn preview, once it is drawn. */
+async function middle(canvas) {
+  await expect(canvas).toHaveAttribute('data-drawn', '');
+  return canvas.evaluate((node) => [...node.getContext('2d').getImageData(node.width / 2, node.height / 2, 1, 1).data]);
+}
+
+const picker = (visitor) => visitor.dialog.locator('input[type=file]');
+
+test('an image goes from the visitor to the operator and back, as the first word of the dialog', async ({ page, rejoin, someone }) => {
+  const visitor = await Visitor.visit(page, `${rejoin.url}/demo/one`);
+  await picker(visitor).setInputFiles({ name: 'red.png', mimeType: 'image/png', buffer: await picture(page) });
+  const sent = visitor.log.getByRole('button', { name: /^Image red\.png/ });
+  await expect(sent).toBeVisible();
+  expect(await middle(sent.locator('canvas'))).toEqual([204, 51, 51, 255]);
+  await expect(visitor.dialog.locator('.fi')).toHaveCount(0);
+  await expect(visitor.rows.last()).toHaveAttribute('data-state', /sent|delivered/);
+  const dialogId = await visitor.dialogId();
+  const log = await readLog(rejoin, dialogId);
+  expect(log.at(-1).file).toMatchObject({ name: 'red.png', mime: 'image/png', width: 64, height: 48 });
+  expect(log.filter(({ id }) => id === 'welcome')).toHaveLength(1);
+
+  // After a reload it is fetched from the server.
+  await page.reload();
+  await visitor.open();
+  expect(await middle(sent.locator('canvas'))).toEqual([204, 51, 51, 255]);
+});
+
+test('a file that is not an image stands there by its name and is saved whole', async ({ page, rejoin }) => {
+  const visitor = await Visitor.visit(page, `${rejoin.url}/demo/one`);
+  await picker(visitor).setInputFiles({ name: 'Bestellung.txt', mimeType: 'text/plain', buffer: Buffer.from('Zwölf Töpfe') });
+  const file = visitor.log.getByRole('button', { name: /^Save Bestellung\.txt/ });
+  await expect(file).toBeVisible();
+  await page.reload();
+  await visitor.open();
+  const [download] = await Promise.all([page.waitForEvent('download'), file.click()]);
+  expect(download.suggestedFilename()).toBe('Bestellung.txt');
+  expect(await readFile(await download.path(), 'utf8')).toBe('Zwölf Töpfe');
+});
+
+test('what is too large, or not accepted, is said where the visitor sees it', async ({ page, rejoin, noise }) => {
+  noise.allow(/415/);
+  const visitor = await Visitor.visit(page, `${rejoin.url}/demo/one`);
+  await picker(visitor).setInputFiles({ name: 'film.mp4', mimeType: 'video/mp4', buffer: Buffer.alloc(10 * 1024 * 1024 + 1) });
+  const rows = visitor.dialog.locator('.fi');
+  await expect(rows).toHaveText([/film\.mp4 is too large: 10 MB at most/]);
+  await picker(visitor).setInputFiles({ name: 'page.html', mimeType: 'text/html', buffer: Buffer.from('<script>alert(1)</script>') });
+  await expect(rows).toHaveText([/film\.mp4/, /page\.html is of a type that is not accepted here/]);
+  await visitor.dialog.getByRole('button', { name: 'Cancel film.mp4' }).click();
+  await visitor.dialog.getByRole('button', { name: 'Cancel page.html' }).press('Enter');
+  await expect(rows).toHaveCount(0);
+  await expect(visitor.field).toBeFocused();
+});
+
+test('an upload that is cut is tried again and comes once', async ({ page, rejoin, cable, noise }) => {
+  noise.allow(CONNECTION_TROUBLE);
+  const visitor = await Visitor.visit(page, `${cable.url}/demo/one`);
+  await visitor.send('Here it comes');
+  await visitor.expectDelivery('Here it comes', 'sent');
+  let cut = 0;
+  await page.route('**/files/**', (route) => (cut++ < 2 ? route.abort('connectionreset') : route.continue()));
+  await picker(visitor).setInputFiles({ name: 'red.png', mimeType: 'image/png', buffer: await picture(page) });
+  await expect(visitor.dialog.locator('.fi')).toHaveText(/Waiting for the connection: red\.png/);
+  await expect(visitor.log.getByRole('button', { name: /^Image red\.png/ })).toBeVisible({ timeout: 30_000 });
+  await expect(visitor.rows.last()).toHaveAttribute('data-state', /sent|delivered/);
+  const log = await readLog(rejoin, await visitor.dialogId());
+  expect(log.filter(({ file }) => file)).toHaveLength(1);
+});
+
+test('an image is pasted and dropped, and pasted text stays text', async ({ page, rejoin }) => {
+  const visitor = await Visitor.visit(page, `${rejoin.url}/demo/one`);
+  const bytes = [...(await picture(page, '#3c3'))];
+  const give = (kind, words) =>
+    visitor.field.evaluate(
+      (field, [type, content, text]) => {
+        const data = new DataTransfer();
+        if (text) data.setData('text/plain', text);
+        data.items.add(new File([new Uint8Array(content)], `${type}.png`, { type: 'image/png' }));
+        const init = { bubbles: true, cancelable: true, composed: true };
+        const event = type === 'paste' ? new ClipboardEvent(type, { ...init, clipboardData: data }) : new DragEvent(type, { ...init, dataTransfer: data });
+        return !field.dispatchEvent(event);
+      },
+      [kind, bytes, words],
+    );
+  expect(await give('dragover')).toBe(true);
+  expect(await give('drop')).toBe(true);
+  await expect(visitor.log.getByRole('button', { name: /^Image drop\.png/ })).toBeVisible();
+  expect(await give('paste')).toBe(true);
+  await expect(visitor.log.getByRole('button', { name: /^Image paste\.png/ })).toBeVisible();
+  expect(await give('paste', 'cells of a table')).toBe(false);
+});
+
+test('a site that takes no files has no button for them', async ({ page, host, rejoin }) => {
+  const token = await addSite(rejoin, { origins: [host.url] });
+  await rejoin.command('site', 'set', token, '--files', 'off', '--data', rejoin.data);
+  const visitor = await Visitor.visit(page, host.page('/', snippet(rejoin, token)));
+  await expect(visitor.dialog.locator('.at')).toBeHidden();
+});
+
+test('files are sent and previews drawn under the strictest policy', async ({ page, host, rejoin }) => {
+  const token = await addSite(rejoin, { origins: [host.url] });
+  const socket = rejoin.url.replace('http', 'ws');
+  const policy = [
+    "default-src 'none'",
+    `script-src ${rejoin.url} 'wasm-unsafe-eval'`,
+    `connect-src ${rejoin.url} ${socket}`,
+    'img-src data:',
+    "require-trusted-types-for 'script'",
+    "trusted-types 'none'",
+    "base-uri 'none'",
+    "form-action 'none'",
+  ].join('; ');
+  const address = host.page('/', snippet(rejoin, token), { 'content-security-policy': policy });
+  const visitor = await Visitor.visit(page, address);
+  const buffer = await picture(page, '#33c');
+  await picker(visitor).setInputFiles({ name: 'blue.png', mimeType: 'image/png', buffer });
+  const sent = visitor.log.getByRole('button', { name: /^Image blue\.png/ });
+  expect(await middle(sent.locator('canvas'))).toEqual([51, 51, 204, 255]);
+  await expect(visitor.rows.last()).toHaveAttribute('data-state', /sent|delivered/);
+  await page.reload();
+  await visitor.open();
+  expect(await middle(sent.locator('canvas'))).toEqual([51, 51, 204, 255]);
+  const [download] = await Promise.all([page.waitForEvent('download'), sent.click()]);
+  expect(await readFile(await download.path())).toEqual(buffer);
+});
+
+test('the button is reached and shown by the keyboard', async ({ page, rejoin }) => {
+  const visitor = await Visitor.visit(page, `${rejoin.url}/demo/one`);
+  await visitor.field.fill('x');
+  await visitor.field.focus();
+  await page.keyboard.press('Tab');
+  await page.keyboard.press('Tab');
+  await expect(picker(visitor)).toBeFocused();
+  await expect(picker(visitor)).toHaveAccessibleName('Attach images or files');
+  const box = await visitor.dialog.locator('.at').boundingBox();
+  expect([box.width, box.height]).toEqual([44, 44]);
+  const [chooser] = await Promise.all([page.waitForEvent('filechooser'), page.keyboard.press('Space')]);
+  expect(chooser.isMultiple()).toBe(true);
+});

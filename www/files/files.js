@@ -1,0 +1,357 @@
+// Images and files: chosen, sent with progress, and shown; in the visitor's panel and in the console. It is fetched when there is
+// a first one. A file goes up whole, is tried again until the server has it, and then a message takes it along: the text that
+// `ask` is given is what the client's outbox keeps of it.
+
+const SILENCE_MS = 60_000;
+const AGAIN_MS = 1000;
+const AGAIN_MAX_MS = 30_000;
+const SHOWN = /^image\/(png|jpeg|gif|webp|avif)$/;
+const PREVIEW_PX = [240, 240];
+/** Refusals that another try would only repeat, and the words for them. */
+const FINAL = { file_too_big: 'big', file_type: 'type', files_off: 'off', file_limit: 'limit', forbidden_origin: 'off', id_conflict: 'off' };
+
+// `{}` is a name, `#` a number of megabytes.
+const WORDS = {
+  en: ['Uploading {}', 'Waiting for the connection: {}', '{} was sent', 'Cancel {}', 'Try again', '{} is too large: # MB at most', '{} is of a type that is not accepted here', 'Only images are accepted here: {}', '{} cannot be sent here', 'No more files can be sent in this chat: {}', '{} cannot be read', 'Save {}', 'Image {}', 'Files'],
+  de: ['{} wird hochgeladen', 'Wartet auf die Verbindung: {}', '{} wurde gesendet', '{} abbrechen', 'Erneut versuchen', '{} ist zu groß: höchstens # MB', '{} hat einen Typ, der hier nicht angenommen wird', 'Hier werden nur Bilder angenommen: {}', '{} kann hier nicht gesendet werden', 'In diesem Chat können keine weiteren Dateien gesendet werden: {}', '{} kann nicht gelesen werden', '{} speichern', 'Bild {}', 'Dateien'],
+  es: ['Subiendo {}', 'Esperando la conexión: {}', '{} se ha enviado', 'Cancelar {}', 'Reintentar', '{} es demasiado grande: # MB como máximo', 'Aquí no se acepta este tipo de archivo: {}', 'Aquí solo se aceptan imágenes: {}', '{} no se puede enviar aquí', 'No se pueden enviar más archivos en este chat: {}', 'No se puede leer {}', 'Guardar {}', 'Imagen {}', 'Archivos'],
+  fr: ['Envoi de {}', 'En attente de connexion : {}', '{} a été envoyé', 'Annuler {}', 'Réessayer', '{} est trop volumineux : # Mo au maximum', 'Ce type de fichier n’est pas accepté ici : {}', 'Seules les images sont acceptées ici : {}', '{} ne peut pas être envoyé ici', 'Plus aucun fichier ne peut être envoyé dans ce chat : {}', '{} ne peut pas être lu', 'Enregistrer {}', 'Image {}', 'Fichiers'],
+  it: ['Caricamento di {}', 'In attesa della connessione: {}', '{} è stato inviato', 'Annulla {}', 'Riprova', '{} è troppo grande: massimo # MB', 'Questo tipo di file non è accettato qui: {}', 'Qui sono accettate solo immagini: {}', '{} non può essere inviato qui', 'In questa chat non si possono inviare altri file: {}', '{} non può essere letto', 'Salva {}', 'Immagine {}', 'File'],
+  pt: ['Enviando {}', 'Aguardando a conexão: {}', '{} foi enviado', 'Cancelar {}', 'Tentar novamente', '{} é grande demais: no máximo # MB', 'Este tipo de arquivo não é aceito aqui: {}', 'Aqui só são aceitas imagens: {}', '{} não pode ser enviado aqui', 'Não é possível enviar mais arquivos neste chat: {}', '{} não pode ser lido', 'Salvar {}', 'Imagem {}', 'Arquivos'],
+  ru: ['Загружается {}', 'Ожидание соединения: {}', '{} — отправлено', 'Отменить {}', 'Повторить', '{} — слишком большой файл, не более # МБ', 'Такие файлы здесь не принимаются: {}', 'Здесь принимаются только изображения: {}', '{} нельзя отправить здесь', 'В этом чате больше нельзя отправлять файлы: {}', '{} не удаётся прочитать', 'Сохранить {}', 'Изображение {}', 'Файлы'],
+  ar: ['جارٍ رفع {}', 'في انتظار الاتصال: {}', 'تم إرسال {}', 'إلغاء {}', 'إعادة المحاولة', '{} كبير جدًا: # ميغابايت كحد أقصى', 'هذا النوع من الملفات غير مقبول هنا: {}', 'تُقبل الصور فقط هنا: {}', 'لا يمكن إرسال {} هنا', 'لا يمكن إرسال مزيد من الملفات في هذه المحادثة: {}', 'تعذّرت قراءة {}', 'حفظ {}', 'صورة {}', 'ملفات'],
+  he: ['{} בהעלאה', 'ממתין לחיבור: {}', '{} נשלח', 'ביטול {}', 'לנסות שוב', '{} גדול מדי: לכל היותר # מ״ב', 'סוג הקובץ אינו מתקבל כאן: {}', 'מתקבלות כאן רק תמונות: {}', 'לא ניתן לשלוח כאן את {}', 'לא ניתן לשלוח עוד קבצים בשיחה זו: {}', 'לא ניתן לקרוא את {}', 'שמירת {}', 'תמונה {}', 'קבצים'],
+  zh: ['正在上传 {}', '正在等待连接：{}', '{} 已发送', '取消 {}', '重试', '{} 太大：最多 # MB', '此处不接受该类型的文件：{}', '此处仅接受图片：{}', '{} 无法在此发送', '此对话中不能再发送文件：{}', '无法读取 {}', '保存 {}', '图片 {}', '文件'],
+};
+const NAMES = ['uploading', 'waiting', 'sent', 'cancel', 'again', 'big', 'type', 'images', 'off', 'limit', 'unreadable', 'save', 'image', 'files'];
+
+const STYLE = `
+.ft { display: grid; gap: 4px; max-height: 30vh; overflow: auto; margin: 0 0 8px; padding: 0; list-style: none }
+.ft:not(:has(.fi)) { display: none }
+.fi { position: relative; display: flex; align-items: center; gap: 4px; min-height: 44px; padding-inline-start: 14px; border-radius: 14px; background: var(--soft, #8882); font-size: 13px; overflow: hidden }
+.fi p { flex: 1; min-width: 0; margin: 0; overflow-wrap: anywhere }
+.fi[data-state=failed] p { color: light-dark(#b3261e, #ffb4ab) }
+.fi progress { position: absolute; inset: auto 0 0; width: 100%; height: 3px; border: 0; appearance: none; background: none; accent-color: var(--a, #3457d5) }
+.fi progress::-webkit-progress-bar { background: none }
+.fi progress::-webkit-progress-value { background: var(--a, #3457d5) }
+.fi progress::-moz-progress-bar { background: var(--a, #3457d5) }
+.fi button { flex: none; min-width: 44px; min-height: 44px; padding: 0 8px; border: 0; border-radius: 12px; background: none; color: inherit; font: inherit; font-weight: 600; cursor: pointer }
+.fi button:hover { background: #8882 }
+.fs { position: absolute; width: 1px; height: 1px; overflow: hidden; clip-path: inset(50%) }
+.fb { display: flex; align-items: center; gap: 10px; max-width: 100%; min-height: 44px; margin: 0; padding: 0; border: 0; background: none; color: inherit; font: inherit; text-align: start; cursor: pointer }
+.fb svg { flex: none; width: 24px; height: 24px; fill: none; stroke: currentColor; stroke-width: 2; stroke-linecap: round; stroke-linejoin: round }
+.fb span { min-width: 0; overflow-wrap: anywhere }
+.fb small { display: block; font-size: 12px; opacity: .8 }
+.fb canvas { display: block; max-width: 100%; border-radius: 12px; background: #8883 }
+.fm { padding: 4px !important }
+.fm .fb { min-height: 0 }
+@media (forced-colors: active) { .fi { border: 1px solid } }
+`;
+
+/**
+ * Opens the files of one panel. `ask(object)` fills in `url` (a star stands for the name of a file), `bearer`, `bytes` and `images`,
+ * and calls its `done()`; `ask(text)` sends a message. `speech` knows the language; uploads stand in `place`, first.
+ */
+export function open(dialog, ask, speech, { place = dialog.querySelector('.c'), scroller = dialog.querySelector('.l') } = {}) {
+  const root = dialog.getRootNode();
+  const sheet = new CSSStyleSheet();
+  sheet.replaceSync(STYLE);
+  root.adoptedStyleSheets = [...root.adoptedStyleSheets, sheet];
+
+  const list = make('ul', 'ft');
+  list.setAttribute('aria-label', word('files'));
+  const status = make('p', 'fs');
+  status.setAttribute('role', 'status');
+  place.prepend(list, status);
+
+  /** What is to be sent, in its order; the first is under way. */
+  const queue = [];
+  /** What was sent from here needs not be fetched. */
+  const mine = new Map();
+  let running;
+
+  const target = () => new Promise((done) => ask({ done: (_, filled) => done(filled) }));
+
+  function take(chosen) {
+    for (const file of chosen) {
+      const item = { id: uuid(), file, name: file.name || 'image.png', tries: 0 };
+      item.row = row(item);
+      queue.push(item);
+      list.append(item.row.node);
+    }
+    run();
+  }
+
+  async function run() {
+    if (running) return;
+    running = true;
+    addEventListener('beforeunload', warn);
+    for (let item; (item = queue.find(({ failed }) => !failed)); ) await deliver(item);
+    removeEventListener('beforeunload', warn);
+    running = false;
+  }
+
+  // Works on one file until it is sent, cancelled, or will never be.
+  async function deliver(item) {
+    item.row.say('uploading');
+    announce('uploading', item.name);
+    while (queue.includes(item) && !item.failed) {
+      const to = await Promise.race([target(), item.row.cancelled]);
+      if (!to || !queue.includes(item)) return;
+      const most = to.bytes || Infinity;
+      if (item.file.size > most) return fail(item, 'big', most);
+      if (to.images && !SHOWN.test(item.file.type)) return fail(item, 'images');
+      const { status: answered, body, broken } = await put(item, to);
+      if (!queue.includes(item)) return;
+      if (body?.file && answered < 300) {
+        mine.set(item.id, item.file);
+        drop(item);
+        announce('sent', item.name);
+        return ask('\u0001' + JSON.stringify(body.file));
+      }
+      const code = body?.error?.code;
+      if (FINAL[code]) return fail(item, FINAL[code], most);
+      if (broken && !(await isReadable(item.file))) return fail(item, 'unreadable');
+      item.row.say('waiting');
+      await again(item, body?.error?.retry_after_ms);
+      item.row.say('uploading');
+    }
+  }
+
+  function put(item, { url, bearer }) {
+    return new Promise((done) => {
+      const request = (item.request = new XMLHttpRequest());
+      let silence;
+      const heard = () => {
+        clearTimeout(silence);
+        silence = setTimeout(() => request.abort(), SILENCE_MS);
+      };
+      const end = (answer) => {
+        clearTimeout(silence);
+        done(answer);
+      };
+      request.upload.onprogress = ({ loaded, total }) => {
+        heard();
+        item.row.progress(total ? loaded / total : 0);
+      };
+      request.onload = () => end({ status: request.status, body: request.response });
+      request.onerror = request.onabort = () => end({ broken: true });
+      request.open('PUT', `${url.replace('*', item.id)}&name=${encodeURIComponent(item.name)}`);
+      request.responseType = 'json';
+      request.setRequestHeader('content-type', item.file.type || 'application/octet-stream');
+      if (bearer) request.setRequestHeader('authorization', `Bearer ${bearer}`);
+      heard();
+      request.send(item.file);
+    });
+  }
+
+  // Waits a while, or until the device is online again, or somebody cannot wait.
+  function again(item, least = 0) {
+    const bound = Math.min(AGAIN_MS * 2 ** item.tries++, AGAIN_MAX_MS);
+    return new Promise((done) => {
+      const go = () => {
+        clearTimeout(timer);
+        removeEventListener('online', go);
+        done();
+      };
+      const timer = setTimeout(go, Math.max(least, bound * (0.5 + Math.random() / 2)));
+      addEventListener('online', go);
+      item.row.cancelled.then(go);
+    });
+  }
+
+  function fail(item, why, most) {
+    item.failed = why;
+    item.row.say(why, most);
+    announce(why, item.name, most);
+  }
+
+  function drop(item) {
+    const at = queue.indexOf(item);
+    if (at < 0) return;
+    queue.splice(at, 1);
+    item.request?.abort();
+    const held = item.row.node.contains(root.activeElement);
+    item.row.node.remove();
+    // Whoever had the focus in the row goes on with writing.
+    if (held) place.querySelector('textarea')?.focus();
+  }
+
+  // The line of one upload.
+  function row(item) {
+    const node = make('li', 'fi');
+    const text = node.appendChild(make('p'));
+    const bar = node.appendChild(make('progress'));
+    bar.max = 1;
+    bar.value = 0;
+    bar.setAttribute('aria-label', item.name);
+    const retry = node.appendChild(make('button'));
+    retry.type = 'button';
+    retry.textContent = word('again');
+    retry.hidden = true;
+    retry.onclick = () => {
+      item.failed = undefined;
+      item.row.say('uploading');
+      run();
+    };
+    const cancel = node.appendChild(make('button'));
+    cancel.type = 'button';
+    cancel.textContent = '✕';
+    cancel.setAttribute('aria-label', word('cancel', item.name));
+    const cancelled = new Promise((done) => {
+      cancel.onclick = () => {
+        drop(item);
+        done();
+      };
+    });
+    return {
+      node,
+      cancelled,
+      say(state, most) {
+        const failed = state != 'uploading' && state != 'waiting';
+        node.dataset.state = failed ? 'failed' : state;
+        text.textContent = failed || state == 'waiting' ? word(state, item.name, most) : `${item.name} · ${size(item.file.size)}`;
+        bar.hidden = failed;
+        retry.hidden = state != 'unreadable' && state != 'limit' && state != 'off';
+      },
+      progress: (share) => (bar.value = share),
+    };
+  }
+
+  /** Shows a file in the element of its message. */
+  function show(node, id, name, mime, bytes, width, height) {
+    const button = make('button', 'fb');
+    button.type = 'button';
+    const isImage = SHOWN.test(mime);
+    const label = `${name}, ${size(bytes)}`;
+    button.setAttribute('aria-label', `${word(isImage ? 'image' : 'save', label)}${isImage ? '. ' + word('save', '').trim() : ''}`);
+    button.onclick = () => save(id, name, button);
+    keep(() => {
+      if (isImage) preview(node, button, id, width, height);
+      else describe(button, name, bytes);
+      node.replaceChildren(button);
+    });
+  }
+
+  function describe(button, name, bytes) {
+    const icon = document.createElementNS('http://www.w3.org/2000/svg', 'svg');
+    icon.setAttribute('viewBox', '0 0 24 24');
+    icon.setAttribute('aria-hidden', 'true');
+    const lines = document.createElementNS('http://www.w3.org/2000/svg', 'path');
+    lines.setAttribute('d', 'M14 3H6v18h12V7l-4-4v4h4M12 11v6m-3-3l3 3 3-3');
+    icon.append(lines);
+    const text = make('span');
+    text.textContent = name;
+    const small = text.appendChild(make('small'));
+    small.textContent = size(bytes);
+    button.replaceChildren(icon, text);
+  }
+
+  // An image is drawn: no content security policy forbids that, and what is drawn cannot run.
+  function preview(node, button, id, width, height) {
+    node.classList.add('fm');
+    const canvas = make('canvas');
+    const [most, high] = PREVIEW_PX;
+    const scale = Math.min(1, most / (width || most), high / (height || high));
+    const [w, h] = [Math.max(44, Math.round((width || most) * scale)), Math.max(44, Math.round((height || high) * scale))];
+    [canvas.width, canvas.height] = [w, h];
+    button.append(canvas);
+    const seen = new IntersectionObserver(async ([entry]) => {
+      if (!entry.isIntersecting) return;
+      seen.disconnect();
+      await draw(canvas, id, w, h);
+    });
+    seen.observe(canvas);
+  }
+
+  async function draw(canvas, id, w, h) {
+    try {
+      const bitmap = await createImageBitmap(await bytesOf(id));
+      const sharp = Math.min(2, devicePixelRatio || 1);
+      canvas.style.width = `${w}px`;
+      [canvas.width, canvas.height] = [w * sharp, h * sharp];
+      const scale = Math.max(canvas.width / bitmap.width, canvas.height / bitmap.height);
+      const [dw, dh] = [bitmap.width * scale, bitmap.height * scale];
+      canvas.getContext('2d').drawImage(bitmap, (canvas.width - dw) / 2, (canvas.height - dh) / 2, dw, dh);
+      bitmap.close();
+      canvas.dataset.drawn = '';
+    } catch {
+      addEventListener('online', () => canvas.isConnected && draw(canvas, id, w, h), { once: true });
+    }
+  }
+
+  async function bytesOf(id) {
+    if (mine.has(id)) return mine.get(id);
+    for (let tries = 0; ; tries++) {
+      const { url, bearer } = await target();
+      const response = await fetch(url.replace('*', id), { headers: bearer ? { authorization: `Bearer ${bearer}` } : {} }).catch(() => {});
+      if (response?.ok) return response.blob();
+      if (tries == 3) throw new Error('a file cannot be fetched');
+      await new Promise((done) => setTimeout(done, AGAIN_MS * 2 ** tries));
+    }
+  }
+
+  async function save(id, name, button) {
+    button.disabled = true;
+    try {
+      const link = make('a');
+      link.href = URL.createObjectURL(new Blob([await bytesOf(id)], { type: 'application/octet-stream' }));
+      link.download = name;
+      link.click();
+      setTimeout(() => URL.revokeObjectURL(link.href), 60_000);
+    } catch {
+      announce('unreadable', name);
+    }
+    button.disabled = false;
+  }
+
+  // Whoever reads the newest message stays there.
+  function keep(change) {
+    const end = scroller && scroller.scrollHeight - scroller.scrollTop - scroller.clientHeight < 48;
+    change();
+    if (end) scroller.scrollTop = scroller.scrollHeight;
+  }
+
+  function announce(name, ...values) {
+    status.textContent = word(name, ...values);
+  }
+
+  function word(name, value = '', bytes = 0) {
+    const words = WORDS[speech.said.slice(0, 2)] ?? WORDS.en;
+    return words[NAMES.indexOf(name)].replace('{}', () => value).replace('#', () => Math.floor(bytes / 1048576));
+  }
+
+  function size(bytes) {
+    const [value, unit] = bytes < 1e6 ? [Math.max(1, bytes / 1e3), 'kilobyte'] : [bytes / 1e6, 'megabyte'];
+    const digits = { style: 'unit', unit, maximumFractionDigits: value < 10 ? 1 : 0 };
+    return new Intl.NumberFormat(speech.said.split('\n')[0], digits).format(value);
+  }
+
+  return { take, show };
+}
+
+function make(tag, name) {
+  const node = document.createElement(tag);
+  if (name) node.className = name;
+  return node;
+}
+
+function warn(event) {
+  event.preventDefault();
+}
+
+// A file that was moved or changed since it was chosen cannot be read any more.
+async function isReadable(file) {
+  return file.slice(0, 1).arrayBuffer().then(
+    () => true,
+    () => false,
+  );
+}
+
+// A UUID of version 7: the time first.
+function uuid() {
+  const random = crypto.getRandomValues(new Uint8Array(10));
+  const hex = Date.now().toString(16).padStart(12, '0') + Array.from(random, (byte) => byte.toString(16).padStart(2, '0')).join('');
+  const variant = '89ab'[random[2] & 3];
+  return `${hex.slice(0, 8)}-${hex.slice(8, 12)}-7${hex.slice(13, 16)}-${variant}${hex.slice(17, 20)}-${hex.slice(20, 32)}`;
+}
