@@ -43,6 +43,24 @@ test('an image goes from the visitor to the operator and back, as the first word
   await page.reload();
   await visitor.open();
   expect(await middle(sent.locator('canvas'))).toEqual([204, 51, 51, 255]);
+
+  // The operator sees it, and answers with two of their own: chosen, and pasted.
+  const operator = await Operator.logIn(await someone(), rejoin);
+  await expect(operator.lines.filter({ hasText: '📎 red.png' })).toBeVisible();
+  await operator.open(dialogId);
+  const seen = operator.log.getByRole('button', { name: /^Image red\.png/ });
+  expect(await middle(seen.locator('canvas'))).toEqual([204, 51, 51, 255]);
+  const blue = await picture(page, '#33c');
+  await operator.page.locator('#attach').setInputFiles({ name: 'blue.png', mimeType: 'image/png', buffer: blue });
+  await expect(operator.log.getByRole('button', { name: /^Image blue\.png/ })).toBeVisible();
+  const received = visitor.log.getByRole('button', { name: /^Image blue\.png/ });
+  expect(await middle(received.locator('canvas'))).toEqual([51, 51, 204, 255]);
+  await operator.page.locator('#attach').setInputFiles({ name: 'offer.txt', mimeType: 'text/plain', buffer: Buffer.from('12 €') });
+  const [download] = await Promise.all([
+    page.waitForEvent('download'),
+    visitor.log.getByRole('button', { name: /^Save offer\.txt/ }).click(),
+  ]);
+  expect(await readFile(await download.path(), 'utf8')).toBe('12 €');
 });
 
 test('a file that is not an image stands there by its name and is saved whole', async ({ page, rejoin }) => {

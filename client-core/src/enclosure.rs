@@ -5,12 +5,12 @@ use protocol::{File, SendMessage, json};
 
 use crate::outbox::Pending;
 
-/// What stands in front of a file's JSON. Nobody can type it; a text that begins with it and is no file stays a text.
+/// What stands in front of a file's JSON. Nobody can type it.
 pub(crate) const MARK: char = '\u{1}';
 
 /// Returns the file that a kept message brings.
-pub(crate) fn file_of(kept: &str) -> Option<Box<File>> {
-    json::from_str(kept.strip_prefix(MARK)?).ok().map(Box::new)
+fn file_of(kept: &str) -> Option<File> {
+    json::from_str(kept.strip_prefix(MARK)?).ok()
 }
 
 /// Returns the words of a kept message.

@@ -452,5 +452,5 @@ impl Lobby {
 /// Returns an entry of the conversation that has no place in the log yet.
 pub(crate) fn item(id: &str, author: Author, from: From, text: &str) -> Item {
     let (key, text) = (String::from(id), String::from(text));
-    Item { key, seq: 0, author, from, text, at: 0, delivery: Delivery::Sent, file: None }
+    Item { key, seq: 0, author, from, text, at: 0, delivery: Delivery::Sent, file: String::new() }
 }

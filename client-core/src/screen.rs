@@ -1,10 +1,10 @@
 //! The view, computed from everything that is known.
 
-use protocol::{Author, AuthorKind, WELCOME_ID};
+use protocol::{Author, AuthorKind, WELCOME_ID, json};
 
 use crate::client::Device;
 use crate::connection::Phase;
-use crate::enclosure::file_of;
+use crate::enclosure::{MARK, words_of};
 use crate::lobby::item;
 use crate::outbox::{Kept, Pending, State};
 use crate::staffing;
@@ -58,7 +58,7 @@ impl Client {
                 text: message.text.clone(),
                 at: message.at,
                 delivery,
-                file: message.file.clone().map(Box::new),
+                file: message.file.as_ref().map(json::to_string).unwrap_or_default(),
             });
         }
         for settled in &self.settled {
@@ -83,9 +83,8 @@ impl Client {
 
     fn own_item(&self, id: &str, text: &str, at: u64, delivery: Delivery) -> Item {
         let author = Author { kind: self.own_kind(), name: String::new() };
-        let file = file_of(text);
-        let words = if file.is_some() { "" } else { text };
-        Item { at, delivery, file, ..item(id, author, From::Own, words) }
+        let file = String::from(text.strip_prefix(MARK).unwrap_or_default());
+        Item { at, delivery, file, ..item(id, author, From::Own, words_of(text)) }
     }
 
     fn delivery(&self, pending: &Pending) -> Delivery {

@@ -1,7 +1,7 @@
 //! The user interface as plain data; a driver compares it with the last one and touches the page.
 
+use protocol::Author;
 use protocol::http::SiteConfig;
-use protocol::{Author, File};
 
 use crate::Staffing;
 
@@ -79,8 +79,8 @@ pub struct Item {
     pub at: u64,
     /// How far it has come; for own messages.
     pub delivery: Delivery,
-    /// What was sent with it; then the text may be empty.
-    pub file: Option<Box<File>>,
+    /// What was sent with it: a [`protocol::File`] as JSON, which most people who look never see; empty where nothing was.
+    pub file: String,
 }
 
 /// Whose message it is, seen from this client.

@@ -3,24 +3,20 @@
 const files = {
   // Takes what is chosen, pasted or dropped on the panel; `ask` gets an object to be filled with the address and the credential.
   attach(dialog, ask) {
-    const load = () =>
-      (files.here ??= import('__REJOIN_FILES__').then((module) => module.open(dialog, ask, speech)).catch(() => (files.here = undefined)));
-    files.load = load;
+    let tray;
+    files.load = () => (tray ??= import('__REJOIN_FILES__').then((module) => module.open(dialog, ask, speech)));
     for (const name of ['change', 'paste', 'dragover', 'drop'])
       dialog.addEventListener(name, (event) => {
         const { target, clipboardData, dataTransfer } = event;
-        const from = clipboardData ?? dataTransfer ?? target;
-        const list = [...(from.files ?? [])];
-        const some = list[0] || from.types?.includes('Files');
+        const from = clipboardData || dataTransfer || target;
+        const list = [...(from.files || [])];
         // A spreadsheet pastes its cells as a picture, too.
-        if (!some || from.types?.includes('text/plain') || dialog.querySelector('.at').hidden) return;
+        if (dialog.querySelector('.at').hidden || !(list[0] || from.types?.[0] == 'Files') || from.types?.includes('text/plain')) return;
         event.preventDefault();
         if (name == 'change') target.value = '';
-        if (list[0]) load().then((tray) => tray?.take(list));
+        if (list[0]) files.load().then((tray) => tray.take(list));
       });
   },
-  // Shows a file in its message.
-  show(node, ...file) {
-    files.load().then((tray) => tray?.show(node, ...file));
-  },
+  // Shows a file in its message: JSON.
+  show: (node, file) => files.load().then((tray) => tray.show(node, JSON.parse(file))),
 };

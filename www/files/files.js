@@ -26,15 +26,15 @@ const WORDS = {
 const NAMES = ['uploading', 'waiting', 'sent', 'cancel', 'again', 'big', 'type', 'images', 'off', 'limit', 'unreadable', 'save', 'image', 'files'];
 
 const STYLE = `
-.ft { display: grid; gap: 4px; max-height: 30vh; overflow: auto; margin: 0 0 8px; padding: 0; list-style: none }
-.ft:not(:has(.fi)) { display: none }
-.fi { position: relative; display: flex; align-items: center; gap: 4px; min-height: 44px; padding-inline-start: 14px; border-radius: 14px; background: var(--soft, #8882); font-size: 13px; overflow: hidden }
+.ft { grid-column: 1 / -1; display: grid; gap: 4px; max-height: 30vh; overflow: auto; margin: 0 0 8px; padding: 0; list-style: none }
+.ft[hidden], .ft:not(:has(.fi)) { display: none }
+.fi { position: relative; display: flex; align-items: center; gap: 4px; min-height: 44px; padding-inline-start: 14px; border-radius: 14px; background: #8882; font-size: 13px; overflow: hidden }
 .fi p { flex: 1; min-width: 0; margin: 0; overflow-wrap: anywhere }
 .fi[data-state=failed] p { color: light-dark(#b3261e, #ffb4ab) }
-.fi progress { position: absolute; inset: auto 0 0; width: 100%; height: 3px; border: 0; appearance: none; background: none; accent-color: var(--a, #3457d5) }
+.fi progress { position: absolute; inset: auto 0 0; width: 100%; height: 3px; border: 0; appearance: none; background: none; accent-color: var(--a, var(--accent, #3457d5)) }
 .fi progress::-webkit-progress-bar { background: none }
-.fi progress::-webkit-progress-value { background: var(--a, #3457d5) }
-.fi progress::-moz-progress-bar { background: var(--a, #3457d5) }
+.fi progress::-webkit-progress-value { background: var(--a, var(--accent, #3457d5)) }
+.fi progress::-moz-progress-bar { background: var(--a, var(--accent, #3457d5)) }
 .fi button { flex: none; min-width: 44px; min-height: 44px; padding: 0 8px; border: 0; border-radius: 12px; background: none; color: inherit; font: inherit; font-weight: 600; cursor: pointer }
 .fi button:hover { background: #8882 }
 .fs { position: absolute; width: 1px; height: 1px; overflow: hidden; clip-path: inset(50%) }
@@ -48,15 +48,21 @@ const STYLE = `
 @media (forced-colors: active) { .fi { border: 1px solid } }
 `;
 
+/** The roots that have our styles. */
+const dressed = new WeakSet();
+
 /**
  * Opens the files of one panel. `ask(object)` fills in `url` (a star stands for the name of a file), `bearer`, `bytes` and `images`,
  * and calls its `done()`; `ask(text)` sends a message. `speech` knows the language; uploads stand in `place`, first.
  */
 export function open(dialog, ask, speech, { place = dialog.querySelector('.c'), scroller = dialog.querySelector('.l') } = {}) {
   const root = dialog.getRootNode();
-  const sheet = new CSSStyleSheet();
-  sheet.replaceSync(STYLE);
-  root.adoptedStyleSheets = [...root.adoptedStyleSheets, sheet];
+  if (!dressed.has(root)) {
+    dressed.add(root);
+    const sheet = new CSSStyleSheet();
+    sheet.replaceSync(STYLE);
+    root.adoptedStyleSheets = [...root.adoptedStyleSheets, sheet];
+  }
 
   const list = make('ul', 'ft');
   list.setAttribute('aria-label', word('files'));
@@ -219,7 +225,7 @@ export function open(dialog, ask, speech, { place = dialog.querySelector('.c'), 
   }
 
   /** Shows a file in the element of its message. */
-  function show(node, id, name, mime, bytes, width, height) {
+  function show(node, { id, name, mime, size: bytes, width, height }) {
     const button = make('button', 'fb');
     button.type = 'button';
     const isImage = SHOWN.test(mime);
@@ -327,7 +333,16 @@ export function open(dialog, ask, speech, { place = dialog.querySelector('.c'), 
     return new Intl.NumberFormat(speech.said.split('\n')[0], digits).format(value);
   }
 
-  return { take, show };
+  return {
+    take,
+    show,
+    /** How many are to be sent. */
+    unsent: () => queue.length,
+    /** Puts the uploads out of sight, or back. */
+    hide: (hidden) => (list.hidden = hidden),
+    /** Cancels all. */
+    forget: () => [...queue].forEach(drop),
+  };
 }
 
 function make(tag, name) {

@@ -76,7 +76,9 @@ impl Row {
         let state = node.child("div", "s");
         let row = Self { node, day, author, state, key: item.key.clone(), shown: shown(item, standing, surroundings) };
         fill(&bubble, &item.text);
-        files::show(&bubble, item);
+        if !item.file.is_empty() {
+            files::show(&bubble, &item.file);
+        }
         row.show(item, surroundings);
         row
     }

@@ -1,7 +1,7 @@
 //! A view as a plain object of the page.
 
 use client_core::{Banner, From, Notice, Older, View};
-use protocol::{Author, File};
+use protocol::{Author, File, json};
 use serde::Serialize;
 use wasm_bindgen::{JsError, JsValue};
 
@@ -38,7 +38,7 @@ struct Item<'a> {
     text: &'a str,
     at: u64,
     delivery: &'static str,
-    file: Option<&'a File>,
+    file: Option<File>,
 }
 
 /// Makes the object.
@@ -59,7 +59,7 @@ pub(super) fn of(view: &View) -> Result<JsValue, JsError> {
                 text: &item.text,
                 at: item.at,
                 delivery: words::delivery(item.delivery),
-                file: item.file.as_deref(),
+                file: json::from_str(&item.file).ok(),
             })
             .collect(),
         older: match view.older {

@@ -32,7 +32,7 @@ export function createLinks(session, credentialsNeeded) {
 
   // A link that nobody looks at lives until everything is sent.
   function settle(dialogId, entry) {
-    if (entry.show || entry.unsent || entries.get(dialogId) !== entry) return;
+    if (entry.show || entry.unsent || entry.busy || entries.get(dialogId) !== entry) return;
     entries.delete(dialogId);
     // Not from within its own call.
     queueMicrotask(() => entry.link?.close());
@@ -67,6 +67,16 @@ export function createLinks(session, credentialsNeeded) {
       entry.judge = undefined;
       entry.link?.panel(false);
       settle(dialogId, entry);
+    },
+    /** Sends a text in a dialog that may not be on the screen any more. */
+    async send(dialogId, text) {
+      const entry = entries.get(dialogId) ?? { unsent: 0 };
+      entries.set(dialogId, entry);
+      entry.busy = true;
+      entry.opening ??= start(dialogId, entry);
+      await entry.opening.catch(() => entries.delete(dialogId));
+      entry.busy = false;
+      entry.link?.send(text);
     },
     /** Opens what a reload has left unsent. */
     resume() {

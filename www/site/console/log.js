@@ -6,8 +6,8 @@ import { dayName, fullTime, startOfDay, timeOfDay } from './time.js';
 
 const GROUP_MS = 5 * 60_000;
 
-/** Makes the view of a conversation in `element`; `retry(key)` asks for a message to be sent again. */
-export function createLog(element, { messageTemplate, dayTemplate, retry }) {
+/** Makes the view of a conversation in `element`; `retry(key)` asks for a message to be sent again, `showFile(element, file)` shows what came with one. */
+export function createLog(element, { messageTemplate, dayTemplate, retry, showFile }) {
   let rows = new Map();
   element.addEventListener('click', (event) => {
     if (event.target.matches('.retry')) retry(event.target.closest('.message').dataset.key);
@@ -35,6 +35,10 @@ export function createLog(element, { messageTemplate, dayTemplate, retry }) {
         const name = row.isMine ? 'You' : authorName(item.author, me);
         const follows = before?.day === day && before?.name === name && item.at - before.at < GROUP_MS;
         showMessage(row, item, { name, follows });
+        if (item.file && row.file !== item.file.id) {
+          row.file = item.file.id;
+          showFile(row.node.querySelector('.text'), item.file);
+        }
         before = { day, name, at: item.at };
       }
       for (const [key, row] of rows) if (!kept.has(key)) row.node.remove();

@@ -68,7 +68,7 @@ function expire() {
 }
 
 function logOut() {
-  const unsent = links.unsent();
+  const unsent = links.unsent() + thread.unsentFiles();
   if (unsent && !confirm(`Not sent yet: ${unsent}. Log out and discard them?`)) return;
   forget();
   part('console').hidden = true;
@@ -80,6 +80,7 @@ function forget() {
   leaveDialog();
   openId = 0;
   thread.close();
+  thread.forget();
   links.forget();
   dialogs.replace([]);
 }

@@ -2,6 +2,7 @@
 
 import { paintAvatar } from './avatar.js';
 import { createComposer } from './composer.js';
+import { createFiles } from './files.js';
 import { createLog } from './log.js';
 import { createScroll } from './scroll.js';
 
@@ -32,10 +33,18 @@ export function createThread(links, session, arrived) {
   let open;
 
   const scroll = createScroll(part('log-scroll'), part('newest'));
+  const files = createFiles(links, session, {
+    pane: part('thread'),
+    form: part('composer'),
+    scroller: part('log-scroll'),
+    picker: part('attach'),
+    current: () => open?.dialogId,
+  });
   const log = createLog(part('log'), {
     messageTemplate: part('message-template'),
     dayTemplate: part('day-template'),
     retry: (key) => open?.link?.retry(key),
+    showFile: files.show,
   });
   const composer = createComposer(part('composer'), {
     typed: (text) => open?.link?.draft(text),
@@ -54,6 +63,7 @@ export function createThread(links, session, arrived) {
     close();
     const mine = { dialogId, newest: undefined };
     open = mine;
+    files.turn();
     part('dialog-none').hidden = true;
     part('thread').hidden = false;
     part('log').setAttribute('aria-busy', 'true');
@@ -120,7 +130,7 @@ export function createThread(links, session, arrived) {
     const isNew = open.newest !== undefined && last && last.key !== open.newest && !last.own;
     if (isNew) {
       scroll.hint();
-      arrived(last.text);
+      arrived(last.text || last.file?.name || '');
     }
     if (last) open.newest = last.key;
     if (link.startsWith('online')) {
@@ -148,5 +158,5 @@ export function createThread(links, session, arrived) {
     part('dialog-none').hidden = false;
   }
 
-  return { show, close, header: (dialog) => open && header(dialog) };
+  return { show, close, forget: files.forget, unsentFiles: files.unsent, header: (dialog) => open && header(dialog) };
 }
