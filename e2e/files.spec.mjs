@@ -168,7 +168,7 @@ test('the button is reached and shown by the keyboard', async ({ page, rejoin })
   await page.keyboard.press('Tab');
   await page.keyboard.press('Tab');
   await expect(picker(visitor)).toBeFocused();
-  await expect(picker(visitor)).toHaveAccessibleName('Attach images or files');
+  await expect(picker(visitor)).toHaveAccessibleName('Attach files');
   const box = await visitor.dialog.locator('.at').boundingBox();
   expect([box.width, box.height]).toEqual([44, 44]);
   const [chooser] = await Promise.all([page.waitForEvent('filechooser'), page.keyboard.press('Space')]);

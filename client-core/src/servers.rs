@@ -1,7 +1,5 @@
 //! The servers over the same data: which one is asked, and when another one is.
 
-use protocol::FileLimits;
-
 use crate::{Client, Instant};
 
 /// Servers at most; what more is named is left out.
@@ -109,11 +107,6 @@ impl Client {
     /// Returns the address of files at the server that is asked now, with a star for the name of one.
     pub fn files_address(&self) -> String {
         self.at(self.servers.current(), &self.config.side.files(self.dialog_id))
-    }
-
-    /// Returns what files the site takes, where that is known.
-    pub fn file_limits(&self) -> Option<FileLimits> {
-        self.site.as_ref().and_then(|site| site.files)
     }
 
     /// Returns a path at one of the servers.

@@ -16,7 +16,7 @@ use wasm_bindgen::JsValue;
 
 use crate::browser::text;
 #[cfg(feature = "widget")]
-use crate::browser::{Function, get, set_number, set_text};
+use crate::browser::{Function, get, set_text};
 use crate::page;
 use crate::storage::{Heard, Storage};
 use crate::timer::{Timer, now};
@@ -323,6 +323,10 @@ impl<F: Face> Shell<F> {
                 return self.face.contact(id, value, &view);
             }
             Wake::Files => {
+                // What the outbox keeps of a file is a text.
+                if let Some(text) = value.as_string() {
+                    return Some(Input::Send { text });
+                }
                 #[cfg(feature = "widget")]
                 self.direct(value);
                 return None;
@@ -338,10 +342,6 @@ impl<F: Face> Shell<F> {
         let client = self.client.borrow();
         set_text(asked, "url", &client.files_address());
         set_text(asked, "bearer", client.bearer().expose());
-        if let Some(limits) = client.file_limits() {
-            set_number(asked, "bytes", limits.bytes as f64);
-            set_number(asked, "images", f64::from(u8::from(limits.images)));
-        }
         drop(client);
         // It only resolves a promise.
         get(asked, "done").unchecked_into::<Function>().call(&JsValue::UNDEFINED, "", asked);

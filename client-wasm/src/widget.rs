@@ -86,8 +86,7 @@ pub fn mount(options: JsValue) -> Widget {
         _listeners: ["storage", "pageshow"].map(|name| waker.listen(&window, name, Wake::Storage, 0)),
     };
     let (base, room) = (text(&options, "base"), RefCell::new(Some(room)));
-    let widget =
-        Widget { screen, waker, storage, is_shared, base, room, place: RefCell::default(), asking: RefCell::default() };
+    let widget = Widget { screen, waker, storage, is_shared, base, room, place: RefCell::default() };
     widget.say(&hear(&widget.waker.of(Wake::Speech, 0)));
     // What an earlier page has left is shown, and sent.
     widget.push(Input::Restored(Vec::new()));
@@ -110,8 +109,6 @@ pub struct Widget {
     room: RefCell<Option<Room>>,
     /// From then on.
     place: RefCell<Option<Place>>,
-    /// What files have asked meanwhile.
-    asking: RefCell<Vec<JsValue>>,
 }
 
 /// The lobby and what drives it.
@@ -156,15 +153,6 @@ impl Widget {
                 Done::Close => self.close_panel(),
             },
             Some(Wake::LinkHere) => self.begin(&value),
-            Some(Wake::Files) if value.is_object() && self.room.borrow().is_some() => {
-                self.asking.borrow_mut().push(value);
-                self.serve(|lobby| lobby.link_wanted(now()));
-            }
-            // What the outbox keeps of a file is a text.
-            Some(Wake::Files) if !value.is_object() => {
-                self.push(Input::Send { text: value.as_string().unwrap_or_default() });
-            }
-            Some(Wake::Speech) => self.say(&value),
             Some(wake) => {
                 if self.room.borrow().is_none() {
                     knock(Knock::Wake(wake, id, value));
@@ -291,6 +279,8 @@ impl Widget {
                     }
                 }
             }
+            // They ask again.
+            Wake::Files => self.serve(|lobby| lobby.link_wanted(now())),
             Wake::AnswerFailed => self.serve(|lobby| lobby.unanswered(now())),
             Wake::LinkFailed => self.serve(|lobby| lobby.link_failed(now())),
             Wake::Page
@@ -305,7 +295,6 @@ impl Widget {
             | Wake::LinkHere
             | Wake::Speech
             | Wake::Contact
-            | Wake::Files
             | Wake::Tab => {}
         }
     }
@@ -397,9 +386,6 @@ impl Widget {
             face: self.screen.clone(),
         };
         knock(Knock::Begin(Box::new(parts), words));
-        for asked in self.asking.take() {
-            knock(Knock::Wake(Wake::Files, 0, asked));
-        }
         // Not before there is a link that could rest.
         // A page with a store of its own is a visitor of its own: nobody else hears what comes for it.
         let place = self.is_shared.then(|| Place::take(self.storage.prefix(), &self.waker.of(Wake::Tab, 0)));
@@ -416,7 +402,7 @@ fn site(value: &JsValue) -> Option<SiteConfig> {
     };
     let word = |name| within(value, name).as_string();
     let moment = |value: &JsValue, name| within(value, name).as_f64().map(|at| at as u64);
-    let (hours, limits) = (within(value, "hours"), within(value, "files"));
+    let hours = within(value, "hours");
     Some(SiteConfig {
         name: word("name")?,
         welcome: word("welcome").unwrap_or_default(),
@@ -426,10 +412,8 @@ fn site(value: &JsValue) -> Option<SiteConfig> {
         open: within(value, "open").is_truthy(),
         metrics: within(value, "metrics").is_truthy(),
         servers: words("servers"),
-        files: limits.is_object().then(|| FileLimits {
-            bytes: within(&limits, "bytes").as_f64().unwrap_or_default() as u64,
-            images: within(&limits, "images").is_truthy(),
-        }),
+        // How large, says the server when somebody sends one.
+        files: within(value, "files").is_truthy().then(FileLimits::default),
         hours: hours.is_object().then(|| Opening {
             open: within(&hours, "open").is_truthy(),
             opens_at: moment(&hours, "opens_at"),

@@ -3,6 +3,7 @@
 // `ask` is given is what the client's outbox keeps of it.
 
 const SILENCE_MS = 60_000;
+const ASK_MS = 200;
 const AGAIN_MS = 1000;
 const AGAIN_MAX_MS = 30_000;
 const SHOWN = /^image\/(png|jpeg|gif|webp|avif)$/;
@@ -52,8 +53,8 @@ const STYLE = `
 const dressed = new WeakSet();
 
 /**
- * Opens the files of one panel. `ask(object)` fills in `url` (a star stands for the name of a file), `bearer`, `bytes` and `images`,
- * and calls its `done()`; `ask(text)` sends a message. `speech` knows the language; uploads stand in `place`, first.
+ * Opens the files of one panel. `ask(object)` fills in `url` (a star stands for the name of a file) and `bearer`, and calls its
+ * `done()`; `ask(text)` sends a message. `speech` knows the language; uploads stand in `place`, first.
  */
 export function open(dialog, ask, speech, { place = dialog.querySelector('.c'), scroller = dialog.querySelector('.l') } = {}) {
   const root = dialog.getRootNode();
@@ -64,6 +65,7 @@ export function open(dialog, ask, speech, { place = dialog.querySelector('.c'), 
     root.adoptedStyleSheets = [...root.adoptedStyleSheets, sheet];
   }
 
+  const picker = dialog.querySelector('.at');
   const list = make('ul', 'ft');
   list.setAttribute('aria-label', word('files'));
   const status = make('p', 'fs');
@@ -76,9 +78,46 @@ export function open(dialog, ask, speech, { place = dialog.querySelector('.c'), 
   const mine = new Map();
   let running;
 
-  const target = () => new Promise((done) => ask({ done: (_, filled) => done(filled) }));
+  // While the link is on its way nobody knows; so it is asked again.
+  const target = () =>
+    new Promise((done) => {
+      let asking;
+      const known = (_, filled) => {
+        clearInterval(asking);
+        done(filled);
+      };
+      const again = () => ask({ done: known });
+      asking = setInterval(again, ASK_MS);
+      again();
+    });
+
+  // What the site takes, as far as a visitor can ask before the first try; the server has the last word.
+  let taken;
+  const limits = async ({ url }) => {
+    if (!/\/(site|widget)\//.test(url)) return {};
+    taken ??= fetch(url.replace(/\/(dialogs\/\d+\/)?files\/\*/, '/config')).then((response) => response.json());
+    return taken.then(
+      ({ files }) => files ?? {},
+      () => {
+        taken = undefined;
+        return {};
+      },
+    );
+  };
+
+  // In a panel only: the console knows for which dialog something is dropped.
+  for (const name of picker ? ['dragover', 'drop'] : []) {
+    dialog.addEventListener(name, (event) => {
+      if (event.dataTransfer.types[0] != 'Files') return;
+      event.preventDefault();
+      take([...event.dataTransfer.files]);
+    });
+  }
 
   function take(chosen) {
+    if (picker?.hidden) return;
+    // So that the same file may be chosen again.
+    if (picker) picker.querySelector('input').value = '';
     for (const file of chosen) {
       const item = { id: uuid(), file, name: file.name || 'image.png', tries: 0 };
       item.row = row(item);
@@ -104,9 +143,9 @@ export function open(dialog, ask, speech, { place = dialog.querySelector('.c'), 
     while (queue.includes(item) && !item.failed) {
       const to = await Promise.race([target(), item.row.cancelled]);
       if (!to || !queue.includes(item)) return;
-      const most = to.bytes || Infinity;
+      const { bytes: most = Infinity, images } = await limits(to);
       if (item.file.size > most) return fail(item, 'big', most);
-      if (to.images && !SHOWN.test(item.file.type)) return fail(item, 'images');
+      if (images && !SHOWN.test(item.file.type)) return fail(item, 'images');
       const { status: answered, body, broken } = await put(item, to);
       if (!queue.includes(item)) return;
       if (body?.file && answered < 300) {
@@ -116,7 +155,7 @@ export function open(dialog, ask, speech, { place = dialog.querySelector('.c'), 
         return ask('\u0001' + JSON.stringify(body.file));
       }
       const code = body?.error?.code;
-      if (FINAL[code]) return fail(item, FINAL[code], most);
+      if (FINAL[code]) return fail(item, FINAL[code], /\d+/.exec(body.error.message)?.[0]);
       if (broken && !(await isReadable(item.file))) return fail(item, 'unreadable');
       item.row.say('waiting');
       await again(item, body?.error?.retry_after_ms);

@@ -38,13 +38,11 @@ pub(crate) enum Part {
     SendIcon,
     SendLines,
     Attach,
-    AttachIcon,
-    AttachLines,
     Picker,
 }
 
 /// The parent, the tag and the class of every part but the first, which the loader has made; see `widget.css` for the letters.
-const PLAN: [(Part, &str, &str); 37] = [
+const PLAN: [(Part, &str, &str); 35] = [
     (Part::Root, "div", "p"),
     (Part::Dialog, "div", "h"),
     (Part::Head, "div", "a"),
@@ -76,9 +74,7 @@ const PLAN: [(Part, &str, &str); 37] = [
     (Part::Frame, "button", "k"),
     (Part::Send, "svg", ""),
     (Part::SendIcon, "path", ""),
-    (Part::Frame, "label", "at"),
-    (Part::Attach, "svg", ""),
-    (Part::AttachIcon, "path", ""),
+    (Part::Frame, "label", "x at"),
     (Part::Attach, "input", ""),
     // The three dots of somebody who types have no names.
     (Part::Typing, "i", ""),
@@ -86,7 +82,7 @@ const PLAN: [(Part, &str, &str); 37] = [
     (Part::Typing, "i", ""),
 ];
 
-const ATTRIBUTES: [(Part, &str, &str); 28] = [
+const ATTRIBUTES: [(Part, &str, &str); 26] = [
     (Part::Dialog, "role", "dialog"),
     (Part::Dialog, "tabindex", "-1"),
     (Part::Dialog, "data-state", "idle"),
@@ -111,8 +107,6 @@ const ATTRIBUTES: [(Part, &str, &str); 28] = [
     (Part::SendIcon, "viewBox", VIEW),
     (Part::SendLines, "d", "M5 12h14M12 5l7 7-7 7"),
     (Part::Attach, "hidden", ""),
-    (Part::AttachIcon, "viewBox", VIEW),
-    (Part::AttachLines, "d", "M20 11l-8 8a5 5 0 0 1-7-7l8-8a3 3 0 0 1 5 5l-8 8a1 1 0 0 1-2-2l7-7"),
     (Part::Picker, "type", "file"),
     (Part::Picker, "multiple", ""),
 ];

@@ -26,7 +26,7 @@ export function createFiles(links, session, { pane, form, scroller, picker, curr
   for (const name of ['paste', 'dragover', 'drop']) {
     pane.addEventListener(name, (event) => {
       const from = event.clipboardData ?? event.dataTransfer;
-      // A spreadsheet pastes its cells as a picture, too.
+      // Cells of a table are pasted as a picture, too.
       if (!from.types.includes('Files') || from.types.includes('text/plain')) return;
       event.preventDefault();
       if (from.files.length > 0) take([...from.files]);
