@@ -274,7 +274,8 @@ export function open(dialog, ask, speech, { place = dialog.querySelector('.c'), 
     keep(() => {
       if (isImage) preview(node, button, id, width, height);
       else describe(button, name, bytes);
-      node.replaceChildren(button);
+      // Words may stand beside it.
+      node.prepend(button);
     });
   }
 
