@@ -19,7 +19,10 @@ use crate::wake::Wake;
 use crate::widget::Screen;
 
 /// What the panel has for the link.
-#[expect(clippy::large_enum_variant, reason = "it is taken apart where it arrives")]
+#[cfg_attr(
+    target_pointer_width = "64",
+    expect(clippy::large_enum_variant, reason = "it is taken apart where it arrives")
+)]
 pub(crate) enum Knock {
     /// There is something to link: a client is made. With what the page has said about the visitor.
     Begin(Box<Parts<Rc<Screen>>>, Vec<(String, JsValue)>),

@@ -69,7 +69,10 @@ impl Act {
 }
 
 /// What came of it.
-#[expect(clippy::large_enum_variant, reason = "it is taken apart where it arrives")]
+#[cfg_attr(
+    target_pointer_width = "64",
+    expect(clippy::large_enum_variant, reason = "it is taken apart where it arrives")
+)]
 pub(crate) enum Done {
     /// The client should know, if there is something to know.
     Input(Option<Input>),
