@@ -260,9 +260,9 @@ impl ApiError {
 
 fn limited_message(limit: &str) -> &'static str {
     match limit {
-        code::ADDRESS_LIMIT => "as many links as one address may have; try again later",
+        code::ADDRESS_LIMIT => "as many links, or uploads, as one address may have; try again later",
         code::VISITOR_LIMIT => "as many links as one visitor may have; close one, or try again later",
-        code::SITE_LIMIT => "as many links as the visitors of one site may have; try again later",
+        code::SITE_LIMIT => "as many links, or uploads, as the visitors of one site may have; try again later",
         _ => "more new dialogs than are taken; try again later",
     }
 }

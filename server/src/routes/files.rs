@@ -8,8 +8,8 @@ use bytes::Bytes;
 use futures_util::stream;
 use http_body_util::StreamBody;
 use hyper::body::Frame;
-use protocol::File;
 use protocol::http::Uploaded;
+use protocol::{File, code};
 use server_core::{Refusal, id};
 use tokio::io::AsyncReadExt;
 
@@ -18,10 +18,12 @@ use super::call::{Call, Side};
 use crate::admission::Shows;
 use crate::error::ApiError;
 use crate::files::{self, Terms};
-use crate::store::{FileOwner, FilePut, NewFile, Site, StoreError};
+use crate::store::{FileOwner, FilePut, FileRoom, NewFile, Site, StoreError};
 
 /// Bytes that are read from the disk at once.
 const PIECE_BYTES: usize = 64 * 1024;
+/// Those who have no dialog yet have left as much on the site as they may together.
+const SITE_FULL: ApiError = ApiError::Limited { code: code::SITE_LIMIT, retry_after_ms: 60_000 };
 
 /// Takes a file into a dialog: 201, or 200 where it was there already.
 pub(super) async fn put<S: Side>(mut call: Call<S>, body: Body) -> Result<Response, ApiError> {
@@ -95,8 +97,10 @@ async fn take<S: Side>(
     }
     call.app.posts().take(key, call.app.clock().mono()).map_err(Refusal::rate_limited)?;
     let _place = folder.place(key)?;
-    if !call.app.store().has_file_room(owner, declared).await? {
-        return Err(ApiError::FileLimit);
+    match call.app.store().file_room(owner, declared).await? {
+        FileRoom::Free => {}
+        FileRoom::Full => return Err(ApiError::FileLimit),
+        FileRoom::SiteFull => return Err(SITE_FULL),
     }
     let terms = Terms { most_bytes: told.bytes, images: told.images };
     let received = folder.receive(body, terms, call.file_name()).await?;
@@ -112,6 +116,7 @@ async fn take<S: Side>(
         FilePut::Known(file) => Ok((StatusCode::OK, file)),
         FilePut::Conflict => Err(Refusal::id_conflict().into()),
         FilePut::Full => Err(ApiError::FileLimit),
+        FilePut::SiteFull => Err(SITE_FULL),
     }
 }
 

@@ -10,7 +10,7 @@ use server_core::session::Cursor;
 use server_core::{Entry, Event};
 
 use super::{
-    Committed, DialogFilter, FileOwner, FilePut, Mark, Marks, NewDialog, NewFile, Store, Taken, VISITOR_QUOTA,
+    Committed, DialogFilter, FileOwner, FilePut, FileRoom, Mark, Marks, NewDialog, NewFile, Store, Taken, VISITOR_QUOTA,
 };
 
 /// An empty store with two sites and an assistant.
@@ -505,8 +505,8 @@ pub(super) async fn uploads_are_the_same_for_ever_and_have_bounds(scene: &Scene)
     store.put_file(upload(owner, "f", 1)).await.unwrap();
     assert_eq!(store.put_file(upload(owner, "f", 1)).await.unwrap(), FilePut::Known(file("f", 5)));
     assert_eq!(store.put_file(upload(owner, "f", 2)).await.unwrap(), FilePut::Conflict);
-    assert!(store.has_file_room(owner, VISITOR_QUOTA.bytes - 5).await.unwrap());
-    assert!(!store.has_file_room(owner, VISITOR_QUOTA.bytes).await.unwrap());
+    assert_eq!(store.file_room(owner, VISITOR_QUOTA.bytes - 5).await.unwrap(), FileRoom::Free);
+    assert_eq!(store.file_room(owner, VISITOR_QUOTA.bytes).await.unwrap(), FileRoom::Full);
     for number in 1..VISITOR_QUOTA.unsent {
         assert_eq!(store.put_file(upload(owner, &format!("n{number}"), 1)).await.unwrap(), FilePut::Stored);
     }
@@ -514,7 +514,8 @@ pub(super) async fn uploads_are_the_same_for_ever_and_have_bounds(scene: &Scene)
     let operator = FileOwner::Dialog(scene.as_operator(dialog.id()).await);
     assert_eq!(store.put_file(upload(operator, "more", 2)).await.unwrap(), FilePut::Stored, "sides are counted alone");
     scene.append(dialog, with_file("a", "f")).await.unwrap();
-    assert_eq!(store.put_file(upload(owner, "more", 1)).await.unwrap(), FilePut::Stored);
+    assert_eq!(store.put_file(upload(owner, "more", 2)).await.unwrap(), FilePut::Conflict, "an id is one file");
+    assert_eq!(store.put_file(upload(owner, "one more", 1)).await.unwrap(), FilePut::Stored);
 }
 
 pub(super) async fn uploads_that_nobody_sends_are_forgotten(scene: &Scene) {

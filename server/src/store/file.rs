@@ -53,6 +53,19 @@ pub enum FilePut {
     Conflict,
     /// There is no room for more.
     Full,
+    /// There is no room for more of all the visitors of the site who have no dialog yet.
+    SiteFull,
+}
+
+/// Whether there is room for one more file.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum FileRoom {
+    /// There is.
+    Free,
+    /// The owner has as much as it may.
+    Full,
+    /// All visitors of the site who have no dialog yet have as much as they may together.
+    SiteFull,
 }
 
 /// A file of the log.
@@ -79,5 +92,8 @@ pub struct FileQuota {
 
 /// What a visitor may have in one dialog.
 pub const VISITOR_QUOTA: FileQuota = FileQuota { files: 200, bytes: 512 << 20, unsent: 20 };
+/// What the visitors of one site may have together who have no dialog yet: a key costs nothing, so that one visitor's
+/// bounds are none for many.
+pub const NEWCOMERS_QUOTA: FileQuota = FileQuota { files: 5_000, bytes: 2 << 30, unsent: 5_000 };
 /// What the operators may have in one dialog.
 pub const OPERATOR_QUOTA: FileQuota = FileQuota { files: 2_000, bytes: 4 << 30, unsent: 50 };

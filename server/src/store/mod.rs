@@ -24,7 +24,9 @@ use server_core::{Event, Millis, Refusal};
 use tokio::sync::Notify;
 
 pub use error::StoreError;
-pub use file::{FileOwner, FilePut, FileQuota, KeptFile, NewFile, OPERATOR_QUOTA, VISITOR_QUOTA};
+pub use file::{
+    FileOwner, FilePut, FileQuota, FileRoom, KeptFile, NEWCOMERS_QUOTA, NewFile, OPERATOR_QUOTA, VISITOR_QUOTA,
+};
 pub use site::{Assistant, CannedAnswer, FileKinds, Files, Identity, Metrics, Operator, Site};
 pub use visitor::{Claim, Claimed, Profile, Rekeyed, Visitor};
 
@@ -222,12 +224,13 @@ pub trait Store: Send + Sync + 'static {
     fn put_file(&self, new: NewFile) -> Answer<FilePut>;
 
     /// Says whether an owner may upload one more file of so many bytes.
-    fn has_file_room(&self, owner: FileOwner, bytes: u64) -> Answer<bool>;
+    fn file_room(&self, owner: FileOwner, bytes: u64) -> Answer<FileRoom>;
 
     /// Finds a file of the dialog's log; one that was not sent yet is not there.
     fn file(&self, dialog: ScopedDialog, id: &str) -> Answer<Option<KeptFile>>;
 
-    /// Forgets uploads that came before a moment and that no message refers to; returns the names of their bytes.
+    /// Forgets some uploads that came before a moment and that no message refers to; returns the names of their bytes,
+    /// none where none are left.
     fn forget_unsent_files(&self, before: Millis) -> Answer<Vec<String>>;
 
     /// Returns those of the names of bytes that the store knows.

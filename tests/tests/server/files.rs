@@ -5,8 +5,11 @@ use std::time::Duration;
 use serde_json::json;
 use tests::app::{ALPHA, BETA, GAMMA, OPEN, TestApp, Visitor, new_id, new_key};
 use tests::http::{Answer, Ask};
+use tests::identity::{give_secret, token};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
+
+const SECRET: &str = "is_0123456789abcdefghijklmnopqrstuvwxyzABCDEFG";
 
 /// One pixel.
 const PNG: &[u8] = b"\x89PNG\r\n\x1a\n\0\0\0\rIHDR\0\0\0\x01\0\0\0\x01\x08\x06\0\0\0\x1f\x15\xc4\x89\0\0\0\nIDATx\x9cc\0\x01\0\0\x05\0\x01\r\n-\xb4\0\0\0\0IEND\xaeB`\x82";
@@ -319,6 +322,71 @@ async fn a_backup_has_the_files_of_its_messages() {
     std::fs::remove_dir_all(elsewhere.path().join("copy.db.files")).unwrap();
     let failed = server::store::sqlite::restore(&elsewhere.path().join("other"), &backup).unwrap_err().to_string();
     assert!(failed.contains("copy.db.files"), "{failed}");
+}
+
+#[tokio::test]
+async fn an_id_is_one_file_of_the_dialog_whichever_side_uploads_it() {
+    let app = TestApp::start().await;
+    let visitor = app.visitor(ALPHA, "hello").await;
+    let file = new_id();
+    let desk = format!("/api/dialogs/{}/files/{file}", visitor.dialog_id);
+    put(&app, &desk, PNG).bearer(&app.operator()).send().await.expect(201);
+    assert_eq!(upload(&app, &visitor, &file, "x", b"other bytes").await.error(), (422, "id_conflict".into()));
+    let answer = json!({"id": new_id(), "text": "", "file": file});
+    app.post(&format!("/api/dialogs/{}/messages", visitor.dialog_id), &answer)
+        .bearer(&app.operator())
+        .send()
+        .await
+        .expect(201);
+    for bytes in [&b"other bytes"[..], PNG] {
+        assert_eq!(upload(&app, &visitor, &file, "x", bytes).await.error(), (422, "id_conflict".into()));
+    }
+    assert_eq!(send(&app, &visitor, &file).await.error(), (422, "file_not_found".into()));
+    assert_eq!(app.get(&path(&visitor, &file)).bearer(&visitor.key).send().await.body, PNG);
+    assert_eq!(blobs(&app).len(), 1);
+    // Nor by way of a key that has no dialog yet, and then says that it is the visitor of this one.
+    give_secret(&app, ALPHA, SECRET);
+    let (ann, stranger) = (token(SECRET, "ann", 3_600), new_key());
+    let start = format!("/api/site/dialogs?site_token={ALPHA}");
+    app.post(&start, &json!({"key": visitor.key})).bearer(&ann).send().await.expect(200);
+    put(&app, &format!("/api/site/files/{file}?site_token={ALPHA}"), &b"other bytes"[..])
+        .bearer(&stranger)
+        .send()
+        .await
+        .expect(201);
+    let message = json!({"id": new_id(), "text": "", "file": file});
+    let taken = app.post(&start, &json!({"key": stranger, "message": message})).bearer(&ann).send().await;
+    assert_eq!(taken.error().0, 422);
+    assert_eq!(app.get(&desk).bearer(&app.operator()).send().await.body, PNG);
+}
+
+#[tokio::test]
+async fn what_was_uploaded_before_somebody_said_who_they_are_goes_along() {
+    let app = TestApp::start().await;
+    give_secret(&app, ALPHA, SECRET);
+    let start = format!("/api/site/dialogs?site_token={ALPHA}");
+    let with = |file: &str| json!({"id": new_id(), "text": "", "file": file});
+    // Nobody has a dialog yet; then the person has one, and the key has none; then both have.
+    for person in ["ann", "bob", "cid"] {
+        let (key, file, person_token) = (new_key(), new_id(), token(SECRET, person, 3_600));
+        if person != "ann" {
+            let first = json!({"message": {"id": new_id(), "text": "mine"}});
+            app.post(&start, &first).bearer(&person_token).send().await.expect(201);
+        }
+        if person == "cid" {
+            let first = json!({"message": {"id": new_id(), "text": "in another browser"}});
+            app.post(&start, &first).bearer(&key).send().await.expect(201);
+        }
+        let staged = format!("/api/site/files/{file}?site_token={ALPHA}");
+        put(&app, &staged, PNG).bearer(&key).send().await.expect(201);
+        app.post(&start, &json!({"key": key})).bearer(&person_token).send().await.expect(200);
+        let stranger = app.post(&start, &json!({"message": with(&file)})).bearer(&key).send().await;
+        assert_eq!(stranger.error(), (422, "file_not_found".into()), "{person}: it is the person's now");
+        let begun = app.post(&start, &json!({"key": key, "message": with(&file)})).bearer(&person_token).send().await;
+        let dialog_id = begun.expect(201)["dialog_id"].as_u64().unwrap();
+        let served = app.get(&format!("/api/dialogs/{dialog_id}/files/{file}")).bearer(&app.operator()).send().await;
+        assert_eq!(served.body, PNG, "{person}");
+    }
 }
 
 async fn wait_for(is_so: impl Fn() -> bool) {

@@ -41,8 +41,8 @@ use self::reader::Readers;
 use self::request::{AnswerTo, Request};
 use self::writer::{Inbox, Load, Writer};
 use super::{
-    Answer, Assistant, Claim, Claimed, DialogFilter, DialogSummary, FileOwner, FilePut, Job, KeptFile, LogPage, Marks,
-    NewDialog, NewFile, Operator, Published, Resumed, Site, Started, Store, StoreError, Taken,
+    Answer, Assistant, Claim, Claimed, DialogFilter, DialogSummary, FileOwner, FilePut, FileRoom, Job, KeptFile,
+    LogPage, Marks, NewDialog, NewFile, Operator, Published, Resumed, Site, Started, Store, StoreError, Taken,
 };
 use crate::clock;
 
@@ -262,8 +262,8 @@ impl Store for SqliteStore {
         self.write(|to| Request::PutFile { new: Box::new(new), to })
     }
 
-    fn has_file_room(&self, owner: FileOwner, bytes: u64) -> Answer<bool> {
-        self.readers.ask(move |conn| files::has_room(conn, &owner, bytes))
+    fn file_room(&self, owner: FileOwner, bytes: u64) -> Answer<FileRoom> {
+        self.readers.ask(move |conn| files::room(conn, &owner, bytes))
     }
 
     fn file(&self, dialog: ScopedDialog, id: &str) -> Answer<Option<KeptFile>> {

@@ -2,11 +2,16 @@
 
 use rusqlite::{Connection, OptionalExtension, Row, params};
 
-use super::row;
+use super::{files, row};
 use crate::store::{Claim, Claimed, Profile, Rekeyed, Visitor};
 
 /// Returns the answer to a claim that changes nothing; none where the writer has to be asked.
 pub(super) fn known(conn: &Connection, claim: &Claim) -> rusqlite::Result<Option<Claimed>> {
+    if let Some(former) = &claim.former
+        && files::are_left(conn, claim, former)?
+    {
+        return Ok(None);
+    }
     let found = row::find_dialog(conn, claim.site_id, claim.assistant_id, &claim.key_hash)?;
     let Some(dialog_id) = found else {
         let former = match &claim.former {
@@ -31,6 +36,9 @@ pub(super) fn claim(conn: &Connection, claim: &Claim) -> rusqlite::Result<Claime
                 .execute(params![dialog_id, claim.key_hash])?;
             rekeyed = Rekeyed::Yes;
         }
+    }
+    if let Some(former) = &claim.former {
+        files::bring(conn, claim, former, found)?;
     }
     if let Some(dialog_id) = found {
         let kept = read(conn, dialog_id)?;
