@@ -77,7 +77,8 @@ async fn server_overload(call: Call) -> Result<Outcome, Stop> {
 
 async fn memory_leak(call: Call) -> Result<Outcome, Stop> {
     let (warm_s, run_s, every_ms) = call.pick((3, 5, 1_000), (600, 1_200, 2_000));
-    let stage = Stage::set(&call, Program::default()).await?;
+    let options = ["--messages-per-s", "100000"].map(str::to_owned).into();
+    let stage = Stage::set(&call, Program { options, ..Program::default() }).await?;
     let crowd = Crowd::gather(&stage, pairs(call.pick(20, 100))).await?;
     let talk = crowd.talk(Talk { every_ms: call.pick(400, 4_000), bytes: 200 }, call.seed);
     let faults = async |seconds: u64| {
@@ -89,18 +90,27 @@ async fn memory_leak(call: Call) -> Result<Outcome, Stop> {
             stage.healed("reset");
         }
     };
+    // The page caches of the database fill up with the log, up to their bound: a full run sees to that first.
+    let (batches, dialogs) = call.pick((0, 0), (10, 100));
+    feed(&stage, batches, dialogs).await?;
+    read_back(&stage, dialogs).await?;
     faults(warm_s).await;
     let warm = stage.memory();
-    faults(run_s).await;
+    let mut samples = Vec::new();
+    for _ in 0..5 {
+        faults(run_s / 5).await;
+        samples.push(format!("{:.1}", mebibytes(stage.memory())));
+    }
     let grown = mebibytes(stage.memory().saturating_sub(warm));
     talk.hush().await;
     let verdict = stage.judge(&crowd).await?;
-    // The page caches of the database fill up with the log, up to their bound; a short run sees some of that.
+    // A short run sees the caches fill.
     let bound = call.pick(32.0, mebibytes(warm) / 10.0);
     Ok(Outcome::of(format!(
-        "{run_s} s after {warm_s} s of warming up to {:.0} MiB, {} clients.",
+        "{run_s} s after {warm_s} s of warming up to {:.1} MiB, {} clients; MiB after each fifth: {}.",
         mebibytes(warm),
-        crowd.members.len()
+        crowd.members.len(),
+        samples.join(", ")
     ))
     .bitten(stage.bites.all(), &["connections broken"])
     .judged(verdict)
@@ -161,6 +171,29 @@ async fn feed(stage: &Stage, batches: u32, dialogs: usize) -> Result<(), String>
             let stored = answer.text().matches("\"stored\"").count();
             if stored < 50 {
                 return Err(format!("{stored} of 50 were stored: {:.200}", answer.text()));
+            }
+        }
+    }
+    Ok(())
+}
+
+/// Reads the first dialogs of the open site from their beginnings, twice: once for each connection that reads.
+async fn read_back(stage: &Stage, dialogs: usize) -> Result<(), String> {
+    for dialog in OPEN_DIALOGS.take(dialogs).chain(OPEN_DIALOGS.take(dialogs)) {
+        let mut after = 0;
+        loop {
+            let path = format!("/api/dialogs/{dialog}/messages?after={after}&limit=100");
+            let page = Ask::new(stage.address, "GET", &path).bearer(stage.token()).attempt().await;
+            let answer = page.map_err(|error| error.0)?;
+            if answer.status == 429 {
+                // Faster than one address may ask.
+                sleep(Duration::from_millis(250)).await;
+                continue;
+            }
+            let page = answer.expect(200);
+            match page["messages"].as_array().and_then(|messages| messages.last()) {
+                Some(last) => after = last["seq"].as_u64().unwrap_or(u64::MAX),
+                None => break,
             }
         }
     }
