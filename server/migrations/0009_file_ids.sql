@@ -41,8 +41,8 @@ ALTER TABLE files_new RENAME TO files;
 
 CREATE UNIQUE INDEX files_by_id ON files (dialog_id, id) WHERE dialog_id IS NOT NULL;
 
--- With the size, so that counting reads nothing else.
-CREATE INDEX files_of_newcomers ON files (site_id, assistant_id, key_hash, size) WHERE dialog_id IS NULL;
+-- With all that counting reads.
+CREATE INDEX files_of_newcomers ON files (site_id, assistant_id, key_hash, size, dialog_id) WHERE dialog_id IS NULL;
 
 CREATE INDEX files_unsent ON files (at) WHERE seq IS NULL;
 

@@ -2,7 +2,7 @@
 //!
 //! An upload is written under a random name that ends in `.new`, flushed, and renamed; only then its row is written, so that
 //! a file that a message refers to is durable before the message is. What a crash leaves behind is swept away: half
-//! uploads at the next start, bytes that no message refers to after a day. Nothing of a client's making is ever a path.
+//! uploads at the next start, bytes that no message refers to after a day or two. Nothing of a client's making is ever a path.
 
 mod kind;
 mod name;
@@ -69,7 +69,11 @@ impl Folder {
         for entry in fs::read_dir(&path)? {
             let entry = entry?;
             if entry.file_name().to_str().is_some_and(|name| name.ends_with(UNFINISHED)) {
-                fs::remove_file(entry.path())?;
+                // The server before may still be ending its uploads, and remove them itself.
+                match fs::remove_file(entry.path()) {
+                    Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),
+                    Ok(()) | Err(_) => {}
+                }
             }
         }
         let uploads = Arc::new(Semaphore::new(UPLOADS));
@@ -98,9 +102,9 @@ impl Folder {
         self.path.join(blob)
     }
 
-    /// Removes bytes that nobody needs; what cannot be removed is left to the sweep.
-    pub(crate) fn remove(&self, blob: &str) {
-        let _left = fs::remove_file(self.path_of(blob));
+    /// Removes bytes that nobody needs; `false`: it cannot, and they are left to the sweep.
+    pub(crate) fn remove(&self, blob: &str) -> bool {
+        fs::remove_file(self.path_of(blob)).is_ok()
     }
 
     fn free_bytes(&self) -> u64 {

@@ -109,7 +109,7 @@ async fn take<S: Side>(
     // Where the answer is an error, the row may be there all the same: the sweep knows.
     let put = call.app.store().put_file(new).await?;
     if !matches!(put, FilePut::Stored) {
-        folder.remove(&received.blob);
+        let _left = folder.remove(&received.blob);
     }
     match put {
         FilePut::Stored => Ok((StatusCode::CREATED, file)),
@@ -161,7 +161,7 @@ pub(super) async fn read<S: Side>(mut call: Call<S>) -> Result<Response, ApiErro
     for (name, value) in [
         (axum::http::header::X_CONTENT_TYPE_OPTIONS, "nosniff"),
         (CONTENT_SECURITY_POLICY, "default-src 'none'; sandbox"),
-        (CACHE_CONTROL, "private, max-age=31536000, immutable"),
+        (CACHE_CONTROL, "private, no-store"),
         (axum::http::header::VARY, "authorization"),
         (axum::http::header::REFERRER_POLICY, "no-referrer"),
         (HeaderName::from_static("cross-origin-resource-policy"), "same-origin"),

@@ -229,6 +229,9 @@ pub trait Store: Send + Sync + 'static {
     /// Finds a file of the dialog's log; one that was not sent yet is not there.
     fn file(&self, dialog: ScopedDialog, id: &str) -> Answer<Option<KeptFile>>;
 
+    /// Returns when this log was last put in the place of another, which may have known other files; 0: never.
+    fn restored_at(&self) -> Millis;
+
     /// Forgets some uploads that came before a moment and that no message refers to; returns the names of their bytes,
     /// none where none are left.
     fn forget_unsent_files(&self, before: Millis) -> Answer<Vec<String>>;

@@ -69,7 +69,7 @@ async fn an_image_goes_up_along_with_a_message_and_down_again() {
     );
     assert_eq!(header("x-content-type-options"), "nosniff");
     assert_eq!(header("content-security-policy"), "default-src 'none'; sandbox");
-    assert_eq!(header("cache-control"), "private, max-age=31536000, immutable");
+    assert_eq!(header("cache-control"), "private, no-store");
     assert_eq!(header("cross-origin-resource-policy"), "same-origin");
     let operator = app.get(&format!("/api/dialogs/{}/files/{file}", visitor.dialog_id)).bearer(&app.operator());
     assert_eq!(operator.send().await.body, PNG);

@@ -6,9 +6,10 @@ use std::path::{Path, PathBuf};
 
 use mutants::Mutant;
 use rusqlite::{Connection, TransactionBehavior, params};
+use server_core::Millis;
 
 use super::OpenError;
-use crate::credentials;
+use crate::{clock, credentials};
 
 /// The file beside the database that is not part of its copies.
 const SIDECAR: &str = "rejoin.starts";
@@ -32,6 +33,8 @@ pub(super) struct Lineage {
     starts: u64,
     /// Whether the last server ended in order.
     pub(super) ended: bool,
+    /// When this log was last put in the place of another, ms since 1970; 0: never.
+    pub(super) restored_at: Millis,
 }
 
 impl Lineage {
@@ -41,9 +44,9 @@ impl Lineage {
     /// `rejoin backup` says so itself.
     pub(super) fn start(data: &Path, conn: &mut Connection) -> Result<Self, OpenError> {
         let transaction = conn.transaction_with_behavior(TransactionBehavior::Immediate)?;
-        let (mut epoch, starts, copied, ended): (u64, u64, bool, bool) =
-            transaction.query_row("SELECT epoch, starts, copied, ended FROM meta", [], |row| {
-                Ok((row.get(0)?, row.get(1)?, row.get(2)?, row.get(3)?))
+        let (mut epoch, starts, copied, ended, mut restored_at): (u64, u64, bool, bool, Millis) = transaction
+            .query_row("SELECT epoch, starts, copied, ended, restored_at FROM meta", [], |row| {
+                Ok((row.get(0)?, row.get(1)?, row.get(2)?, row.get(3)?, row.get(4)?))
             })?;
         let position = last_position(&transaction)?;
         let witness = Witness::read(data)?;
@@ -57,12 +60,19 @@ impl Lineage {
             leave_numbers(&transaction)?;
             tracing::warn!(starts, position, "the log is a copy or was put back: clients start anew from it");
         }
+        // A new log may stand in the place of one that was lost, too.
+        if copied || put_back || starts == 0 {
+            restored_at = clock::wall();
+        }
         let starts = starts + 1;
-        transaction.execute("UPDATE meta SET epoch = ?1, starts = ?2, copied = 0, ended = 0", [epoch, starts])?;
+        transaction.execute(
+            "UPDATE meta SET epoch = ?1, starts = ?2, copied = 0, ended = 0, restored_at = ?3",
+            [epoch, starts, restored_at],
+        )?;
         transaction.commit()?;
         // Only after the commit: a file beside that is ahead would look like a database that was put back.
         Witness { epoch, starts, position }.write(data)?;
-        Ok(Self { epoch, starts, ended })
+        Ok(Self { epoch, starts, ended, restored_at })
     }
 
     /// Notes that the server ends in order.

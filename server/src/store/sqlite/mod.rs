@@ -66,6 +66,7 @@ const LEAST_FREE_BYTES: u64 = 16 << 20;
 pub struct SqliteStore {
     data: PathBuf,
     epoch: u64,
+    restored_at: Millis,
     inbox: Inbox,
     readers: Arc<Readers>,
     job_added: Arc<Notify>,
@@ -122,7 +123,7 @@ impl SqliteStore {
         }
         let load = Arc::new(Load::default());
         let job_added = Arc::new(Notify::new());
-        let epoch = lineage.epoch;
+        let (epoch, restored_at) = (lineage.epoch, lineage.restored_at);
         let (durable, told) = tokio::sync::mpsc::channel(GROUPS);
         tokio::spawn(writer::tell(told, published, Arc::clone(&job_added)));
         let checkpoints = Checkpoints::start(data, &mut conn)?;
@@ -148,7 +149,8 @@ impl SqliteStore {
             .map_err(|error| OpenError::Directory { path: data.to_owned(), error })?;
         let lock = Arc::new(Mutex::new(Some(lock)));
         let data = data.to_owned();
-        Ok(Self { data, epoch, inbox: Inbox { requests, load }, readers: Arc::new(readers), job_added, failed, lock })
+        let (inbox, readers) = (Inbox { requests, load }, Arc::new(readers));
+        Ok(Self { data, epoch, restored_at, inbox, readers, job_added, failed, lock })
     }
 
     fn write<T: Send + 'static>(&self, request: impl FnOnce(AnswerTo<T>) -> Request) -> Answer<T> {
@@ -269,6 +271,10 @@ impl Store for SqliteStore {
     fn file(&self, dialog: ScopedDialog, id: &str) -> Answer<Option<KeptFile>> {
         let id = id.to_owned();
         self.readers.ask(move |conn| files::sent(conn, dialog.id(), &id))
+    }
+
+    fn restored_at(&self) -> Millis {
+        self.restored_at
     }
 
     fn forget_unsent_files(&self, before: Millis) -> Answer<Vec<String>> {

@@ -9,6 +9,7 @@ use crate::store::conformance::{Scene, WELCOME, conformance};
 use crate::store::{Files, Metrics};
 
 mod faults;
+mod files;
 mod hashes;
 mod throughput;
 
