@@ -260,8 +260,12 @@ impl Caller {
     /// A bad or expired token.
     pub(crate) async fn renew(&self, app: &App, token: &Secret) -> Result<Renewed, ApiError> {
         match &self.claim {
-            // Exposed to be checked.
-            Claim::Visitor { site, .. } => Ok(Renewed::Person(Box::new(person(app, site, token.expose())?))),
+            Claim::Visitor { site, .. } => {
+                // As it is now: a secret may have been taken back, or added, since this link was opened.
+                let site = app.store().site(site.id).await?.ok_or(ApiError::UnknownSite)?;
+                // Exposed to be checked.
+                Ok(Renewed::Person(Box::new(person(app, &site, token.expose())?)))
+            }
             Claim::Operator => Ok(Renewed::Operator(self.operator(app, Some(token)).await?)),
         }
     }

@@ -132,9 +132,6 @@ impl SiteCommand {
             Self::Set(args) => {
                 let Some(site) = admin.site(&args.token)? else { return Err(unknown(&args.token)) };
                 fits(&site, args.identity, args.options.visitor_auth)?;
-                if let Some(identity) = args.identity {
-                    admin.set_identity(site.id, identity)?;
-                }
                 let mut origins = site.origins;
                 for gone in &args.remove_origin {
                     let Some(place) = origins.iter().position(|origin| origin == gone) else {
@@ -166,7 +163,12 @@ impl SiteCommand {
                     },
                     origins,
                 };
-                embed(&admin.put_site(&changed)?, &args.options.url);
+                let site = admin.put_site(&changed)?;
+                // Not before all else has been found good: half a change is none that anybody asked for.
+                if let Some(identity) = args.identity {
+                    admin.set_identity(site.id, identity)?;
+                }
+                embed(&site, &args.options.url);
             }
             Self::Identity(args) => args.run(&admin)?,
             Self::List => {

@@ -117,6 +117,9 @@ fn identity_secrets_are_made_rotated_and_taken_back_and_settings_do_not_contradi
     assert_eq!(secrets(), newest);
     assert_eq!(run(&format!("site set {token} --identity required")), good);
     assert_eq!(site().identity, crate::store::Identity::Required);
+    let gone = "--identity optional --remove-origin https://gone.example";
+    assert_eq!(run(&format!("site set {token} {gone}")), bad, "no such origin");
+    assert_eq!(site().identity, crate::store::Identity::Required, "nothing of a bad change is kept");
     // What is not named stays.
     assert_eq!(run(&format!("site set {token} --color #123456")), good);
     assert_eq!((site().identity, secrets()), (crate::store::Identity::Required, newest));

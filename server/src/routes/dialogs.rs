@@ -12,7 +12,7 @@ use super::{Json, attributes, body, messages};
 use crate::admission::{self, Shows};
 use crate::app::App;
 use crate::error::ApiError;
-use crate::store::{Claim, Claimed, DialogFilter, NewDialog, Rekeyed, Started, Visitor};
+use crate::store::{Claim, Claimed, DialogFilter, NewDialog, Rekeyed, Started, StoreError, Visitor};
 
 /// Lines of a list.
 const LINES: u64 = 200;
@@ -105,13 +105,18 @@ fn claim(site_id: u64, assistant_id: Option<u64>, shows: Shows, asked: &StartDia
 
 /// Finds the dialog of a claim, and sends those away whose key it was kept under until now.
 async fn found(app: &App, claim: Claim) -> Result<Option<u64>, ApiError> {
-    let Claimed { dialog_id, rekeyed } = app.store().claim(claim).await?;
-    if let (Some(dialog_id), Rekeyed::Yes) = (dialog_id, rekeyed) {
-        for card in app.hub().members(dialog_id) {
-            card.rekey();
+    let app = app.clone();
+    // A task of its own: whoever asked may hang up before the answer, and the others must be sent away all the same.
+    let carried_out = tokio::spawn(async move {
+        let Claimed { dialog_id, rekeyed } = app.store().claim(claim).await?;
+        if let (Some(dialog_id), Rekeyed::Yes) = (dialog_id, rekeyed) {
+            for card in app.hub().members(dialog_id) {
+                card.rekey();
+            }
         }
-    }
-    Ok(dialog_id)
+        Ok(dialog_id)
+    });
+    carried_out.await.map_err(|_| StoreError::Closed)?
 }
 
 /// Lists the dialogs that an operator may see, the latest first.

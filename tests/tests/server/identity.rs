@@ -2,9 +2,13 @@
 
 use protocol::Secret;
 use serde_json::{Value, json};
-use tests::app::{ALPHA, BETA, OPERATORS, TestApp, new_id, new_key, site_socket};
+use server::store::sqlite::NewSite;
+use server_core::access::VisitorAuth;
+use tests::app::{ALPHA, BETA, OPEN, OPERATORS, TestApp, new_id, new_key, site_socket};
 use tests::identity::{give_secret, sign, token};
 use tests::socket::Socket;
+use tokio::io::AsyncWriteExt;
+use tokio::net::TcpStream;
 
 const SECRET: &str = "is_0123456789abcdefghijklmnopqrstuvwxyzABCDEFG";
 
@@ -30,7 +34,11 @@ async fn find(app: &TestApp, credential: &str, body: &Value) -> Option<u64> {
 }
 
 async fn socket(app: &TestApp, dialog_id: u64, hello: Value) -> Socket {
-    let mut socket = Socket::open(app.address, &format!("{}&hello=1", site_socket(dialog_id, ALPHA))).await;
+    socket_of(app, ALPHA, dialog_id, hello).await
+}
+
+async fn socket_of(app: &TestApp, site: &str, dialog_id: u64, hello: Value) -> Socket {
+    let mut socket = Socket::open(app.address, &format!("{}&hello=1", site_socket(dialog_id, site))).await;
     let mut frame = json!({"type": "hello", "v": 1, "after": 0});
     frame.as_object_mut().unwrap().extend(hello.as_object().unwrap().clone());
     socket.send(&frame).await;
@@ -241,4 +249,93 @@ async fn operators_see_who_it_is_and_what_the_page_says() {
     assert_eq!(visitor_of(&app, dialog_id).await["verified"], true);
     let answer = app.post(&start(ALPHA), &attributes("[1]")).bearer(&bob).send().await;
     assert_eq!(answer.error(), (400, "invalid_frame".into()));
+}
+
+/// Asks as a page does that is left at once: the connection ends before there can be an answer.
+async fn ask_and_hang_up(app: &TestApp, credential: &str, body: &Value, patience: usize) {
+    let body = body.to_string();
+    let request = format!(
+        "POST {} HTTP/1.1\r\nHost: {}\r\nAuthorization: Bearer {credential}\r\nContent-Type: application/json\r\n\
+         Content-Length: {}\r\n\r\n{body}",
+        start(ALPHA),
+        app.address,
+        body.len()
+    );
+    let mut stream = TcpStream::connect(app.address).await.unwrap();
+    stream.write_all(request.as_bytes()).await.unwrap();
+    for _ in 0..patience {
+        tokio::task::yield_now().await;
+    }
+}
+
+#[tokio::test]
+async fn a_claim_sends_the_others_away_even_when_whoever_made_it_has_hung_up() {
+    let app = app().await;
+    let mut claimed = 0;
+    for number in 0..60 {
+        let visitor = app.visitor(ALPHA, "before I logged in").await;
+        let mut other_tab = app.visitor_socket(&visitor, Some(0)).await;
+        other_tab.frame("synced").await;
+        let person = token(SECRET, &format!("person {number}"), 3_600);
+        ask_and_hang_up(&app, &person, &json!({"key": visitor.key}), number % 20).await;
+        // It may not have come as far as the claim; once it has, nobody stays who came in by the key.
+        for _ in 0..20 {
+            if find(&app, &person, &json!({})).await.is_some() {
+                claimed += 1;
+                assert_eq!(other_tab.closed().await.word(), (4404, "dialog_not_found".into()), "claim {number}");
+                break;
+            }
+        }
+    }
+    assert!(claimed > 0, "no claim was made before its maker had gone");
+}
+
+#[tokio::test]
+async fn an_open_socket_is_renewed_by_the_secrets_that_the_site_has_now() {
+    let app = app().await;
+    let admin = app.admin();
+    let site_id = admin.site(ALPHA).unwrap().unwrap().id;
+    let dialog_id = find(&app, &token(SECRET, "ann", 3_600), &first("hello")).await.unwrap();
+    let mut honest = socket(&app, dialog_id, json!({"token": token(SECRET, "ann", 3_600)})).await;
+    let mut forger = socket(&app, dialog_id, json!({"token": token(SECRET, "ann", 3_600)})).await;
+    honest.frame("synced").await;
+    forger.frame("synced").await;
+    let newer = give_secret(&app, ALPHA, "is_newer");
+    honest.send(&json!({"type": "auth", "token": token(&newer, "ann", 3_600)})).await;
+    honest.settle("signed with the new secret").await;
+    admin.drop_identity_secrets(site_id, 1).unwrap();
+    forger.send(&json!({"type": "auth", "token": token(SECRET, "ann", 3_600)})).await;
+    assert_eq!(forger.closed().await.word(), (4301, "unauthorized".into()));
+    admin.drop_identity_secrets(site_id, 0).unwrap();
+    honest.send(&json!({"type": "auth", "token": token(&newer, "ann", 3_600)})).await;
+    assert_eq!(honest.closed().await.word(), (4301, "unauthorized".into()));
+}
+
+#[tokio::test]
+async fn who_came_in_without_a_key_while_the_site_was_open_leaves_when_the_dialog_becomes_somebody_s() {
+    let app = TestApp::start().await;
+    let visitor = app.visitor(OPEN, "before I logged in").await;
+    let mut keyless = socket_of(&app, OPEN, visitor.dialog_id, json!({})).await;
+    keyless.frame("synced").await;
+    let mut admin = app.admin();
+    let site = admin.site(OPEN).unwrap().unwrap();
+    let changed = NewSite {
+        id: Some(site.id),
+        token: site.token,
+        name: site.name,
+        welcome: site.welcome,
+        color: site.color,
+        visitor_auth: VisitorAuth::Key,
+        metrics: site.metrics,
+        hours: site.hours,
+        zone: site.zone,
+        away: site.away,
+        origins: site.origins,
+        files: site.files,
+    };
+    admin.put_site(&changed).unwrap();
+    give_secret(&app, OPEN, SECRET);
+    let ask = app.post(&start(OPEN), &json!({"key": visitor.key})).bearer(&token(SECRET, "ann", 3_600));
+    assert_eq!(ask.send().await.expect(200)["dialog_id"], visitor.dialog_id);
+    assert_eq!(keyless.closed().await.word(), (4404, "dialog_not_found".into()));
 }

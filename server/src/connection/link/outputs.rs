@@ -152,7 +152,8 @@ impl Link {
 
     /// Looks up again what the dialog is kept under: it may have become a person's since this visitor came in by a key.
     pub(super) fn recheck(&mut self) {
-        if let Some(Admission { dialog, key_hash: Some(_), .. }) = self.admission.as_deref() {
+        // Who came in without a key, while the site was open to everybody, is no exception.
+        if let Some(Admission { dialog, operator: None, .. }) = self.admission.as_deref() {
             let answer = self.app.store().dialog_facts(dialog.id());
             self.questions.push(Question::Recheck { answer });
         }
