@@ -109,6 +109,49 @@ test('who logs out leaves nothing behind, and another tab follows', async ({ pag
   await second.close();
 });
 
+test('a log-out that is heard of late takes nothing from the next visitor', async ({ page, host, rejoin }) => {
+  const site = await knowingSite(rejoin, host);
+  const visitor = await Visitor.visit(page, site.address);
+  await visitor.send('The first visitor');
+  await visitor.expectDelivery('The first visitor', 'sent');
+  const second = await page.context().newPage();
+  const late = await Visitor.visit(second, site.address);
+  await late.expectMessages(['The first visitor']);
+  await page.evaluate(() => rejoin('logout'));
+  await visitor.send('The next visitor');
+  await visitor.expectDelivery('The next visitor', 'sent');
+  const before = (await kept(page)).local;
+  expect(before.some((name) => name.endsWith(':dialog'))).toBe(true);
+  // As a page hears it that was frozen meanwhile.
+  await second.evaluate((site) => {
+    dispatchEvent(new StorageEvent('storage', { key: `rejoin:${site}:out`, newValue: 'out' }));
+  }, site.token);
+  await expect.poll(() => late.texts()).toEqual(['Welcome to the soap shop.']);
+  expect((await kept(page)).local).toEqual(before);
+  await page.reload();
+  await visitor.open();
+  await visitor.expectMessages(['The next visitor']);
+  await second.close();
+});
+
+test('a page that comes back after a log-out it could not hear of shows nothing', async ({ page, host, rejoin }) => {
+  const site = await knowingSite(rejoin, host);
+  for (const person of ['', 'ann']) {
+    const visitor = await Visitor.visit(page, site.address);
+    if (person) await identify(page, site.sign(person));
+    await visitor.send('For one alone');
+    await visitor.expectDelivery('For one alone', 'sent');
+    const comeBack = () => page.evaluate(() => dispatchEvent(new PageTransitionEvent('pageshow', { persisted: true })));
+    await comeBack();
+    await visitor.expectMessages(['For one alone']);
+    // What another page has done while this one was in the back-forward cache.
+    await page.evaluate(() => localStorage.clear());
+    await comeBack();
+    await expect.poll(() => visitor.texts()).toEqual(['Welcome to the soap shop.']);
+    expect(await kept(page)).toEqual(NOTHING);
+  }
+});
+
 test('a token that is over is asked for again, and nothing is lost', async ({ page, host, rejoin }) => {
   const site = await knowingSite(rejoin, host);
   let asked = 0;

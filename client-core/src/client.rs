@@ -197,7 +197,7 @@ impl Client {
             Input::Older => self.ask_older(),
             Input::Credential(secret) => self.credential(secret),
             Input::Identify(identify) => self.identify(identify),
-            Input::Person(values) => self.restore_person(values),
+            Input::Person { tag, values } => self.restore_person(&tag, values),
             Input::Attributes(text) => self.attributes(text),
             Input::Logout { key } => self.log_out(key),
             Input::Disowned { key } => self.disowned(key),

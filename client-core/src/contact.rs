@@ -66,7 +66,8 @@ impl Client {
             return;
         };
         let Some(email) = &self.address.waiting else { return };
-        if self.address.again_at.is_some_and(|at| at > now) || self.requests.has(&Purpose::Contact) {
+        if self.address.again_at.is_some_and(|at| at > now) || self.is_doubted() || self.requests.has(&Purpose::Contact)
+        {
             return;
         }
         let body = json::to_string(&Body { email: email.clone() });

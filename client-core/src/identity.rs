@@ -33,6 +33,8 @@ pub(crate) struct Identity {
     carried: Option<Carried>,
     /// Whether a token was given that no link has been made with yet.
     pub(crate) is_untried: bool,
+    /// Whether it may be somebody else by now: nothing is sent before it is known who it is.
+    is_doubted: bool,
     /// When the application is asked for a token again.
     pub(crate) ask_at: Option<Instant>,
     /// What the page says about the visitor, what is on its way of it, and what has arrived.
@@ -69,7 +71,17 @@ impl Client {
 
     /// Says whether nothing can be asked for before the person has said who they are.
     pub(crate) fn awaits_token(&self) -> bool {
-        matches!(self.identity.who, Who::Somebody)
+        matches!(self.identity.who, Who::Somebody) || self.is_doubted()
+    }
+
+    /// Says whether the page has another way to say who the visitor is, and has not said it yet.
+    pub(crate) fn is_doubted(&self) -> bool {
+        self.identity.is_doubted
+    }
+
+    /// Returns when doubt has lasted for too long.
+    pub(crate) fn doubt_due(&self) -> Option<Instant> {
+        self.identity.ask_at.filter(|_| self.is_doubted())
     }
 
     /// The page says who the visitor is, or that it can.
@@ -90,9 +102,13 @@ impl Client {
                         self.let_go();
                         self.ask_token();
                     }
-                } else if self.wanted == Wanted::Yes && !matches!(self.phase, Phase::Unauthorized) {
+                } else {
                     // It may be somebody else by now.
-                    self.emit(Event::CredentialsNeeded);
+                    self.identity.is_doubted = true;
+                    if self.wanted == Wanted::Yes && !matches!(self.phase, Phase::Unauthorized) {
+                        self.identity.ask_at = Some(self.now.mono.plus(ASK_MS));
+                        self.emit(Event::CredentialsNeeded);
+                    }
                 }
             }
         }
@@ -103,6 +119,7 @@ impl Client {
             Who::Person { sub: known, token: kept } if *known == sub => {
                 *kept = token;
                 self.identity.ask_at = None;
+                self.identity.is_doubted = false;
                 self.credentials_came();
             }
             Who::Anonymous | Who::Somebody => {
@@ -118,8 +135,10 @@ impl Client {
             Who::Person { .. } => {
                 self.identity.former = None;
                 self.identity.carried = None;
+                // They were said of somebody else.
+                self.identity.attributes = None;
                 self.become_person(sub, token);
-                self.outputs.push_back(Output::Forget);
+                self.outputs.push_back(Output::Forget { key: None });
             }
         }
     }
@@ -132,8 +151,12 @@ impl Client {
         self.outputs.push_back(Output::Person { tag });
     }
 
-    /// Storage has told what it holds of this person.
-    pub(crate) fn restore_person(&mut self, values: Vec<(String, String)>) {
+    /// Storage has told what it holds of the person with this tag.
+    pub(crate) fn restore_person(&mut self, whose: &str, values: Vec<(String, String)>) {
+        if !matches!(&self.identity.who, Who::Person { sub, .. } if tag(sub) == whose) {
+            // It is somebody else by now.
+            return;
+        }
         for (name, value) in values {
             if let Some(id) = name.strip_prefix("o:") {
                 self.take_over(id, value);
@@ -171,6 +194,13 @@ impl Client {
 
     /// The page has no token to give, or one that is none.
     fn no_token(&mut self) {
+        if self.is_doubted() && !matches!(self.phase, Phase::Unauthorized) {
+            // Whoever it was until now may have gone.
+            self.let_go();
+            self.lost_at = Some(self.lost_at.unwrap_or(self.now.mono));
+            self.renewals += 1;
+            self.phase = Phase::Unauthorized;
+        }
         if !self.is_known() || !matches!(self.phase, Phase::Unauthorized) {
             return;
         }
@@ -197,6 +227,13 @@ impl Client {
         self.phase = Phase::Unauthorized;
         self.identity.ask_at = self.is_visitor().then(|| self.now.mono.plus(ASK_MS));
         self.emit(Event::CredentialsNeeded);
+    }
+
+    /// Whoever was asked who it is by now has not answered.
+    pub(crate) fn doubt_lasts(&mut self) {
+        if self.doubt_due().is_some_and(|at| at <= self.now.mono) && !matches!(self.phase, Phase::Unauthorized) {
+            self.no_token();
+        }
     }
 
     /// Whoever was asked for a token has not answered, or had none.
@@ -279,6 +316,7 @@ impl Client {
         self.renewals = 0;
         self.stale = (0, 0);
         self.identity.is_untried = false;
+        self.identity.is_doubted = false;
         self.identity.ask_at = None;
         self.identity.told = None;
         self.identity.telling = None;
@@ -298,8 +336,8 @@ impl Client {
     /// The server has answered for this person: what was here from before is not needed any more.
     pub(crate) fn settle_person(&mut self) {
         if self.token().is_some() {
-            self.identity.former = None;
-            self.outputs.push_back(Output::Forget);
+            let key = self.identity.former.take();
+            self.outputs.push_back(Output::Forget { key });
         }
     }
 
@@ -363,7 +401,10 @@ impl Client {
     }
 }
 
-/// Returns what tells a person's values in storage from all others: 26 hexadecimal digits, from which nobody can read who it is.
+/// Returns what tells a person's values in storage from all others: 26 hexadecimal digits.
+///
+/// It is a plain hash without a key, and no secret: who the person is does not stand there, but whoever sees the browser's storage
+/// can try the subjects that they know of. Storage of one origin is open to its own pages anyway.
 fn tag(sub: &str) -> String {
     let mut tag = String::new();
     let mut hash = digest::EMPTY;
@@ -431,7 +472,7 @@ mod tests {
     }
 
     #[test]
-    fn tags_tell_people_apart_and_nothing_about_them() {
+    fn tags_tell_people_apart_without_their_subjects_in_them() {
         assert_eq!(tag("ann"), tag("ann"));
         assert_ne!(tag("ann"), tag("anN"));
         assert_eq!(tag("ann").len(), 26);

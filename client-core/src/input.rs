@@ -57,7 +57,12 @@ pub enum Input {
     /// The page says who the visitor is.
     Identify(Identify),
     /// What storage holds of a person, after [`crate::Output::Person`].
-    Person(Vec<(String, String)>),
+    Person {
+        /// Whose they are.
+        tag: String,
+        /// Names and values.
+        values: Vec<(String, String)>,
+    },
     /// The page says something about the visitor: the text of a JSON object, all of it each time.
     Attributes(String),
     /// The visitor logs out, here or in another page; storage has been cleared.

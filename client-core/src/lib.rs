@@ -64,6 +64,7 @@ pub use input::{End, Identify, Input, Page, Panel, Tab};
 pub use instant::{Instant, Now};
 pub use log::{Datum, Entry, Level, What};
 pub use log_text::timestamp;
+pub use message_id::is_unsendable;
 pub use output::{Authorization, Call, Event, Output, Transport};
 pub use report::Report;
 pub use staffing::Staffing;

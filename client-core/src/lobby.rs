@@ -180,7 +180,7 @@ impl Lobby {
             | Input::Older
             | Input::Contact { .. }
             | Input::Credential(_)
-            | Input::Person(_)
+            | Input::Person { .. }
             | Input::Attributes(_)
             | Input::Disowned { .. }
             | Input::Page(_)

@@ -1,5 +1,7 @@
 //! Names of messages: UUIDv7, so that their order is the order of writing.
 
+use protocol::limits;
+
 use crate::backoff::Rng;
 
 const HEX: &[u8; 16] = b"0123456789abcdef";
@@ -55,6 +57,11 @@ pub(crate) fn push_hex(out: &mut String, value: u64, from: u32, to: u32) {
         shift -= 4;
         out.push(char::from(HEX[(value >> shift & 15) as usize]));
     }
+}
+
+/// Says whether a message with this id is too old at `now`, ms since 1970, to be sent without being asked.
+pub fn is_unsendable(id: &str, now: u64) -> bool {
+    now.saturating_sub(millis(id)) > limits::OUTBOX_MS
 }
 
 /// Returns when an id was made, ms since 1970; 0 for a text that is no UUIDv7.

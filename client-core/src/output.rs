@@ -1,5 +1,7 @@
 //! Everything a client asks its driver to do.
 
+use protocol::Secret;
+
 use crate::{Entry, LinkId, RequestId};
 
 /// Everything a [`crate::Client`] asks its driver to do.
@@ -56,8 +58,12 @@ pub enum Output {
         /// Letters and digits.
         tag: String,
     },
-    /// Forget the values of everybody but the person of [`Output::Person`].
-    Forget,
+    /// Forget what other persons than that of [`Output::Person`] have left, but for the messages that were not sent (`o:`) and are
+    /// young enough to be sent one day; and what is of nobody and goes with this key.
+    Forget {
+        /// The key from before this person was known, which was brought along; what goes with another stays.
+        key: Option<Secret>,
+    },
     /// Tell the application.
     Event(Event),
 }

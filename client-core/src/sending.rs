@@ -36,6 +36,9 @@ impl Client {
             return;
         }
         self.hold_until = None;
+        if self.is_doubted() {
+            return;
+        }
         while let Some(link) = self.room() {
             let (frames, ids) = self.next_batch(link);
             if frames.is_empty() {
@@ -137,6 +140,9 @@ impl Client {
     ///
     /// The next page, or this one when it comes back, asks about all of it again.
     pub(crate) fn last_words(&mut self) {
+        if self.is_doubted() {
+            return;
+        }
         self.expire_old();
         let Some(dialog_id) = self.dialog_id else {
             if self.outbox.wants_link() {

@@ -35,10 +35,12 @@ impl Client {
         let typing = self.marks.typing_ends().map(|at| (at, "typing"));
         let stuck = self.stuck_at().map(|at| (at, "stuck"));
         let rest = self.rest_due().map(|at| (at, "rest"));
+        let doubt = self.doubt_due().map(|at| (at, "token"));
         let address = self.address_due().map(|at| (at, "contact"));
         let hours = self.site.as_ref().and_then(|site| crate::staffing::change_in_ms(site, self.now.wall));
         let hours = hours.map(|ms| (self.now.mono.plus(ms), "hours"));
         let all = [
+            doubt,
             address,
             hours,
             stuck,
@@ -119,6 +121,7 @@ impl Client {
         }
         self.marks.lapse(now);
         self.rest();
+        self.doubt_lasts();
         match &self.phase {
             Phase::Waiting { until, .. } if *until <= now => self.waited(),
             Phase::Opening(opening) if opening.until <= now => {

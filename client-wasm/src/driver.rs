@@ -202,7 +202,7 @@ impl<F: Face> Shell<F> {
         }
         if let Input::Logout { .. } = input {
             // Not before: what waited in front of it may have written something.
-            self.storage.clear();
+            self.storage.left();
         }
         self.client.borrow_mut().handle(now(), input);
         loop {
@@ -225,9 +225,9 @@ impl<F: Face> Shell<F> {
             Output::Remove { name } => self.storage.remove(&name),
             Output::Person { tag } => {
                 self.storage.belong_to(&tag);
-                self.queue.borrow_mut().push(Input::Person(self.storage.load()));
+                self.queue.borrow_mut().push(Input::Person { tag, values: self.storage.load() });
             }
-            Output::Forget => self.storage.forget_others(),
+            Output::Forget { key } => self.storage.forget_others(key.as_ref().map(Secret::expose), now().wall),
             Output::Open { link, transport, path } => self.open(link, transport, &path),
             Output::Drop { link } => {
                 self.sockets.borrow_mut().retain(|socket| socket.link != link);
@@ -288,6 +288,9 @@ impl<F: Face> Shell<F> {
                 let page = page::read(id, value)?;
                 self.outlive.set(if page == client_core::Page::Frozen { Outlive::Page } else { Outlive::No });
                 if page == client_core::Page::Resumed {
+                    if self.storage.heard(value) == Heard::LoggedOut {
+                        inputs.push(Input::Logout { key: Secret::new(crate::random::visitor_key()) });
+                    }
                     // It has heard of nothing that was written meanwhile.
                     inputs.push(Input::Restored(self.storage.common()));
                 }

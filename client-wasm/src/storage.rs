@@ -1,13 +1,17 @@
 //! What is kept beyond the page: names and values under a prefix of their own.
 
-use core::cell::RefCell;
+use core::cell::{Cell, RefCell};
 
+use client_core::is_unsendable;
 use wasm_bindgen::JsValue;
 
 use crate::browser::{Store, get, number, text};
 
 /// What a page writes, and takes away at once, to tell the others that the visitor logs out.
 const OUT: &str = "out";
+
+/// The visitor's key; of a person, that there is something of theirs.
+const KEY: &str = "key";
 
 /// Sets the name of a value apart from the tag of the person whose it is.
 const APART: char = '@';
@@ -20,6 +24,10 @@ pub(crate) struct Storage {
     prefix: String,
     /// `@` and the tag of the person; empty for a visitor whom nobody knows.
     suffix: RefCell<String>,
+    /// The key that this page knows to be there.
+    known_key: RefCell<Option<String>>,
+    /// Whether the visitor is about to log out in this page.
+    is_leaving: Cell<bool>,
 }
 
 /// What another page has done.
@@ -38,7 +46,7 @@ pub(crate) enum Heard {
 impl Storage {
     /// `prefix` sets this client's names apart from everything else of the page's origin.
     pub(crate) fn new(store: Option<Store>, prefix: String) -> Self {
-        Self { store, prefix, suffix: RefCell::default() }
+        Self { store, prefix, suffix: RefCell::default(), known_key: RefCell::default(), is_leaving: Cell::new(false) }
     }
 
     /// Returns what sets this client's names apart.
@@ -61,6 +69,7 @@ impl Storage {
                 name = "@";
             }
             if let Some(value) = store.item(&key) {
+                self.learn(name, &value);
                 values.push((name.to_owned(), value));
             }
         }
@@ -79,33 +88,78 @@ impl Storage {
         let mut suffix = String::from(APART);
         suffix.push_str(tag);
         *self.suffix.borrow_mut() = suffix;
+        *self.known_key.borrow_mut() = None;
     }
 
-    /// Forgets the values of everybody else.
-    pub(crate) fn forget_others(&self) {
+    /// Forgets what other persons have left, but for the messages that wait to be sent; and what goes with the key of a visitor
+    /// who is known by now. What goes with another key is another page's.
+    pub(crate) fn forget_others(&self, former: Option<&str>, now: u64) {
+        let mut key = self.prefix.clone();
+        key.push_str(KEY);
+        let is_brought =
+            former.is_some() && self.store.as_ref().and_then(|store| store.item(&key)).as_deref() == former;
+        let suffix = self.suffix.borrow();
+        self.remove_where(|name| match name.find(APART) {
+            None => is_brought,
+            Some(_) if name.ends_with(suffix.as_str()) => false,
+            Some(_) => name.strip_prefix("o:").is_none_or(|id| is_unsendable(id, now)),
+        });
+    }
+
+    fn remove_where(&self, is_over: impl Fn(&str) -> bool) {
         let Some(store) = &self.store else { return };
         for key in self.keys() {
-            if !key.ends_with(self.suffix.borrow().as_str()) {
+            if key.get(self.prefix.len()..).is_some_and(&is_over) {
                 store.remove_item(&key);
             }
         }
     }
 
     /// Forgets everything, of whoever the visitor was.
-    pub(crate) fn clear(&self) {
+    fn clear(&self) {
+        self.nobody();
+        self.remove_where(|_| true);
+    }
+
+    /// From now on there is nobody whom this page knows.
+    fn nobody(&self) {
         self.suffix.borrow_mut().clear();
-        let Some(store) = &self.store else { return };
-        for key in self.keys() {
-            store.remove_item(&key);
+        *self.known_key.borrow_mut() = None;
+    }
+
+    /// Forgets everything, and tells the other pages of this visitor; what is written before [`Storage::left`] is forgotten there.
+    pub(crate) fn log_out(&self) {
+        // The suffix is not for this: all pages listen, whoever they think the visitor is.
+        self.nobody();
+        let _is_told = self.save(OUT, OUT);
+        self.clear();
+        self.is_leaving.set(true);
+    }
+
+    /// The visitor has logged out. What is there now may be the next visitor's, unless it was this page that they left.
+    pub(crate) fn left(&self) {
+        if self.is_leaving.take() {
+            self.clear();
         }
     }
 
-    /// Forgets everything, and tells the other pages of this visitor.
-    pub(crate) fn log_out(&self) {
-        // The suffix is not for this: all pages listen, whoever they think the visitor is.
-        self.suffix.borrow_mut().clear();
-        let _is_told = self.save(OUT, OUT);
-        self.clear();
+    /// Another page has forgotten everything: what this one has written since then has no key, and goes as well.
+    fn follow(&self) -> Heard {
+        if self.read(KEY).is_none() {
+            let suffix = self.suffix.borrow();
+            let is_anonymous = suffix.is_empty();
+            self.remove_where(
+                |name| if is_anonymous { !name.contains(APART) } else { name.ends_with(suffix.as_str()) },
+            );
+        }
+        self.nobody();
+        Heard::LoggedOut
+    }
+
+    fn learn(&self, name: &str, value: &str) {
+        if name == KEY {
+            *self.known_key.borrow_mut() = Some(value.to_owned());
+        }
     }
 
     /// Reads one value.
@@ -118,24 +172,34 @@ impl Storage {
     /// Two pages may write at once: only what is there in the end counts, whatever an event says.
     pub(crate) fn common(&self) -> Vec<(String, String)> {
         let mut values = Vec::new();
-        for name in ["key", "dialog"] {
+        for name in [KEY, "dialog"] {
             if let Some(value) = self.read(name) {
+                self.learn(name, &value);
                 values.push((name.to_owned(), value));
             }
         }
         values
     }
 
-    /// Reads what another page has done to what is of all pages: the event `storage`.
+    /// Reads what another page has done to what is of all pages: the event `storage`, or that this page comes back and has heard of
+    /// nothing meanwhile.
     pub(crate) fn heard(&self, event: &JsValue) -> Heard {
         let key = text(event, "key");
+        if key.is_empty() {
+            // What was kept is gone, or another visitor's: it was log-out, and nobody could say so.
+            let known = self.known_key.borrow().clone();
+            return if known.is_some() && known != self.read(KEY) { self.follow() } else { Heard::Nothing };
+        }
         let is_gone = get(event, "newValue").is_null();
         if key.strip_prefix(self.prefix.as_str()) == Some(OUT) {
-            return if is_gone { Heard::Nothing } else { Heard::LoggedOut };
+            return if is_gone { Heard::Nothing } else { self.follow() };
         }
         let is = |name| key == self.full(name);
-        match (is("key"), is("dialog")) {
-            (true, _) if is_gone => Heard::KeyGone,
+        match (is(KEY), is("dialog")) {
+            (true, _) if is_gone => {
+                *self.known_key.borrow_mut() = None;
+                Heard::KeyGone
+            }
             (false, false) => Heard::Nothing,
             _ => Heard::Common,
         }
@@ -144,7 +208,11 @@ impl Storage {
     /// Writes a value; `false` when it cannot be kept.
     #[must_use]
     pub(crate) fn save(&self, name: &str, value: &str) -> bool {
-        self.store.as_ref().is_some_and(|store| store.set_item(&self.full(name), value).is_ok())
+        let is_kept = self.store.as_ref().is_some_and(|store| store.set_item(&self.full(name), value).is_ok());
+        if is_kept {
+            self.learn(name, value);
+        }
+        is_kept
     }
 
     /// Forgets a value.

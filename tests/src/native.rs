@@ -317,8 +317,8 @@ impl Driver {
                 self.storage.lock().remove(&name);
             }
             // A device has one visitor here, whoever that is.
-            Output::Person { .. } => drop(self.inputs.send(Input::Person(Vec::new()))),
-            Output::Forget => {}
+            Output::Person { tag } => drop(self.inputs.send(Input::Person { tag, values: Vec::new() })),
+            Output::Forget { .. } => {}
             Output::Open { link, transport, path } => {
                 self.shown.opened.push((transport, self.shown.events.len()));
                 let (up, texts) = mpsc::unbounded_channel();

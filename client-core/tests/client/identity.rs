@@ -59,9 +59,16 @@ impl Tab {
                     }
                     Output::Person { tag } => {
                         self.suffix = format!("@{tag}");
-                        inputs.push(Input::Person(self.values()));
+                        inputs.push(Input::Person { tag, values: self.values() });
                     }
-                    Output::Forget => self.shelf.borrow_mut().retain(|name, _| name.ends_with(&self.suffix)),
+                    Output::Forget { key } => {
+                        let key = key.as_ref().map(Secret::expose);
+                        let is_brought = key.is_some() && self.shelf.borrow().get("key").map(String::as_str) == key;
+                        self.shelf.borrow_mut().retain(|name, _| match name.contains('@') {
+                            true => name.ends_with(&self.suffix) || name.starts_with("o:"),
+                            false => !is_brought,
+                        });
+                    }
                     _ => {}
                 }
             }
@@ -215,7 +222,8 @@ fn another_person_starts_afresh_however_much_was_not_sent() {
     tab.input(Input::Contact { email: "ann's@example.org".into() });
     tab.bench.taken();
     tab.identify(BOB);
-    assert_eq!(tab.names(), Vec::<String>::new());
+    // Only what was not sent waits for her; nothing of it is his.
+    assert!(tab.names().iter().all(|name| name.starts_with("o:") && name.contains('@')), "{:?}", tab.names());
     let asked = tab.asked();
     assert_eq!((&asked["message"], &asked["key"]), (&Value::Null, &Value::Null), "{asked}");
     assert_eq!(tab.texts(), Vec::<String>::new());
@@ -277,7 +285,9 @@ fn who_logs_out_leaves_nothing_and_a_new_key_is_kept_with_the_next_word() {
     let outputs = tab.bench.taken();
     assert!(outputs.iter().any(|output| matches!(output, Output::Drop { .. })), "{outputs:?}");
     assert!(
-        outputs.iter().all(|output| !matches!(output, Output::Save { .. } | Output::Request { .. })),
+        outputs
+            .iter()
+            .all(|output| !matches!(output, Output::Save { .. } | Output::Remove { .. } | Output::Request { .. })),
         "{outputs:?}"
     );
     let view = tab.bench.client.view();
@@ -466,4 +476,111 @@ fn what_a_page_says_about_the_visitor_is_told_once_while_the_dialog_is_open() {
     tab.bench.taken();
     tab.input(Input::Attributes("{\"plan\":\"max\"}".into()));
     assert_eq!(tab.bench.taken(), []);
+}
+
+#[test]
+fn what_the_page_said_of_one_person_is_not_told_of_the_next() {
+    let mut tab = Tab::open(&shelf());
+    tab.input(Input::Start);
+    tab.input(Input::Attributes("{\"plan\":\"pro\"}".into()));
+    tab.identify(ANN);
+    assert_eq!(tab.asked()["attributes"], "{\"plan\":\"pro\"}", "said before it was known who it is");
+    tab.link(&[welcome()]);
+    tab.identify(BOB);
+    assert_eq!(tab.asked()["attributes"], Value::Null);
+    tab.link(&[welcome()]);
+    tab.bench.taken();
+    tab.input(Input::Attributes("{\"plan\":\"pro\"}".into()));
+    assert_eq!(tab.asked()["attributes"], "{\"plan\":\"pro\"}", "the same may be true of both");
+}
+
+#[test]
+fn what_storage_holds_of_one_person_never_comes_to_the_next_who_was_named_meanwhile() {
+    let mut tab = Tab::open(&shelf());
+    tab.input(Input::Start);
+    // Both are said before the driver comes to read the storage.
+    let before = tab.bench.outputs.len();
+    for token in [ANN, BOB] {
+        tab.bench.input(Input::Identify(Identify::Token(Secret::new(token))));
+    }
+    let tags: Vec<String> = tab.bench.outputs[before..]
+        .iter()
+        .filter_map(|output| if let Output::Person { tag } = output { Some(tag.clone()) } else { None })
+        .collect();
+    let unsent = |text: &str| vec![("o:0000000000000000000000".to_owned(), text.to_owned())];
+    tab.bench.input(Input::Person { tag: tags[0].clone(), values: unsent("ann's") });
+    assert_eq!(tab.texts(), Vec::<String>::new());
+    tab.bench.input(Input::Person { tag: tags[1].clone(), values: unsent("bob's") });
+    assert_eq!(tab.texts(), ["bob's"]);
+}
+
+#[test]
+fn a_person_s_page_leaves_what_another_page_keeps_under_a_key_of_its_own() {
+    let shelf = shelf();
+    let mut ann = Tab::open(&shelf);
+    ann.input(Input::Start);
+    ann.identify(ANN);
+    let link = ann.link(&[welcome()]);
+    // Beside it, somebody begins a dialog under a key of their own.
+    for (name, value) in [("key", "vk_another0123456789abcde"), ("dialog", "77"), ("draft", "half a"), ("o:x", "wait")]
+    {
+        shelf.borrow_mut().insert(name.into(), value.into());
+    }
+    let theirs = |shelf: &Shelf| shelf.borrow().keys().filter(|name| !name.contains('@')).count();
+    assert_eq!(theirs(&shelf), 4);
+    // Her token ends, and her dialog is loaded anew.
+    ann.input(Input::Closed {
+        link,
+        end: End::Socket { code: 4404, reason: "{\"reason\":\"dialog_not_found\"}".into() },
+    });
+    ann.bench.pass(60_000);
+    ann.identify(BOB);
+    ann.link(&[welcome()]);
+    assert_eq!(theirs(&shelf), 4, "{:?}", shelf.borrow());
+}
+
+#[test]
+fn who_may_be_somebody_else_by_now_sends_nothing_before_the_answer_and_ends_with_a_failure() {
+    let mut tab = Tab::open(&shelf());
+    tab.input(Input::Start);
+    tab.identify(ANN);
+    let link = tab.link(&[welcome()]);
+    tab.bench.taken();
+    tab.input(Input::Identify(Identify::Asked));
+    assert_eq!(tab.needs(), 1);
+    tab.send("whose?");
+    tab.bench.pass(1_000);
+    assert_eq!(tab.bench.sent(link, "message"), Vec::<Value>::new());
+    // It is still her: the link has never ended.
+    tab.identify(ANN_LATER);
+    assert_eq!(tab.bench.sent(link, "message")[0]["text"], "whose?");
+    tab.input(Input::Identify(Identify::Asked));
+    tab.send("and this?");
+    tab.bench.taken();
+    tab.input(Input::Identify(Identify::Failed));
+    let outputs = tab.bench.taken();
+    assert!(outputs.contains(&Output::Drop { link }), "{outputs:?}");
+    tab.bench.pass(600_000);
+    let outputs = tab.bench.taken();
+    let is_of_the_dialog = |output: &Output| match output {
+        Output::Request { call, .. } => call.path.contains("/dialogs"),
+        output => matches!(output, Output::Open { .. }),
+    };
+    assert!(!outputs.iter().any(is_of_the_dialog), "{outputs:?}");
+    // It was somebody else, to whom nothing of it is told.
+    tab.identify(BOB);
+    assert_eq!(tab.asked()["message"], Value::Null);
+    assert_eq!(tab.texts(), Vec::<String>::new());
+}
+
+#[test]
+fn who_may_be_somebody_else_by_now_and_is_never_named_is_nobody_for_long() {
+    let mut tab = Tab::open(&shelf());
+    tab.input(Input::Start);
+    tab.identify(ANN);
+    let link = tab.link(&[welcome()]);
+    tab.bench.taken();
+    tab.input(Input::Identify(Identify::Asked));
+    tab.bench.pass(16_000);
+    assert!(tab.bench.taken().contains(&Output::Drop { link }));
 }

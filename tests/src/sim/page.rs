@@ -178,7 +178,7 @@ impl Sim {
             | Input::Older
             | Input::Credential(_)
             | Input::Identify(_)
-            | Input::Person(_)
+            | Input::Person { .. }
             | Input::Attributes(_)
             | Input::Logout { .. }
             | Input::Disowned { .. }
@@ -249,7 +249,7 @@ impl Sim {
             | Input::Older
             | Input::Credential(_)
             | Input::Identify(_)
-            | Input::Person(_)
+            | Input::Person { .. }
             | Input::Attributes(_)
             | Input::Logout { .. }
             | Input::Disowned { .. }
@@ -326,7 +326,7 @@ impl Sim {
                 self.pages[page].calls.remove(&request);
             }
             // Nobody here says who they are: client-core/tests/client/identity.rs has pages that do.
-            Output::Person { .. } | Output::Forget => {}
+            Output::Person { .. } | Output::Forget { .. } => {}
             Output::Event(event) => self.page_event(page, &event),
         }
         None

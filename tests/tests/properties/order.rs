@@ -40,7 +40,7 @@ impl Screen {
                     Output::Save { .. }
                     | Output::Remove { .. }
                     | Output::Person { .. }
-                    | Output::Forget
+                    | Output::Forget { .. }
                     | Output::Drop { .. }
                     | Output::Transmit { .. }
                     | Output::Request { .. }
