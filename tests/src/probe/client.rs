@@ -66,7 +66,7 @@ fn happen(world: &mut World, [kind, a, b, c]: Step) {
         14 if a > 250 => world.input(Input::Logout { key: Secret::new("vk_another0123456789abcdef") }),
         14 if a > 245 => world.input(Input::Disowned { key: Secret::new("vk_another0123456789abcdef") }),
         14 if a > 200 => world.input(Input::Identify(identify(b))),
-        14 if a > 190 => world.input(Input::Person(Vec::new())),
+        14 if a > 190 => world.input(Input::Person { tag: world.tag.clone(), values: Vec::new() }),
         14 if a > 180 => world.input(Input::Attributes(format!("{{\"a\":{b}}}"))),
         14 => world.input(Input::Credential(Secret::new("vk_another0123456789abcdef"))),
         15 | 16 => world.open(a.into()),

@@ -27,6 +27,8 @@ pub(super) struct World {
     links: Vec<LinkId>,
     requests: Vec<(RequestId, String, Option<String>)>,
     saved: BTreeSet<String>,
+    /// Of the last person whom the client has asked the storage for.
+    pub(super) tag: String,
     log: Vec<Message>,
     /// What was sent and is not in the log yet.
     sent: Vec<(String, String)>,
@@ -37,7 +39,7 @@ impl World {
         let client = Client::new(Config::new(side, Secret::new("vk_0123456789abcdefghijkl")), c.into());
         let now = Now { mono: Instant::from_millis(1_000), wall: 1_763_640_001_000 };
         let (links, requests, saved) = (Vec::new(), Vec::new(), BTreeSet::new());
-        let mut world = Self { client, now, links, requests, saved, log: Vec::new(), sent: Vec::new() };
+        let mut world = Self { client, now, links, requests, saved, tag: String::new(), log: Vec::new(), sent: Vec::new() };
         (0..a % 70).for_each(|_| world.somebody_writes());
         let restored = if c % 4 == 0 { vec![("dialog".to_owned(), DIALOG.to_string())] } else { Vec::new() };
         world.input(Input::Restored(restored));
@@ -86,8 +88,11 @@ impl World {
         match output {
             Output::Save { name, .. } => drop(self.saved.insert(name)),
             Output::Remove { name } => drop(self.saved.remove(&name)),
-            Output::Person { .. } => self.saved.clear(),
-            Output::Forget => {}
+            Output::Person { tag } => {
+                self.saved.clear();
+                self.tag = tag;
+            }
+            Output::Forget { .. } => {}
             Output::Open { link, path, .. } => {
                 assert!(path.starts_with('/') || path.starts_with("http"), "{path}");
                 assert!(!self.links.contains(&link), "a link is opened twice");
