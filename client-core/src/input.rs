@@ -7,10 +7,6 @@ use crate::{Level, LinkId, RequestId};
 
 /// Everything that can happen to a [`crate::Client`].
 #[derive(Clone, Debug)]
-#[cfg_attr(
-    not(target_family = "wasm"),
-    expect(clippy::large_enum_variant, reason = "inputs are moved once each, and the settings come once")
-)]
 pub enum Input {
     /// What storage held when the page came up: names and values as [`crate::Output::Save`] wrote them. Given once, first.
     Restored(Vec<(String, String)>),
