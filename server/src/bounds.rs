@@ -19,6 +19,16 @@ use crate::routes::client_address;
 const RETRY_MS: u32 = 5_000;
 /// What a dialog costs: as many tokens each second as dialogs are allowed each minute.
 const MINUTE: u32 = 60;
+/// As many tokens each second as KiB are allowed each hour.
+const HOUR: u32 = 3_600;
+/// What every upload costs at least, in KiB: many small files are a burden, too.
+const LEAST_KIB: u32 = 64;
+/// Uploads under way at once, of the visitors at one address.
+const UPLOADS_OF_ADDRESS: usize = 32;
+/// Uploads under way at once, of the visitors of one site.
+const UPLOADS_OF_SITE: usize = 128;
+/// Files an hour from one address of visitors who have no dialog yet, all of them at once.
+const NEWCOMERS_FILES: u32 = 60;
 /// So many in a minute are as good as no bound.
 const UNBOUNDED: u32 = 1_000_000;
 /// Sites whose new dialogs are counted at the same time.
@@ -38,6 +48,9 @@ pub(crate) struct Bounds {
     requests: Buckets<IpAddr>,
     dialogs: Buckets<IpAddr>,
     site_dialogs: Buckets<u64>,
+    uploads: Option<Kib<IpAddr>>,
+    site_uploads: Option<Kib<u64>>,
+    newcomers: Buckets<IpAddr>,
 }
 
 /// Those whose links are counted.
@@ -47,6 +60,10 @@ enum Party {
     /// By its dialog.
     Visitor(u64),
     Site(u64),
+    /// The uploads from an address.
+    Uploader(IpAddr),
+    /// The uploads to a site.
+    Uploads(u64),
 }
 
 /// A place among those that a party may take; free again when it is dropped.
@@ -87,6 +104,9 @@ impl Bounds {
             requests: Buckets::bounded(ADDRESSES, requests.saturating_mul(4), requests),
             dialogs: Buckets::bounded(dialogs.0, dialogs.1, dialogs.2),
             site_dialogs: Buckets::bounded(site_dialogs.0, site_dialogs.1, site_dialogs.2),
+            uploads: Kib::new(ADDRESSES, config.upload_mb_per_hour),
+            site_uploads: Kib::new(SITES, config.site_upload_mb_per_hour),
+            newcomers: Buckets::bounded(ADDRESSES, NEWCOMERS_FILES * HOUR, NEWCOMERS_FILES),
         }
     }
 
@@ -166,6 +186,41 @@ impl Bounds {
     }
 }
 
+impl Bounds {
+    /// Takes places for a visitor's upload of so many bytes, and counts them; `begins`: of one who has no dialog yet.
+    ///
+    /// # Errors
+    /// Too many are under way, or too much came of late, from this address or to this site.
+    pub(crate) fn upload(
+        &self,
+        client: Client,
+        site_id: u64,
+        bytes: u64,
+        begins: bool,
+        now: Millis,
+    ) -> Result<Vec<Guest>, ApiError> {
+        let limited = |retry_after_ms| ApiError::from(Refusal::rate_limited(retry_after_ms));
+        let mut places = Vec::new();
+        if let Some(address) = client {
+            places.push(self.seat(Party::Uploader(address), UPLOADS_OF_ADDRESS, code::ADDRESS_LIMIT)?);
+        }
+        places.push(self.seat(Party::Uploads(site_id), UPLOADS_OF_SITE, code::SITE_LIMIT)?);
+        let kib = u32::try_from(bytes.div_ceil(1_024)).unwrap_or(u32::MAX).max(LEAST_KIB);
+        if let Some(address) = client {
+            if begins {
+                self.newcomers.take_many(address, HOUR, now).map_err(limited)?;
+            }
+            if let Some(uploads) = &self.uploads {
+                uploads.take(address, kib, now).map_err(limited)?;
+            }
+        }
+        if let Some(uploads) = &self.site_uploads {
+            uploads.take(site_id, kib, now).map_err(limited)?;
+        }
+        Ok(places)
+    }
+}
+
 /// Of an IPv6 address only the network counts, because one client has all of it.
 pub(crate) fn network(address: IpAddr) -> IpAddr {
     match address.to_canonical() {
@@ -181,6 +236,26 @@ pub(crate) fn network(address: IpAddr) -> IpAddr {
 fn bound(address: IpAddr) -> Client {
     let local = [IpAddr::V4(std::net::Ipv4Addr::LOCALHOST), IpAddr::V6(Ipv6Addr::LOCALHOST)];
     (!local.contains(&address)).then_some(address)
+}
+
+/// What each may upload in an hour, all of it at once, in KiB.
+#[derive(Debug)]
+struct Kib<K> {
+    most: u32,
+    buckets: Buckets<K>,
+}
+
+impl<K: Eq + Hash> Kib<K> {
+    /// Returns none where there is no bound.
+    fn new(kept: usize, mb_per_hour: u32) -> Option<Self> {
+        let most = mb_per_hour.saturating_mul(1_024);
+        (most > 0).then(|| Self { most, buckets: Buckets::bounded(kept, most, (most / HOUR).max(1)) })
+    }
+
+    /// Takes so much; what is larger than a whole hour's takes all of it.
+    fn take(&self, key: K, kib: u32, now: Millis) -> Result<(), u32> {
+        self.buckets.take_many(key, kib.min(self.most), now)
+    }
 }
 
 /// How many of each there are.
@@ -274,6 +349,39 @@ mod tests {
             (bounds.connection("2001:db8::1".parse().unwrap()), bounds.connection("2001:db8::2".parse().unwrap()));
         assert!(bounds.connection("2001:db8::3".parse().unwrap()).is_none());
         assert!(bounds.connection("2001:db8:0:1::3".parse().unwrap()).is_some());
+    }
+
+    #[test]
+    fn uploads_have_places_and_bytes_for_each_address_and_each_site_whatever_key_they_show() {
+        let one: Client = Some([9, 9, 9, 9].into());
+        let other = |number: u8| -> Client { Some([8, 8, 8, number].into()) };
+        const MB: u64 = 1 << 20;
+        let config = || BoundsConfig { upload_mb_per_hour: 20, site_upload_mb_per_hour: 0, ..BoundsConfig::default() };
+        let free = bounds(BoundsConfig { upload_mb_per_hour: 0, ..config() });
+        let up = |bounds: &Bounds, client, site, bytes, begins| bounds.upload(client, site, bytes, begins, 0);
+        let held: Vec<_> = (0..100).map_while(|_| up(&free, one, 1, MB, false).ok()).collect();
+        assert_eq!((held.len(), code(up(&free, one, 1, MB, false))), (UPLOADS_OF_ADDRESS, "address_limit"));
+        let others: Vec<_> = (0..200).map_while(|number| up(&free, other(number), 1, MB, false).ok()).collect();
+        assert_eq!(held.len() + others.len(), UPLOADS_OF_SITE);
+        assert_eq!(code(up(&free, other(201), 1, MB, false)), "site_limit");
+        assert_eq!(code(up(&free, other(201), 2, MB, false)), "let in");
+        drop((held, others));
+        assert_eq!(free.guests.lock().len(), 0);
+        // Bytes: twenty at once, and then twenty an hour.
+        let few = bounds(config());
+        let begun = |now| (0..100).take_while(|_| few.upload(one, 1, MB, false, now).is_ok()).count();
+        assert_eq!((begun(0), code(up(&few, one, 1, MB, false))), (20, "rate_limited"));
+        assert_eq!(begun(2 * 3_600_000), 20);
+        assert_eq!(code(up(&few, other(1), 1, MB, false)), "let in");
+        let small = (0..1_000).take_while(|_| up(&few, other(2), 1, 1, false).is_ok()).count();
+        assert_eq!(small, 20 * 1_024 / 64, "small files cost, too");
+        // Those who have no dialog yet.
+        let newcomers = (0..100).take_while(|_| up(&free, one, 1, 1, true).is_ok()).count();
+        assert_eq!(newcomers, 60);
+        assert_eq!(code(up(&free, one, 1, 1, false)), "let in", "who has a dialog is not touched");
+        let site = bounds(BoundsConfig { upload_mb_per_hour: 0, site_upload_mb_per_hour: 3, ..config() });
+        let many = (0..100).take_while(|number| up(&site, other(*number), 1, MB, false).is_ok()).count();
+        assert_eq!((many, code(up(&site, one, 2, MB, false))), (3, "let in"));
     }
 
     #[test]

@@ -141,6 +141,14 @@ pub struct BoundsConfig {
     /// New dialogs a minute on one site
     #[arg(long, value_name = "N", env = "REJOIN_SITE_DIALOGS_PER_MINUTE", default_value_t = 6_000)]
     pub site_dialogs_per_minute: u32,
+
+    /// Mebibytes of files an hour from the visitors at one address, all of them at once
+    #[arg(long, value_name = "MIB", env = "REJOIN_UPLOAD_MB_PER_HOUR", default_value_t = 1_024)]
+    pub upload_mb_per_hour: u32,
+
+    /// Mebibytes of files an hour from the visitors of one site
+    #[arg(long, value_name = "MIB", env = "REJOIN_SITE_UPLOAD_MB_PER_HOUR", default_value_t = 16_384)]
+    pub site_upload_mb_per_hour: u32,
 }
 
 impl Default for BoundsConfig {
@@ -153,6 +161,8 @@ impl Default for BoundsConfig {
             requests_per_s: 200,
             dialogs_per_minute: 60,
             site_dialogs_per_minute: 6_000,
+            upload_mb_per_hour: 1_024,
+            site_upload_mb_per_hour: 16_384,
         }
     }
 }

@@ -19,10 +19,11 @@ use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
 use crate::error::ApiError;
 use crate::hub::Pool;
+use crate::store::StoreError;
 pub(crate) use kind::is_shown_inline;
 pub(crate) use name::disposition;
 pub(crate) use sweep::sweep;
-pub(crate) use upload::{Patience, Terms, discard};
+pub(crate) use upload::{Complete, Patience, Terms, discard};
 
 /// Where they are, in the data folder.
 pub(crate) const FOLDER: &str = "files";
@@ -30,6 +31,8 @@ pub(crate) const FOLDER: &str = "files";
 const UNFINISHED: &str = ".new";
 /// Uploads under way at once, of all.
 const UPLOADS: usize = 256;
+/// Uploads under way at once, of all visitors: the rest are for operators.
+const UPLOADS_OF_VISITORS: usize = 192;
 /// Uploads under way at once, of one owner.
 const UPLOADS_OF_ONE: usize = 4;
 /// With less room than this on the disk nothing is taken: the database needs it more, in bytes.
@@ -40,14 +43,26 @@ const LEAST_FREE_BYTES: u64 = 64 << 20;
 pub(crate) struct Folder {
     path: PathBuf,
     uploads: Arc<Semaphore>,
+    of_visitors: Arc<Semaphore>,
     of_each: Arc<Mutex<HashMap<(u64, Pool), usize>>>,
+    /// Bytes that uploads under way have still to write.
+    expected: Arc<Mutex<u64>>,
+    /// Says how much may still be written to the disk of a path.
+    free_bytes: fn(&Path) -> u64,
     pub(crate) patience: Patience,
+}
+
+/// Room on the disk for what an upload has still to write; given back when it is dropped.
+#[derive(Debug)]
+struct Reserved {
+    bytes: u64,
+    expected: Arc<Mutex<u64>>,
 }
 
 /// A place for one upload; dropping it gives the place back.
 #[derive(Debug)]
 pub(crate) struct Place {
-    _permit: OwnedSemaphorePermit,
+    _permits: (OwnedSemaphorePermit, Option<OwnedSemaphorePermit>),
     of_each: Arc<Mutex<HashMap<(u64, Pool), usize>>>,
     owner: (u64, Pool),
 }
@@ -77,7 +92,9 @@ impl Folder {
             }
         }
         let uploads = Arc::new(Semaphore::new(UPLOADS));
-        Ok(Self { path, uploads, of_each: Arc::default(), patience })
+        let of_visitors = Arc::new(Semaphore::new(UPLOADS_OF_VISITORS));
+        let (of_each, expected) = (Arc::default(), Arc::default());
+        Ok(Self { path, uploads, of_visitors, of_each, expected, free_bytes, patience })
     }
 
     /// Takes a place for an upload.
@@ -86,7 +103,12 @@ impl Folder {
     /// As many are under way as there may be, of all or of this owner.
     pub(crate) fn place(&self, owner: (u64, Pool)) -> Result<Place, ApiError> {
         let full = ApiError::Overloaded { retry_after_ms: 2_000 };
-        let permit = Arc::clone(&self.uploads).try_acquire_owned().map_err(|_| full.clone())?;
+        let permit = |of: &Arc<Semaphore>| Arc::clone(of).try_acquire_owned().map_err(|_| full.clone());
+        let of_visitors = match owner.1 {
+            Pool::Admin => None,
+            Pool::Widget | Pool::Site => Some(permit(&self.of_visitors)?),
+        };
+        let permits = (permit(&self.uploads)?, of_visitors);
         let mut of_each = self.of_each.lock().unwrap_or_else(PoisonError::into_inner);
         let under_way = of_each.entry(owner).or_default();
         if *under_way >= UPLOADS_OF_ONE {
@@ -94,7 +116,7 @@ impl Folder {
         }
         *under_way += 1;
         drop(of_each);
-        Ok(Place { _permit: permit, of_each: Arc::clone(&self.of_each), owner })
+        Ok(Place { _permits: permits, of_each: Arc::clone(&self.of_each), owner })
     }
 
     /// Returns where the bytes of that name are.
@@ -103,13 +125,42 @@ impl Folder {
     }
 
     /// Removes bytes that nobody needs; `false`: it cannot, and they are left to the sweep.
-    pub(crate) fn remove(&self, blob: &str) -> bool {
+    fn remove(&self, blob: &str) -> bool {
         fs::remove_file(self.path_of(blob)).is_ok()
     }
 
-    fn free_bytes(&self) -> u64 {
-        rustix::fs::statvfs(&self.path).map_or(u64::MAX, |disk| disk.f_bavail.saturating_mul(disk.f_frsize))
+    /// Reserves room on the disk, beside what the uploads under way have reserved.
+    ///
+    /// # Errors
+    /// There is too little.
+    fn reserve(&self, bytes: u64) -> Result<Reserved, ApiError> {
+        let mut expected = self.expected.lock().unwrap_or_else(PoisonError::into_inner);
+        let wanted = expected.saturating_add(bytes);
+        if (self.free_bytes)(&self.path) < LEAST_FREE_BYTES.saturating_add(wanted) {
+            return Err(StoreError::DiskFull.into());
+        }
+        *expected = wanted;
+        Ok(Reserved { bytes, expected: Arc::clone(&self.expected) })
     }
+}
+
+impl Reserved {
+    /// Notes that so many bytes are on the disk now.
+    fn write(&mut self, bytes: u64) {
+        let written = bytes.min(self.bytes);
+        self.bytes -= written;
+        *self.expected.lock().unwrap_or_else(PoisonError::into_inner) -= written;
+    }
+}
+
+impl Drop for Reserved {
+    fn drop(&mut self) {
+        self.write(self.bytes);
+    }
+}
+
+fn free_bytes(path: &Path) -> u64 {
+    rustix::fs::statvfs(path).map_or(u64::MAX, |disk| disk.f_bavail.saturating_mul(disk.f_frsize))
 }
 
 impl Drop for Place {
@@ -143,6 +194,31 @@ mod tests {
         drop(places);
         assert!(folder.place((1, Pool::Site)).is_ok());
         assert!(folder.of_each.lock().unwrap().is_empty());
+    }
+
+    #[test]
+    fn visitors_leave_places_for_operators() {
+        let data = tempfile::tempdir().unwrap();
+        let folder = Folder::open(data.path(), Patience::default()).unwrap();
+        let places: Vec<_> = (0..1_000).map_while(|key| folder.place((key, Pool::Site)).ok()).collect();
+        assert_eq!(places.len(), UPLOADS_OF_VISITORS);
+        assert!(folder.place((1_000, Pool::Widget)).is_err());
+        let of_operators: Vec<_> = (0..1_000).map_while(|dialog| folder.place((dialog, Pool::Admin)).ok()).collect();
+        assert_eq!(of_operators.len(), UPLOADS - UPLOADS_OF_VISITORS);
+    }
+
+    #[test]
+    fn what_uploads_under_way_will_write_is_no_longer_free() {
+        let data = tempfile::tempdir().unwrap();
+        let mut folder = Folder::open(data.path(), Patience::default()).unwrap();
+        folder.free_bytes = |_| LEAST_FREE_BYTES + 10;
+        let mut first = folder.reserve(6).unwrap();
+        assert!(folder.reserve(5).is_err());
+        let second = folder.reserve(4).unwrap();
+        first.write(100);
+        assert_eq!(*folder.expected.lock().unwrap(), 4, "it is on the disk, and no longer free there");
+        drop((first, second));
+        assert_eq!(*folder.expected.lock().unwrap(), 0);
     }
 
     #[test]

@@ -1,7 +1,7 @@
 //! An upload: from the network to the disk, piece by piece.
 
 use std::io;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::time::{Duration, Instant};
 
 use axum::body::Body;
@@ -12,7 +12,7 @@ use sha2::{Digest, Sha256};
 use tokio::io::AsyncWriteExt;
 
 use super::kind::{HEAD_BYTES, Kind};
-use super::{Folder, LEAST_FREE_BYTES, UNFINISHED, name};
+use super::{Folder, UNFINISHED, name};
 use crate::credentials;
 use crate::error::ApiError;
 use crate::store::StoreError;
@@ -21,6 +21,9 @@ use crate::store::StoreError;
 const DISCARDED_BYTES: u64 = 64 << 20;
 /// And for so long at most.
 const DISCARDED_FOR: Duration = Duration::from_secs(30);
+
+/// After so many bytes the room on the disk is looked at again.
+const LOOK_BYTES: u64 = 1 << 20;
 
 /// How slow an upload may be: a slow phone comes to its end, and nobody holds a place for nothing.
 #[derive(Clone, Copy, Debug)]
@@ -39,7 +42,19 @@ impl Default for Patience {
     }
 }
 
-/// What has come, durable under its name.
+/// What has come, still under its first name.
+#[derive(Debug)]
+pub(crate) struct Complete {
+    draft: Draft,
+    disk: std::fs::File,
+    blob: String,
+    kind: Kind,
+    size: u64,
+    name: String,
+    digest: [u8; 32],
+}
+
+/// What has come, durable under its name; removed when it is dropped, unless it is to be kept.
 #[derive(Debug)]
 pub(crate) struct Received {
     /// What a message will show; its `id` is still empty.
@@ -48,6 +63,7 @@ pub(crate) struct Received {
     pub(crate) digest: [u8; 32],
     /// The name in the folder.
     pub(crate) blob: String,
+    draft: Draft,
 }
 
 /// What a site takes of an upload.
@@ -60,6 +76,7 @@ pub(crate) struct Terms {
 }
 
 /// A file that is being written; dropping it removes it.
+#[derive(Debug)]
 struct Draft {
     path: PathBuf,
     kept: bool,
@@ -74,24 +91,27 @@ impl Drop for Draft {
 }
 
 impl Folder {
-    /// Writes a body to the disk, as far as it is what the site takes.
+    /// Writes a body to the disk, as far as it is what the site takes; `declared` are its bytes, as far as its head says.
     ///
     /// # Errors
     /// Too big, of a type that is not taken, too slow, broken off, or a disk that is full.
-    pub(crate) async fn receive(&self, body: &mut Body, terms: Terms, given_name: &str) -> Result<Received, ApiError> {
-        if self.free_bytes() < LEAST_FREE_BYTES.saturating_add(terms.most_bytes) {
-            return Err(StoreError::DiskFull.into());
-        }
+    pub(crate) async fn receive(
+        &self,
+        body: &mut Body,
+        terms: Terms,
+        declared: Option<u64>,
+        given_name: &str,
+    ) -> Result<Complete, ApiError> {
+        let mut reserved = self.reserve(declared.unwrap_or(terms.most_bytes))?;
         let random = || credentials::seed().map_err(|_| ApiError::Internal);
         let blob = format!("{:016x}{:016x}", random()?, random()?);
-        let mut draft = Draft { path: self.path_of(&format!("{blob}{UNFINISHED}")), kept: false };
-        let mut options = tokio::fs::File::options();
-        options.write(true).create_new(true);
-        #[cfg(unix)]
-        options.mode(0o600);
-        let mut disk = options.open(&draft.path).await.map_err(failed)?;
+        let path = self.path_of(&format!("{blob}{UNFINISHED}"));
+        // Whoever goes away while it is being opened drops what this returns.
+        let opened = tokio::task::spawn_blocking(move || Draft::open(path)).await;
+        let (draft, disk) = opened.map_err(|_| ApiError::Internal)?.map_err(failed)?;
+        let mut disk = tokio::fs::File::from_std(disk);
         let (mut digest, mut size, mut head, mut kind) = (Sha256::new(), 0u64, Vec::new(), None);
-        let mut pace = Pace::new(self.patience);
+        let (mut pace, mut look_at) = (Pace::new(self.patience), LOOK_BYTES);
         while let Some(data) = pace.next(body).await? {
             size += data.len() as u64;
             if size > terms.most_bytes {
@@ -103,37 +123,82 @@ impl Folder {
                     kind = Some(judge(&head, terms)?);
                 }
             }
+            if size >= look_at {
+                // Others write on this disk, too.
+                self.reserve(0)?;
+                look_at = size + LOOK_BYTES;
+            }
             digest.update(&data);
             disk.write_all(&data).await.map_err(failed)?;
+            reserved.write(data.len() as u64);
         }
         let kind = match kind {
             Some(kind) => kind,
             None => judge(&head, terms)?,
         };
         disk.flush().await.map_err(failed)?;
-        disk.sync_all().await.map_err(failed)?;
-        drop(disk);
-        let (from, to) = (draft.path.clone(), self.path_of(&blob));
-        let (width, height) = tokio::task::spawn_blocking(move || finish(&from, &to, kind))
-            .await
-            .map_err(|_| ApiError::Internal)?
-            .map_err(failed)?;
-        draft.kept = true;
+        let disk = disk.into_std().await;
         let name = name::of_kind(given_name, kind);
-        let file = File { id: String::new(), name, mime: kind.mime.into(), size, width, height };
-        Ok(Received { file, digest: digest.finalize().into(), blob })
+        Ok(Complete { draft, disk, blob, kind, size, name, digest: digest.finalize().into() })
     }
 }
 
-/// Measures an image and gives the bytes their lasting name.
-fn finish(from: &Path, to: &Path, kind: Kind) -> io::Result<(Option<u32>, Option<u32>)> {
-    let size = if kind.is_image() { imagesize::size(from).ok() } else { None };
-    std::fs::rename(from, to)?;
-    if let Some(folder) = to.parent() {
-        std::fs::File::open(folder)?.sync_all()?;
+impl Draft {
+    fn open(path: PathBuf) -> io::Result<(Self, std::fs::File)> {
+        let mut options = std::fs::File::options();
+        options.write(true).create_new(true);
+        #[cfg(unix)]
+        std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
+        let disk = options.open(&path)?;
+        Ok((Self { path, kept: false }, disk))
     }
-    let pixels = |side: usize| u32::try_from(side).ok();
-    Ok((size.and_then(|size| pixels(size.width)), size.and_then(|size| pixels(size.height))))
+}
+
+impl Complete {
+    /// Makes the bytes durable, measures an image, and gives them their lasting name.
+    ///
+    /// # Errors
+    /// Those of the disk.
+    pub(crate) async fn finish(self) -> Result<Received, ApiError> {
+        let finished = tokio::task::spawn_blocking(move || self.finish_blocking()).await;
+        finished.map_err(|_| ApiError::Internal)?.map_err(failed)
+    }
+
+    fn finish_blocking(self) -> io::Result<Received> {
+        let Self { mut draft, disk, blob, kind, size, name, digest } = self;
+        disk.sync_all()?;
+        drop(disk);
+        let measured = if kind.is_image() { imagesize::size(&draft.path).ok() } else { None };
+        let lasting = draft.path.with_file_name(&blob);
+        std::fs::rename(&draft.path, &lasting)?;
+        draft.path = lasting;
+        if let Some(folder) = draft.path.parent() {
+            std::fs::File::open(folder)?.sync_all()?;
+        }
+        let pixels = |side: usize| u32::try_from(side).ok();
+        let (width, height) = measured.map_or((None, None), |image| (pixels(image.width), pixels(image.height)));
+        let file = File { id: String::new(), name, mime: kind.mime.into(), size, width, height };
+        Ok(Received { file, digest, blob, draft })
+    }
+}
+
+impl Received {
+    /// Leaves the bytes where they are, unless they are removed later.
+    pub(crate) fn keep(mut self) -> Lasting {
+        self.draft.kept = true;
+        Lasting(self.draft)
+    }
+}
+
+/// Bytes that stay.
+#[derive(Debug)]
+pub(crate) struct Lasting(Draft);
+
+impl Lasting {
+    /// Removes them after all; what cannot be removed is left to the sweep.
+    pub(crate) fn remove(mut self) {
+        self.0.kept = false;
+    }
 }
 
 fn judge(head: &[u8], terms: Terms) -> Result<Kind, ApiError> {

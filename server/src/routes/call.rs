@@ -13,11 +13,12 @@ use super::parameters::Parameters;
 use crate::accept::Peer;
 use crate::admission::{Admission, Caller, CallerQuery, Shown};
 use crate::app::App;
-use crate::bounds::Client;
+use crate::bounds::{Client, Guest};
 use crate::connection::{Entry, OpenLink};
 use crate::credentials;
 use crate::error::ApiError;
 use crate::hub::{Pool, Transport};
+use crate::store::FileOwner;
 
 /// The side that an address belongs to.
 pub(super) trait Side: Send + 'static {
@@ -130,6 +131,20 @@ impl<S: Side> Call<S> {
     /// There were too many of late.
     pub(super) fn begin_dialog(&self, site_id: u64) -> Result<(), ApiError> {
         self.app.bounds().dialog(self.client, site_id, self.app.clock().mono())
+    }
+
+    /// Takes a place for an upload of so many bytes to a site; operators are not counted.
+    ///
+    /// # Errors
+    /// As many are under way, or came of late, as there may be.
+    pub(super) fn upload(&self, site_id: u64, owner: FileOwner, bytes: u64) -> Result<Vec<Guest>, ApiError> {
+        match S::POOL {
+            Pool::Admin => Ok(Vec::new()),
+            Pool::Widget | Pool::Site => {
+                let begins = matches!(owner, FileOwner::Newcomer { .. });
+                self.app.bounds().upload(self.client, site_id, bytes, begins, self.app.clock().mono())
+            }
+        }
     }
 
     /// Finds out who calls.

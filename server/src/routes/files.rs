@@ -16,6 +16,7 @@ use tokio::io::AsyncReadExt;
 use super::Json;
 use super::call::{Call, Side};
 use crate::admission::Shows;
+use crate::app::App;
 use crate::error::ApiError;
 use crate::files::{self, Terms};
 use crate::store::{FileOwner, FilePut, FileRoom, NewFile, Site, StoreError};
@@ -88,30 +89,53 @@ async fn take<S: Side>(
     let (Some(told), Some(folder)) = (site.files.told(), call.app.files()) else { return Err(ApiError::FilesOff) };
     let id = call.file_id()?;
     id::check(id)?;
-    let declared = match call.headers.get(CONTENT_LENGTH) {
-        Some(length) => length.to_str().ok().and_then(|length| length.parse().ok()).unwrap_or(u64::MAX),
-        None => 0,
-    };
-    if declared > told.bytes {
+    let declared = call.headers.get(CONTENT_LENGTH).map(|length| {
+        let length = length.to_str().ok().and_then(|length| length.parse().ok());
+        length.unwrap_or(u64::MAX)
+    });
+    if declared.is_some_and(|declared| declared > told.bytes) {
         return Err(ApiError::FileTooBig { limit_bytes: told.bytes });
     }
     call.app.posts().take(key, call.app.clock().mono()).map_err(Refusal::rate_limited)?;
-    let _place = folder.place(key)?;
-    match call.app.store().file_room(owner, declared).await? {
+    let place = (folder.place(key)?, call.upload(site.id, owner, declared.unwrap_or(told.bytes))?);
+    match call.app.store().file_room(owner, declared.unwrap_or(0)).await? {
         FileRoom::Free => {}
         FileRoom::Full => return Err(ApiError::FileLimit),
         FileRoom::SiteFull => return Err(SITE_FULL),
     }
     let terms = Terms { most_bytes: told.bytes, images: told.images };
-    let received = folder.receive(body, terms, call.file_name()).await?;
-    let file = File { id: id.to_owned(), ..received.file };
-    let new = NewFile { owner, file: file.clone(), digest: received.digest, blob: received.blob.clone() };
-    // Where the answer is an error, the row may be there all the same: the sweep knows.
-    let put = call.app.store().put_file(new).await?;
-    if !matches!(put, FilePut::Stored) {
-        let _left = folder.remove(&received.blob);
+    let complete = folder.receive(body, terms, declared, call.file_name()).await?;
+    // A task of its own: whoever goes away now must not leave bytes without a row.
+    let (app, id) = (call.app.clone(), id.to_owned());
+    let storing = tokio::spawn(async move {
+        let _place = place;
+        store(&app, owner, id, complete).await
+    });
+    storing.await.map_err(|_| ApiError::Internal)?
+}
+
+/// Makes the bytes durable, and then the row.
+async fn store(
+    app: &App,
+    owner: FileOwner,
+    id: String,
+    complete: files::Complete,
+) -> Result<(StatusCode, File), ApiError> {
+    let mut received = complete.finish().await?;
+    received.file.id = id;
+    let (file, digest, blob) = (received.file.clone(), received.digest, received.blob.clone());
+    let put = app.store().put_file(NewFile { owner, file: file.clone(), digest, blob });
+    // From here the row may come into being whatever becomes of this task.
+    let bytes = received.keep();
+    let put = put.await;
+    match &put {
+        Ok(FilePut::Stored) => {}
+        Ok(FilePut::Known(_) | FilePut::Conflict | FilePut::Full | FilePut::SiteFull)
+        | Err(StoreError::DiskFull | StoreError::Overloaded { .. } | StoreError::Locked) => bytes.remove(),
+        // The row may be there all the same: the sweep knows.
+        Err(StoreError::Io { .. } | StoreError::Corrupt { .. } | StoreError::Closed | StoreError::Internal { .. }) => {}
     }
-    match put {
+    match put? {
         FilePut::Stored => Ok((StatusCode::CREATED, file)),
         FilePut::Known(file) => Ok((StatusCode::OK, file)),
         FilePut::Conflict => Err(Refusal::id_conflict().into()),

@@ -325,6 +325,27 @@ async fn a_backup_has_the_files_of_its_messages() {
 }
 
 #[tokio::test]
+async fn who_makes_up_keys_is_bound_by_the_address_and_others_are_not() {
+    let app = TestApp::start_with(&["--trusted-proxy", "127.0.0.1"]).await;
+    let begin = async |address: &str| {
+        let staged = format!("/api/site/files/{}?site_token={ALPHA}", new_id());
+        let ask = put(&app, &staged, PNG).bearer(&new_key()).header("x-forwarded-for", address);
+        ask.send().await
+    };
+    for number in 0..60 {
+        assert_eq!(begin("9.9.9.9").await.status, 201, "{number}");
+    }
+    assert_eq!(begin("9.9.9.9").await.error(), (429, "rate_limited".into()));
+    assert_eq!(begin("9.9.9.8").await.status, 201);
+    // Of one network there is one client.
+    for number in 0..60 {
+        assert_eq!(begin(&format!("2001:db8::{number}")).await.status, 201);
+    }
+    assert_eq!(begin("2001:db8::ffff").await.error(), (429, "rate_limited".into()));
+    assert_eq!(blobs(&app).len(), 121);
+}
+
+#[tokio::test]
 async fn an_id_is_one_file_of_the_dialog_whichever_side_uploads_it() {
     let app = TestApp::start().await;
     let visitor = app.visitor(ALPHA, "hello").await;
