@@ -100,7 +100,7 @@ test('what is written while the server is away survives a reload of the page, an
 
 test('the very first message may be written while the server is away', async ({ page, context, rejoin, noise }) => {
   // Not even the link is there yet.
-  noise.allow(/net::ERR_FAILED.*\/assets\/client-/);
+  noise.allow(/net::ERR_FAILED.*\/assets\/(client|tabs)-/);
   await keepPages(context);
   const visitor = await Visitor.visit(page, `${rejoin.url}/demo/one`);
   await rejoin.stop();

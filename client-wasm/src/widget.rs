@@ -153,6 +153,7 @@ impl Widget {
                 Done::Close => self.close_panel(),
             },
             Some(Wake::LinkHere) => self.begin(&value),
+            Some(Wake::Speech) => self.say(&value),
             Some(wake) => {
                 if self.room.borrow().is_none() {
                     knock(Knock::Wake(wake, id, value));
