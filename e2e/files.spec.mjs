@@ -104,14 +104,14 @@ test('an upload that is cut is tried again and comes once', async ({ page, rejoi
   expect(log.filter(({ file }) => file)).toHaveLength(1);
 });
 
-test('an image is pasted and dropped', async ({ page, rejoin }) => {
+test('an image is pasted and dropped, and cells of a table stay text', async ({ page, rejoin }) => {
   const visitor = await Visitor.visit(page, `${rejoin.url}/demo/one`);
   const bytes = [...(await picture(page, '#3c3'))];
-  const give = (kind, words) =>
+  const give = (kind, ...words) =>
     visitor.field.evaluate(
-      (field, [type, content, text]) => {
+      (field, [type, content, texts]) => {
         const data = new DataTransfer();
-        if (text) data.setData('text/plain', text);
+        for (const text of texts) data.setData(text, 'what stands there');
         data.items.add(new File([new Uint8Array(content)], `${type}.png`, { type: 'image/png' }));
         const init = { bubbles: true, cancelable: true, composed: true };
         const event = type === 'paste' ? new ClipboardEvent(type, { ...init, clipboardData: data }) : new DragEvent(type, { ...init, dataTransfer: data });
@@ -125,6 +125,14 @@ test('an image is pasted and dropped', async ({ page, rejoin }) => {
   await expect(visitor.log.getByRole('button', { name: /^Image drop\.png/ })).toBeVisible();
   await give('paste');
   await expect(visitor.log.getByRole('button', { name: /^Image paste\.png/ })).toBeVisible();
+  // Cells of a table come as a picture, too; a picture of a web page comes as its tag, too.
+  expect(await give('paste', 'text/plain', 'text/html')).toBe(false);
+  await visitor.send('after it');
+  await visitor.expectDelivery('after it', /sent|delivered/);
+  await expect(visitor.dialog.locator('.fi')).toHaveCount(0);
+  await expect(visitor.log.locator('canvas')).toHaveCount(2);
+  await give('paste', 'text/html');
+  await expect(visitor.log.locator('canvas')).toHaveCount(3);
 });
 
 test('a site that takes no files has no button for them', async ({ page, host, rejoin }) => {

@@ -9,7 +9,7 @@ const files = {
       const from = clipboardData || target;
       const list = [...(from.files || [])];
       // Cells of a table are pasted as a picture, too.
-      if (dataTransfer || (list[0] && !/text/.test(from.types))) files.load().then((tray) => tray.take(list));
+      if (dataTransfer || (list[0] && !/plain/.test(from.types))) files.load().then((tray) => tray.take(list));
     };
   },
   // Shows a file in its message: JSON.

@@ -110,7 +110,8 @@ export function open(dialog, ask, speech, { place = dialog.querySelector('.c'), 
     dialog.addEventListener(name, (event) => {
       if (event.dataTransfer.types[0] != 'Files') return;
       event.preventDefault();
-      take([...event.dataTransfer.files]);
+      // Before it is dropped nobody is to know what it is; a script's event may tell.
+      if (name == 'drop') take([...event.dataTransfer.files]);
     });
   }
 

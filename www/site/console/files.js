@@ -29,7 +29,8 @@ export function createFiles(links, session, { pane, form, scroller, picker, curr
       // Cells of a table are pasted as a picture, too.
       if (!from.types.includes('Files') || from.types.includes('text/plain')) return;
       event.preventDefault();
-      if (from.files.length > 0) take([...from.files]);
+      // Before it is dropped nobody is to know what it is.
+      if (name !== 'dragover' && from.files.length > 0) take([...from.files]);
     });
   }
 
