@@ -325,6 +325,34 @@ async fn a_backup_has_the_files_of_its_messages() {
 }
 
 #[tokio::test]
+async fn a_file_that_is_gone_is_named_and_everything_else_is_backed_up_and_restored() {
+    use server::store::sqlite::{Admin, BackupError, restore};
+    let app = TestApp::start().await;
+    let visitor = app.visitor(ALPHA, "hello").await;
+    for _ in 0..2 {
+        let file = new_id();
+        upload(&app, &visitor, &file, "a.png", PNG).await.expect(201);
+        assert_eq!(send(&app, &visitor, &file).await.status, 201);
+    }
+    let elsewhere = tempfile::tempdir().unwrap();
+    let (backup, folder) = (elsewhere.path().join("copy.db"), app.data().join("files"));
+    // A copy that fails midway leaves nothing in the way of the next one.
+    let gone = blobs(&app).remove(0);
+    std::fs::remove_file(folder.join(&gone)).unwrap();
+    std::fs::create_dir(folder.join(&gone)).unwrap();
+    assert!(matches!(app.admin().back_up(&backup).unwrap_err(), BackupError::File { .. }));
+    assert_eq!(std::fs::read_dir(elsewhere.path()).unwrap().count(), 0);
+    std::fs::remove_dir(folder.join(&gone)).unwrap();
+    let told = app.admin().back_up(&backup).unwrap_err().to_string();
+    assert!(told.contains(&gone) && told.contains("1 files"), "{told}");
+    let data = elsewhere.path().join("data");
+    let told = restore(&data, &backup).unwrap_err().to_string();
+    assert!(told.contains(&gone), "{told}");
+    assert_eq!(Admin::open(&data).unwrap().check().unwrap().messages, app.admin().check().unwrap().messages);
+    assert_eq!(std::fs::read_dir(data.join("files")).unwrap().count(), 1);
+}
+
+#[tokio::test]
 async fn who_makes_up_keys_is_bound_by_the_address_and_others_are_not() {
     let app = TestApp::start_with(&["--trusted-proxy", "127.0.0.1"]).await;
     let begin = async |address: &str| {

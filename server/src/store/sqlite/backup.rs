@@ -27,6 +27,13 @@ pub enum BackupError {
     },
     /// The copy, or the database, cannot be used.
     Open(OpenError),
+    /// It was done, but for files that messages refer to and that are not there.
+    Missing {
+        /// Where they should be.
+        folder: PathBuf,
+        /// Their names.
+        names: Vec<String>,
+    },
 }
 
 impl Admin {
@@ -34,7 +41,7 @@ impl Admin {
     /// messages refer to into a folder beside it, `<file>.files`.
     ///
     /// # Errors
-    /// [`BackupError`].
+    /// [`BackupError`]; only [`BackupError::Missing`] leaves anything under these names.
     pub fn back_up(&self, to: &Path) -> Result<Census, BackupError> {
         let files = with_suffix(to, FILES);
         for path in [to, &files] {
@@ -42,27 +49,36 @@ impl Admin {
                 return Err(BackupError::Exists { path: path.to_owned() });
             }
         }
-        let new = beside(to, "new");
-        let failed = |error| BackupError::File { path: to.to_owned(), error };
-        let _leftover = fs::remove_file(&new);
-        // SQLite's own message does not say why.
-        create_private(&new).map_err(failed)?;
-        let copied = self.copy(&new);
-        let census = match copied {
-            Ok(census) => census,
-            Err(error) => {
-                let _partial = fs::remove_file(&new);
-                return Err(error.into());
+        let (new, new_files) = (beside(to, "new"), beside(&files, "new"));
+        let (_leftover, _leftovers) = (fs::remove_file(&new), fs::remove_dir_all(&new_files));
+        let copied = self.copy_all(&new, &new_files).and_then(|(census, missing)| {
+            let failed = |error| BackupError::File { path: to.to_owned(), error };
+            if new_files.exists() {
+                fs::rename(&new_files, &files).map_err(failed)?;
             }
-        };
-        File::open(&new).and_then(|file| file.sync_all()).map_err(failed)?;
+            fs::rename(&new, to).and_then(|()| sync_directory(to)).map_err(|error| {
+                let _other = fs::rename(&files, &new_files);
+                failed(error)
+            })?;
+            Ok((census, missing))
+        });
+        let (census, missing) = copied.inspect_err(|_| {
+            let (_partial, _partials) = (fs::remove_file(&new), fs::remove_dir_all(&new_files));
+        })?;
+        complete(census, self.data().join(FOLDER), missing)
+    }
+
+    /// Copies the database and its files; returns the names of files that are not there.
+    fn copy_all(&self, new: &Path, files: &Path) -> Result<(Census, Vec<String>), BackupError> {
+        let failed = |error| BackupError::File { path: new.to_owned(), error };
+        // SQLite's own message does not say why.
+        create_private(new).map_err(failed)?;
+        let census = self.copy(new)?;
+        File::open(new).and_then(|file| file.sync_all()).map_err(failed)?;
         // After the database: what its messages refer to was there before them, and never changes.
-        let sent = sent_files(&new)?;
-        if !sent.is_empty() {
-            copy_files(&self.data().join(FOLDER), &files, &sent)?;
-        }
-        fs::rename(&new, to).and_then(|()| sync_directory(to)).map_err(failed)?;
-        Ok(census)
+        let sent = sent_files(new)?;
+        let missing = if sent.is_empty() { Vec::new() } else { copy_files(&self.data().join(FOLDER), files, &sent)? };
+        Ok((census, missing))
     }
 
     fn copy(&self, new: &Path) -> Result<Census, OpenError> {
@@ -86,12 +102,13 @@ fn sent_files(database: &Path) -> Result<Vec<(String, u64)>, OpenError> {
 
 /// Copies files from one folder to another: as second names of the same bytes where both are on one disk.
 ///
-/// What is there already is left as it is.
-fn copy_files(from: &Path, to: &Path, names: &[(String, u64)]) -> Result<(), BackupError> {
+/// What is there already is left as it is; returns the names of those that are nowhere.
+fn copy_files(from: &Path, to: &Path, names: &[(String, u64)]) -> Result<Vec<String>, BackupError> {
     let mut builder = fs::DirBuilder::new();
     #[cfg(unix)]
     std::os::unix::fs::DirBuilderExt::mode(&mut builder, 0o700);
     builder.recursive(true).create(to).map_err(|error| BackupError::File { path: to.to_owned(), error })?;
+    let mut missing = Vec::new();
     for (name, size) in names {
         let (source, copy) = (from.join(name), to.join(name));
         if fs::metadata(&copy).is_ok_and(|there| there.len() == *size) {
@@ -101,10 +118,23 @@ fn copy_files(from: &Path, to: &Path, names: &[(String, u64)]) -> Result<(), Bac
         let copied = remove_if_there(&half)
             .and_then(|()| fs::hard_link(&source, &half).or_else(|_| copy_private(&source, &half)))
             .and_then(|()| fs::rename(&half, &copy));
+        if copied.is_err() && is_missing(&source) {
+            missing.push(name.clone());
+            continue;
+        }
         copied.map_err(|error| BackupError::File { path: source, error })?;
     }
     let synced = File::open(to).and_then(|folder| folder.sync_all());
-    synced.map_err(|error| BackupError::File { path: to.to_owned(), error })
+    synced.map_err(|error| BackupError::File { path: to.to_owned(), error })?;
+    Ok(missing)
+}
+
+fn is_missing(path: &Path) -> bool {
+    fs::metadata(path).is_err_and(|error| error.kind() == std::io::ErrorKind::NotFound)
+}
+
+fn complete(census: Census, folder: PathBuf, missing: Vec<String>) -> Result<Census, BackupError> {
+    if missing.is_empty() { Ok(census) } else { Err(BackupError::Missing { folder, names: missing }) }
 }
 
 /// Puts a copy in the place of a data directory's database, and its files beside it; no server may run on it.
@@ -112,7 +142,7 @@ fn copy_files(from: &Path, to: &Path, names: &[(String, u64)]) -> Result<(), Bac
 /// What was there stays beside it, as `rejoin.db.before-restore`; files that were there stay, too.
 ///
 /// # Errors
-/// [`BackupError`]; then everything is as it was.
+/// [`BackupError`]; then everything is as it was, unless it is [`BackupError::Missing`].
 pub fn restore(data: &Path, from: &Path) -> Result<Census, BackupError> {
     open::make_directory(data)?;
     let _lock = open::DataLock::take(data)?;
@@ -124,9 +154,17 @@ pub fn restore(data: &Path, from: &Path) -> Result<Census, BackupError> {
     let census = sound_copy(&new).inspect_err(|_| {
         let _refused = fs::remove_file(&new);
     })?;
-    let sent = sent_files(&new)?;
+    let (sent, files) = (sent_files(&new)?, with_suffix(from, FILES));
+    let mut missing = Vec::new();
     if !sent.is_empty() {
-        copy_files(&with_suffix(from, FILES), &data.join(FOLDER), &sent).inspect_err(|_| {
+        let copied = copy_files(&files, &data.join(FOLDER), &sent).and_then(|missing| {
+            // Files that the backup has not are one thing, a folder that was left behind another.
+            if missing.is_empty() || files.is_dir() {
+                return Ok(missing);
+            }
+            Err(BackupError::File { path: files.clone(), error: std::io::ErrorKind::NotFound.into() })
+        });
+        missing = copied.inspect_err(|_| {
             let _refused = fs::remove_file(&new);
         })?;
     }
@@ -135,7 +173,7 @@ pub fn restore(data: &Path, from: &Path) -> Result<Census, BackupError> {
         put_aside(&database).map_err(failed)?;
     }
     fs::rename(&new, &database).and_then(|()| sync_directory(&database)).map_err(failed)?;
-    Ok(census)
+    complete(census, files, missing)
 }
 
 /// Proves that a file is a sound database of Rejoin, and marks it as a copy even if it was made by other means.
@@ -188,8 +226,9 @@ fn create_private(path: &Path) -> std::io::Result<File> {
 }
 
 fn copy_private(from: &Path, to: &Path) -> std::io::Result<()> {
+    let mut source = File::open(from)?;
     let mut copy = create_private(to)?;
-    std::io::copy(&mut File::open(from)?, &mut copy)?;
+    std::io::copy(&mut source, &mut copy)?;
     copy.sync_all()
 }
 
@@ -229,6 +268,14 @@ impl std::fmt::Display for BackupError {
             Self::Open(OpenError::InUse { .. }) => f.write_str("a server runs on this data: stop it before a restore"),
             Self::Open(OpenError::Foreign) => f.write_str("the file is not a backup of Rejoin"),
             Self::Open(error) => error.fmt(f),
+            Self::Missing { folder, names } => write!(
+                f,
+                "it is done, and every message with it, but {} files that were sent are not in {}: {}; put them there \
+                 from another backup and do it again, or go on without them",
+                names.len(),
+                folder.display(),
+                names.join(", ")
+            ),
         }
     }
 }

@@ -39,7 +39,8 @@ impl World {
         let client = Client::new(Config::new(side, Secret::new("vk_0123456789abcdefghijkl")), c.into());
         let now = Now { mono: Instant::from_millis(1_000), wall: 1_763_640_001_000 };
         let (links, requests, saved) = (Vec::new(), Vec::new(), BTreeSet::new());
-        let mut world = Self { client, now, links, requests, saved, tag: String::new(), log: Vec::new(), sent: Vec::new() };
+        let mut world =
+            Self { client, now, links, requests, saved, tag: String::new(), log: Vec::new(), sent: Vec::new() };
         (0..a % 70).for_each(|_| world.somebody_writes());
         let restored = if c % 4 == 0 { vec![("dialog".to_owned(), DIALOG.to_string())] } else { Vec::new() };
         world.input(Input::Restored(restored));
