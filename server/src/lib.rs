@@ -29,6 +29,7 @@ mod figures;
 mod files;
 pub mod hours;
 mod hub;
+mod letters;
 pub mod listening;
 pub mod logging;
 mod patience;

@@ -11,6 +11,7 @@ use server_core::access::KeyHash;
 use sha2::{Digest, Sha256};
 
 use super::hs256;
+use crate::letters::misleads;
 use crate::store::Profile;
 
 /// The longest token that is looked at, in bytes.
@@ -139,6 +140,10 @@ fn shown(text: Option<String>) -> Result<String, PersonTokenError> {
     let text = text.unwrap_or_default();
     if text.chars().count() > MOST_CHARS {
         return Err(PersonTokenError::Invalid("`name` and `email` of the token have at most 255 characters"));
+    }
+    if text.trim().chars().any(misleads) {
+        let why = "`name` and `email` of the token are one line, without control characters and turns of direction";
+        return Err(PersonTokenError::Invalid(why));
     }
     Ok(text.trim().to_owned())
 }

@@ -3,6 +3,7 @@
 use serde_json::Value;
 
 use crate::error::ApiError;
+use crate::letters::misleads;
 
 /// Attributes of one visitor.
 const MOST: usize = 20;
@@ -27,6 +28,9 @@ pub(super) fn read(text: &str) -> Result<String, ApiError> {
     for (name, value) in &object {
         if name.is_empty() || name.chars().count() > NAME_CHARS {
             return Err(wrong("a name has 1 to 64 characters"));
+        }
+        if name.chars().chain(value.as_str().unwrap_or_default().chars()).any(misleads) {
+            return Err(wrong("names and texts are one line, without control characters and turns of direction"));
         }
         match value {
             Value::String(text) if text.chars().count() <= TEXT_CHARS => {}
@@ -58,6 +62,11 @@ mod tests {
             (r#"{"a":[1]}"#, false),
             (r#"{"a":{"b":1}}"#, false),
             (r#"{"":1}"#, false),
+            (r#"{"a":"one\ntwo"}"#, false),
+            (r#"{"a\u0000":1}"#, false),
+            ("{\"a\":\"\u{202e}dekcehc\"}", false),
+            ("{\"a\u{2067}\":1}", false),
+            ("{\"a\":\"می\u{200c}خواهم\"}", true),
             (&format!("{{\"{}\":1}}", "n".repeat(64)), true),
             (&format!("{{\"{}\":1}}", "n".repeat(65)), false),
             (&format!("{{\"a\":\"{}\"}}", "ä".repeat(255)), true),

@@ -86,6 +86,16 @@ async fn a_bad_token_is_refused_and_says_what_to_change() {
         ("too long", sign(SECRET, &json!({"sub": "ann", "exp": far})), "unauthorized"),
         ("nobody", sign(SECRET, &json!({"exp": far - 90_000})), "unauthorized"),
         ("half", good[..good.len() - 5].into(), "unauthorized"),
+        (
+            "a name that is more than a name",
+            sign(SECRET, &json!({"sub": "ann", "exp": far - 90_000, "name": "Ann\u{202e}x"})),
+            "unauthorized",
+        ),
+        (
+            "an address of two lines",
+            sign(SECRET, &json!({"sub": "ann", "exp": far - 90_000, "email": "a@b.example\nc"})),
+            "unauthorized",
+        ),
         ("a word", "ann".into(), "unauthorized"),
         ("a short key", "vk_short".into(), "unauthorized"),
     ];
@@ -338,4 +348,19 @@ async fn who_came_in_without_a_key_while_the_site_was_open_leaves_when_the_dialo
     let ask = app.post(&start(OPEN), &json!({"key": visitor.key})).bearer(&token(SECRET, "ann", 3_600));
     assert_eq!(ask.send().await.expect(200)["dialog_id"], visitor.dialog_id);
     assert_eq!(keyless.closed().await.word(), (4404, "dialog_not_found".into()));
+}
+
+#[tokio::test]
+async fn who_a_visitor_is_goes_with_the_dialog() {
+    let app = app().await;
+    let dialog_id = find(&app, &token(SECRET, "ann", 3_600), &first("hello")).await.unwrap();
+    let database = rusqlite::Connection::open(app.data().join("rejoin.db")).unwrap();
+    database.busy_timeout(tests::PATIENCE).unwrap();
+    let kept = || {
+        let sql = "SELECT count(*) FROM visitors WHERE dialog_id = ?1";
+        database.query_row(sql, [dialog_id], |row| row.get::<_, u64>(0)).unwrap()
+    };
+    assert_eq!(kept(), 1);
+    database.execute("UPDATE dialogs SET deleted = 1 WHERE id = ?1", [dialog_id]).unwrap();
+    assert_eq!(kept(), 0);
 }

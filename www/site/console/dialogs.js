@@ -68,11 +68,13 @@ function toDialog(line) {
 
 /** The shown name of a visitor, and what is known about them beside it. Only what the site has signed is a name. */
 function whoItIs({ dialog_id: id, visitor }) {
-  if (!visitor) return { title: `Visitor ${id}`, about: '' };
+  if (!visitor) return { title: `Visitor ${id}`, about: '', said: '' };
   const { name, email, verified, attributes } = visitor;
   const said = Object.entries(JSON.parse(attributes || '{}')).map(([key, value]) => `${key}: ${value}`);
   return {
     title: (verified && name) || `Visitor ${id}`,
-    about: [verified ? '✓ verified' : 'not verified', verified && email, ...said].filter(Boolean).join(' · '),
+    about: [verified ? '✓ verified' : 'not verified', verified && email].filter(Boolean).join(' · '),
+    // Never in one line with the mark: it could say anything.
+    said: said.join(' · '),
   };
 }

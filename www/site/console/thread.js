@@ -91,6 +91,8 @@ export function createThread(links, session, arrived) {
     part('thread-title').textContent = dialog?.title ?? `Visitor ${open.dialogId}`;
     part('thread-about').textContent = dialog?.about ?? '';
     part('thread-about').hidden = !dialog?.about;
+    part('thread-said').querySelector('bdi').textContent = dialog?.said ?? '';
+    part('thread-said').hidden = !dialog?.said;
     part('thread-site').textContent = dialog?.siteName ?? '';
     // Left by a visitor who found nobody there; the visitor's own words, so nothing but an address goes into the link.
     const email = part('thread-email');
