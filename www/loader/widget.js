@@ -27,7 +27,7 @@
   let said;
   const say = (words) => (said ||= (console.error('[rejoin] ' + words), emit('error', words.split(':')[0]), 1));
 
-  let store = null;
+  let store;
   try {
     if (options.storage != 'none') store = options.storage == 'session' ? sessionStorage : localStorage;
   } catch {
@@ -51,16 +51,15 @@
   style(
     ':host{all:initial;position:fixed;z-index:2147483000;--a:#3457d5;--o:#fff;color-scheme:light dark}' +
       ':host([data-theme=light]){color-scheme:light}:host([data-theme=dark]){color-scheme:dark}' +
-      '.launcher{position:fixed;bottom:calc(var(--y,20px) + env(safe-area-inset-bottom));right:var(--x,20px)}' +
-      ':host([data-position=left]) .launcher{right:auto;left:var(--x,20px)}' +
       // The border is seen where the colours are forced.
-      '.launcher{width:56px;height:56px;padding:15px;border:1px solid #0002;border-radius:50%;background:var(--a);color:var(--o);cursor:pointer;' +
+      '.launcher{position:fixed;bottom:calc(var(--y,20px) + env(safe-area-inset-bottom));right:var(--x,20px);width:56px;height:56px;padding:15px;border:1px solid #0002;border-radius:50%;background:var(--a);color:var(--o);cursor:pointer;' +
       'box-shadow:0 6px 24px #0003}' +
+      ':host([data-position=left]) .launcher{right:auto;left:var(--x,20px)}' +
       '.launcher:focus-visible{outline:3px solid;outline-offset:2px}' +
       '.launcher svg{display:block;fill:none;stroke:currentColor;stroke-width:2;stroke-linecap:round;stroke-linejoin:round}' +
       '[aria-expanded=true] svg:first-child,[aria-expanded=false] svg+svg,[hidden]{display:none!important}' +
       '.launcher b{position:absolute;top:-4px;right:-4px;min-width:10px;padding:0 6px;border-radius:11px;' +
-      'background:#c00;color:#fff;font:12px/22px system-ui}' +
+      'font:12px/22px system-ui;background:#c00;color:#fff}' +
       '@media(max-width:480px){' +
       '[aria-expanded=true]{visibility:hidden}}',
   );
@@ -103,7 +102,7 @@
     else if (name == 'open' || name == 'close') {
       const open = name == 'open';
       const inside = root.activeElement;
-      button.setAttribute('aria-expanded', open);
+      button.ariaExpanded = open;
       if (client.frame) client.frame.hidden = !open;
       if (open) {
         opener = document.activeElement;
@@ -172,7 +171,7 @@
       } else {
         // An AbortError, by its short name: Firefox gives up fetching when the page is left.
         error.code == 20 || say(`offline: ${base} ${error}`);
-        loading = null;
+        loading = 0;
       }
     }));
   (__REJOIN_PACKAGE__ ? given : document).addEventListener('securitypolicyviolation', ({ blockedURI, effectiveDirective }) => {
@@ -192,7 +191,7 @@
     identify: (token) => tell('identify', (ask = token?.call && token) ? 0 : token),
     attributes: (values) => tell('attributes', values),
     logout() {
-      const own = Object.keys(store || {}).filter((key) => key.startsWith(prefix));
+      const own = Object.keys(store || {}).filter((key) => !key.indexOf(prefix));
       kept = {};
       ask = state.message = state.status = state.dialog = 0;
       tell('logout', 1);
