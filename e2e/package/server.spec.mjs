@@ -41,6 +41,7 @@ test('the tarball holds what its manifest names, one WebAssembly module, and not
     'README.md',
     'failure.js',
     'feed.js',
+    'files.js',
     'index.d.ts',
     'index.js',
     'inline.d.ts',
