@@ -14,6 +14,8 @@ const WAIT_UNKNOWN_MS: u64 = 1_500;
 const PATIENCE_FLOOR_MS: u64 = 3 * WAIT_FLOOR_MS;
 /// … and so long before any round trip was measured, in ms.
 const PATIENCE_UNKNOWN_MS: u64 = 3_500;
+/// A round trip counts for as much as four times the usual one, and for so much at least, in ms.
+const USUAL_MS: u64 = 200;
 /// The heartbeat of the server may be late by a tenth and by this, in ms.
 const LATE_MS: u64 = 1_000;
 
@@ -78,7 +80,9 @@ impl Pulse {
 
     /// Notes how long a ping took.
     pub(crate) fn measured(&mut self, round_trip_ms: u64) {
-        let sample = round_trip_ms.clamp(1, 60_000);
+        // One answer that was held up somewhere says little about the line: a line that is slow says so again.
+        let usual = if self.smoothed_x8 == 0 { 60_000 } else { (self.smoothed_x8 / 2).max(USUAL_MS) };
+        let sample = round_trip_ms.clamp(1, usual);
         self.smoothed_x8 =
             if self.smoothed_x8 == 0 { sample * 8 } else { self.smoothed_x8 - self.smoothed_x8 / 8 + sample };
     }
@@ -204,6 +208,21 @@ mod tests {
         assert_eq!(pulse.due(&CONFIG), at(3_600));
         pulse.answered();
         assert_eq!(pulse.check(at(3_600), &CONFIG), Verdict::Alive);
+    }
+
+    #[test]
+    fn one_answer_that_was_held_up_does_not_make_the_line_a_slow_one() {
+        let mut pulse = Pulse::new(at(0), 20_000);
+        pulse.measured(20);
+        pulse.measured(3_000);
+        pulse.expect(at(10_000), &CONFIG);
+        assert_eq!(silence(&mut pulse).1, 13_000);
+        for _ in 0..20 {
+            pulse.measured(1_000);
+        }
+        pulse.answered();
+        pulse.expect(at(20_000), &CONFIG);
+        assert!(pulse.due(&CONFIG) > at(23_000), "a slow line is known as one in time");
     }
 
     #[test]
