@@ -24,6 +24,23 @@ async function middle(canvas) {
   return canvas.evaluate((node) => [...node.getContext('2d').getImageData(node.width / 2, node.height / 2, 1, 1).data]);
 }
 
+/** The names of the files that the browser keeps. */
+const kept = (page) =>
+  page.evaluate(
+    () =>
+      new Promise((done) => {
+        const opening = indexedDB.open('rejoin', 1);
+        opening.onupgradeneeded = () => opening.result.createObjectStore('files', { keyPath: 'id' });
+        opening.onsuccess = () => {
+          const reading = opening.result.transaction('files').objectStore('files').getAll();
+          reading.onsuccess = () => {
+            opening.result.close();
+            done(reading.result.map(({ name }) => name).sort());
+          };
+        };
+      }),
+  );
+
 const picker = (visitor) => visitor.dialog.locator('input[type=file]');
 
 test('an image goes from the visitor to the operator and back, as the first word of the dialog', async ({ page, rejoin, someone }) => {
@@ -182,4 +199,60 @@ test('the button is reached and shown by the keyboard', async ({ page, rejoin })
   await expect(visitor.dialog.locator('.at')).toHaveCSS('height', '44px');
   const [chooser] = await Promise.all([page.waitForEvent('filechooser'), page.keyboard.press('Space')]);
   expect(chooser.isMultiple()).toBe(true);
+});
+
+test('a file that was on its way goes on after a reload, and is not kept after that', async ({ page, rejoin, noise }) => {
+  noise.allow(CONNECTION_TROUBLE);
+  const visitor = await Visitor.visit(page, `${rejoin.url}/demo/one`);
+  await page.route('**/files/**', (route) => route.abort('connectionreset'));
+  await picker(visitor).setInputFiles([
+    { name: 'red.png', mimeType: 'image/png', buffer: await picture(page) },
+    { name: 'offer.txt', mimeType: 'text/plain', buffer: Buffer.from('12 €') },
+  ]);
+  const rows = visitor.dialog.locator('.fi');
+  await expect(rows).toHaveText([/red\.png/, /offer\.txt/]);
+  await expect.poll(() => kept(page)).toEqual(['offer.txt', 'red.png']);
+  await page.unroute('**/files/**');
+  await page.reload();
+  await visitor.open();
+  await expect(visitor.log.getByRole('button', { name: /^Image red\.png/ })).toBeVisible();
+  await expect(visitor.log.getByRole('button', { name: /^Save offer\.txt/ })).toBeVisible();
+  await expect(rows).toHaveCount(0);
+  await expect.poll(() => kept(page)).toEqual([]);
+  const log = await readLog(rejoin, await visitor.dialogId());
+  expect(log.flatMap(({ file }) => file?.name ?? [])).toEqual(['red.png', 'offer.txt']);
+});
+
+test('a file whose bytes the browser has lost is named after a reload, to be chosen again', async ({ page, rejoin, noise }) => {
+  noise.allow(CONNECTION_TROUBLE);
+  const visitor = await Visitor.visit(page, `${rejoin.url}/demo/one`);
+  await page.route('**/files/**', (route) => route.abort('connectionreset'));
+  await picker(visitor).setInputFiles({ name: 'offer.txt', mimeType: 'text/plain', buffer: Buffer.from('12 €') });
+  await expect.poll(() => kept(page)).toEqual(['offer.txt']);
+  await page.evaluate(
+    () =>
+      new Promise((done) => {
+        const opening = indexedDB.open('rejoin', 1);
+        opening.onsuccess = () => (opening.result.transaction('files', 'readwrite').objectStore('files').clear().onsuccess = done);
+      }),
+  );
+  page.on('dialog', (dialog) => dialog.accept());
+  await page.reload();
+  await visitor.open();
+  const rows = visitor.dialog.locator('.fi');
+  await expect(rows).toHaveText([/offer\.txt was not sent\. Please choose it again/]);
+  await visitor.dialog.getByRole('button', { name: 'Cancel offer.txt' }).click();
+  await expect(rows).toHaveCount(0);
+  expect(await page.evaluate(() => Object.keys(localStorage).filter((name) => name.includes(':f:')))).toEqual([]);
+});
+
+test('whoever logs out leaves no file that was on its way', async ({ page, rejoin, noise }) => {
+  noise.allow(CONNECTION_TROUBLE);
+  const visitor = await Visitor.visit(page, `${rejoin.url}/demo/one`);
+  await page.route('**/files/**', (route) => route.abort('connectionreset'));
+  await picker(visitor).setInputFiles({ name: 'offer.txt', mimeType: 'text/plain', buffer: Buffer.from('12 €') });
+  await expect.poll(() => kept(page)).toEqual(['offer.txt']);
+  await page.evaluate(() => globalThis.rejoin('logout'));
+  await expect(visitor.dialog.locator('.fi')).toHaveCount(0);
+  await expect.poll(() => kept(page)).toEqual([]);
 });

@@ -191,7 +191,8 @@ impl Lobby {
             | Input::Answered { .. }
             | Input::Unanswered { .. } => {}
         }
-        let is_under_way = self.kept.iter().any(|(name, _)| name == "dialog" || name.starts_with("o:"));
+        let is_under_way =
+            self.kept.iter().any(|(name, _)| name == "dialog" || name.starts_with("o:") || name.starts_with("f:"));
         let is_awaited = self.is_known && (self.somebody || !matches!(self.settings.state, Fetch::Unwanted));
         if is_under_way || is_awaited || !self.draft.is_empty() {
             self.ask_link();

@@ -16,7 +16,9 @@ use wasm_bindgen::JsValue;
 
 use crate::browser::text;
 #[cfg(feature = "widget")]
-use crate::browser::{Function, get, set_text};
+use crate::browser::{Function, get, set, set_text};
+#[cfg(feature = "widget")]
+use crate::dom::files;
 use crate::page;
 use crate::storage::{Heard, Storage};
 use crate::timer::{Timer, now};
@@ -203,6 +205,8 @@ impl<F: Face> Shell<F> {
         if let Input::Logout { .. } = input {
             // Not before: what waited in front of it may have written something.
             self.storage.left();
+            #[cfg(feature = "widget")]
+            files::forget();
         }
         self.client.borrow_mut().handle(now(), input);
         loop {
@@ -226,6 +230,8 @@ impl<F: Face> Shell<F> {
             Output::Person { tag } => {
                 self.storage.belong_to(&tag);
                 self.queue.borrow_mut().push(Input::Person { tag, values: self.storage.load() });
+                #[cfg(feature = "widget")]
+                self.resume_files();
             }
             Output::Forget { key } => self.storage.forget_others(key.as_ref().map(Secret::expose), now().wall),
             Output::Open { link, transport, path } => self.open(link, transport, &path),
@@ -339,12 +345,24 @@ impl<F: Face> Shell<F> {
         })
     }
 
-    /// Says where files go, and as whose.
+    /// Goes on with the files that an earlier page has left.
+    #[cfg(feature = "widget")]
+    pub(crate) fn resume_files(&self) {
+        if self.storage.has_files() {
+            files::resume();
+        }
+    }
+
+    /// Says where files go, and as whose, and under which name they are kept: a star stands for the name of one.
     #[cfg(feature = "widget")]
     fn direct(&self, asked: &JsValue) {
         let client = self.client.borrow();
         set_text(asked, "url", &client.files_address());
         set_text(asked, "bearer", client.bearer().expose());
+        set_text(asked, "key", &self.storage.full("f:*"));
+        if let Some(store) = self.storage.store() {
+            set(asked, "store", store);
+        }
         drop(client);
         // It only resolves a promise.
         get(asked, "done").unchecked_into::<Function>().call(&JsValue::UNDEFINED, "", asked);

@@ -3,8 +3,8 @@
 const files = {
   // Takes what is chosen or pasted in the panel; `ask` gets an object to be filled with the address and the credential.
   attach(dialog, ask) {
-    let tray;
-    files.load = () => (tray ??= import('__REJOIN_FILES__').then((module) => module.open(dialog, ask, speech)));
+    files.tray = null;
+    files.load = () => (files.tray ||= import('__REJOIN_FILES__').then((module) => module.open(dialog, ask, speech)));
     dialog.onchange = dialog.onpaste = dialog.ondragover = ({ target, clipboardData, dataTransfer }) => {
       const from = clipboardData || target;
       const list = [...(from.files || [])];
@@ -12,6 +12,10 @@ const files = {
       if (dataTransfer || (list[0] && !/plain/.test(from.types))) files.load().then((tray) => tray.take(list));
     };
   },
+  // Goes on with what an earlier page has left.
+  resume: () => files.load().then((tray) => tray.resume()),
+  // The visitor has logged out.
+  forget: () => files.tray?.then((tray) => tray.forget()),
   // Shows a file in its message: JSON.
   show: (node, file) => files.load().then((tray) => tray.show(node, JSON.parse(file))),
 };

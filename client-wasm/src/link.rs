@@ -75,6 +75,7 @@ pub fn advance() {
                 let shell = Rc::new(Shell::new(*parts));
                 SHELL.set(Some(shell.clone()));
                 shell.run();
+                shell.resume_files();
             }
             (Knock::Repeat, Some(shell)) => shell.repeat(),
             (Knock::Input(input), Some(shell)) => shell.push(input),

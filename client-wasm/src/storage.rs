@@ -162,6 +162,18 @@ impl Storage {
         }
     }
 
+    /// Returns where it is kept.
+    #[cfg(feature = "widget")]
+    pub(crate) fn store(&self) -> Option<&Store> {
+        self.store.as_ref()
+    }
+
+    /// Says whether an earlier page has left files that were not sent: their names are under `f:` and their ids.
+    #[cfg(feature = "widget")]
+    pub(crate) fn has_files(&self) -> bool {
+        self.load().iter().any(|(name, _)| name.starts_with("f:"))
+    }
+
     /// Reads one value.
     pub(crate) fn read(&self, name: &str) -> Option<String> {
         self.store.as_ref()?.item(&self.full(name))
@@ -222,7 +234,8 @@ impl Storage {
         }
     }
 
-    fn full(&self, name: &str) -> String {
+    /// Returns the name of a value as the store has it.
+    pub(crate) fn full(&self, name: &str) -> String {
         let mut full = self.prefix.clone();
         full.push_str(name);
         full.push_str(self.suffix.borrow().as_str());

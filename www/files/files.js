@@ -1,30 +1,38 @@
 // Images and files: chosen, sent with progress, and shown; in the visitor's panel and in the console. It is fetched when there is
 // a first one. A file goes up whole, is tried again until the server has it, and then a message takes it along: the text that
-// `ask` is given is what the client's outbox keeps of it.
+// `ask` is given is what the client's outbox keeps of it. Until then a visitor's files are kept in the browser: their names beside
+// the outbox, under `f:` and the id, their bytes in IndexedDB; so a reload goes on, or says which file is to be chosen again.
 
 const SILENCE_MS = 60_000;
 const ASK_MS = 200;
 const AGAIN_MS = 1000;
 const AGAIN_MAX_MS = 30_000;
 const SHOWN = /^image\/(png|jpeg|gif|webp|avif)$/;
+/** Bytes of files that wait for their turn; of more only the names are kept. */
+const KEPT_BYTES = 64 * 1024 * 1024;
+/** The server forgets what was not sent for so long, and so do we. */
+const KEPT_MS = 86_400_000;
 const PREVIEW_PX = [240, 240];
 /** Refusals that another try would only repeat, and the words for them. */
 const FINAL = { file_too_big: 'big', file_type: 'type', files_off: 'off', file_limit: 'limit', forbidden_origin: 'off', id_conflict: 'off' };
 
+/** Failures that may be over when somebody tries again. */
+const RETRIED = ['unreadable', 'limit', 'off'];
+
 // `{}` is a name, `#` a number of megabytes.
 const WORDS = {
-  en: ['Uploading {}', 'Waiting for the connection: {}', '{} was sent', 'Cancel {}', 'Try again', '{} is too large: # MB at most', '{} is of a type that is not accepted here', 'Only images are accepted here: {}', '{} cannot be sent here', 'No more files can be sent in this chat: {}', '{} cannot be read', 'Save {}', 'Image {}', 'Files'],
-  de: ['{} wird hochgeladen', 'Wartet auf die Verbindung: {}', '{} wurde gesendet', '{} abbrechen', 'Erneut versuchen', '{} ist zu groß: höchstens # MB', '{} hat einen Typ, der hier nicht angenommen wird', 'Hier werden nur Bilder angenommen: {}', '{} kann hier nicht gesendet werden', 'In diesem Chat können keine weiteren Dateien gesendet werden: {}', '{} kann nicht gelesen werden', '{} speichern', 'Bild {}', 'Dateien'],
-  es: ['Subiendo {}', 'Esperando la conexión: {}', '{} se ha enviado', 'Cancelar {}', 'Reintentar', '{} es demasiado grande: # MB como máximo', 'Aquí no se acepta este tipo de archivo: {}', 'Aquí solo se aceptan imágenes: {}', '{} no se puede enviar aquí', 'No se pueden enviar más archivos en este chat: {}', 'No se puede leer {}', 'Guardar {}', 'Imagen {}', 'Archivos'],
-  fr: ['Envoi de {}', 'En attente de connexion : {}', '{} a été envoyé', 'Annuler {}', 'Réessayer', '{} est trop volumineux : # Mo au maximum', 'Ce type de fichier n’est pas accepté ici : {}', 'Seules les images sont acceptées ici : {}', '{} ne peut pas être envoyé ici', 'Plus aucun fichier ne peut être envoyé dans ce chat : {}', '{} ne peut pas être lu', 'Enregistrer {}', 'Image {}', 'Fichiers'],
-  it: ['Caricamento di {}', 'In attesa della connessione: {}', '{} è stato inviato', 'Annulla {}', 'Riprova', '{} è troppo grande: massimo # MB', 'Questo tipo di file non è accettato qui: {}', 'Qui sono accettate solo immagini: {}', '{} non può essere inviato qui', 'In questa chat non si possono inviare altri file: {}', '{} non può essere letto', 'Salva {}', 'Immagine {}', 'File'],
-  pt: ['Enviando {}', 'Aguardando a conexão: {}', '{} foi enviado', 'Cancelar {}', 'Tentar novamente', '{} é grande demais: no máximo # MB', 'Este tipo de arquivo não é aceito aqui: {}', 'Aqui só são aceitas imagens: {}', '{} não pode ser enviado aqui', 'Não é possível enviar mais arquivos neste chat: {}', '{} não pode ser lido', 'Salvar {}', 'Imagem {}', 'Arquivos'],
-  ru: ['Загружается {}', 'Ожидание соединения: {}', '{} — отправлено', 'Отменить {}', 'Повторить', '{} — слишком большой файл, не более # МБ', 'Такие файлы здесь не принимаются: {}', 'Здесь принимаются только изображения: {}', '{} нельзя отправить здесь', 'В этом чате больше нельзя отправлять файлы: {}', '{} не удаётся прочитать', 'Сохранить {}', 'Изображение {}', 'Файлы'],
-  ar: ['جارٍ رفع {}', 'في انتظار الاتصال: {}', 'تم إرسال {}', 'إلغاء {}', 'إعادة المحاولة', '{} كبير جدًا: # ميغابايت كحد أقصى', 'هذا النوع من الملفات غير مقبول هنا: {}', 'تُقبل الصور فقط هنا: {}', 'لا يمكن إرسال {} هنا', 'لا يمكن إرسال مزيد من الملفات في هذه المحادثة: {}', 'تعذّرت قراءة {}', 'حفظ {}', 'صورة {}', 'ملفات'],
-  he: ['{} בהעלאה', 'ממתין לחיבור: {}', '{} נשלח', 'ביטול {}', 'לנסות שוב', '{} גדול מדי: לכל היותר # מ״ב', 'סוג הקובץ אינו מתקבל כאן: {}', 'מתקבלות כאן רק תמונות: {}', 'לא ניתן לשלוח כאן את {}', 'לא ניתן לשלוח עוד קבצים בשיחה זו: {}', 'לא ניתן לקרוא את {}', 'שמירת {}', 'תמונה {}', 'קבצים'],
-  zh: ['正在上传 {}', '正在等待连接：{}', '{} 已发送', '取消 {}', '重试', '{} 太大：最多 # MB', '此处不接受该类型的文件：{}', '此处仅接受图片：{}', '{} 无法在此发送', '此对话中不能再发送文件：{}', '无法读取 {}', '保存 {}', '图片 {}', '文件'],
+  en: ['Uploading {}', 'Waiting for the connection: {}', '{} was sent', 'Cancel {}', 'Try again', '{} is too large: # MB at most', '{} is of a type that is not accepted here', 'Only images are accepted here: {}', '{} cannot be sent here', 'No more files can be sent in this chat: {}', '{} cannot be read', 'Save {}', 'Image {}', 'Files', '{} was not sent. Please choose it again'],
+  de: ['{} wird hochgeladen', 'Wartet auf die Verbindung: {}', '{} wurde gesendet', '{} abbrechen', 'Erneut versuchen', '{} ist zu groß: höchstens # MB', '{} hat einen Typ, der hier nicht angenommen wird', 'Hier werden nur Bilder angenommen: {}', '{} kann hier nicht gesendet werden', 'In diesem Chat können keine weiteren Dateien gesendet werden: {}', '{} kann nicht gelesen werden', '{} speichern', 'Bild {}', 'Dateien', '{} wurde nicht gesendet. Bitte erneut auswählen'],
+  es: ['Subiendo {}', 'Esperando la conexión: {}', '{} se ha enviado', 'Cancelar {}', 'Reintentar', '{} es demasiado grande: # MB como máximo', 'Aquí no se acepta este tipo de archivo: {}', 'Aquí solo se aceptan imágenes: {}', '{} no se puede enviar aquí', 'No se pueden enviar más archivos en este chat: {}', 'No se puede leer {}', 'Guardar {}', 'Imagen {}', 'Archivos', '{} no se ha enviado. Vuelva a elegirlo'],
+  fr: ['Envoi de {}', 'En attente de connexion : {}', '{} a été envoyé', 'Annuler {}', 'Réessayer', '{} est trop volumineux : # Mo au maximum', 'Ce type de fichier n’est pas accepté ici : {}', 'Seules les images sont acceptées ici : {}', '{} ne peut pas être envoyé ici', 'Plus aucun fichier ne peut être envoyé dans ce chat : {}', '{} ne peut pas être lu', 'Enregistrer {}', 'Image {}', 'Fichiers', '{} n’a pas été envoyé. Veuillez le choisir à nouveau'],
+  it: ['Caricamento di {}', 'In attesa della connessione: {}', '{} è stato inviato', 'Annulla {}', 'Riprova', '{} è troppo grande: massimo # MB', 'Questo tipo di file non è accettato qui: {}', 'Qui sono accettate solo immagini: {}', '{} non può essere inviato qui', 'In questa chat non si possono inviare altri file: {}', '{} non può essere letto', 'Salva {}', 'Immagine {}', 'File', '{} non è stato inviato. Sceglierlo di nuovo'],
+  pt: ['Enviando {}', 'Aguardando a conexão: {}', '{} foi enviado', 'Cancelar {}', 'Tentar novamente', '{} é grande demais: no máximo # MB', 'Este tipo de arquivo não é aceito aqui: {}', 'Aqui só são aceitas imagens: {}', '{} não pode ser enviado aqui', 'Não é possível enviar mais arquivos neste chat: {}', '{} não pode ser lido', 'Salvar {}', 'Imagem {}', 'Arquivos', '{} não foi enviado. Escolha-o novamente'],
+  ru: ['Загружается {}', 'Ожидание соединения: {}', '{} — отправлено', 'Отменить {}', 'Повторить', '{} — слишком большой файл, не более # МБ', 'Такие файлы здесь не принимаются: {}', 'Здесь принимаются только изображения: {}', '{} нельзя отправить здесь', 'В этом чате больше нельзя отправлять файлы: {}', '{} не удаётся прочитать', 'Сохранить {}', 'Изображение {}', 'Файлы', '{} — не отправлено. Выберите файл ещё раз'],
+  ar: ['جارٍ رفع {}', 'في انتظار الاتصال: {}', 'تم إرسال {}', 'إلغاء {}', 'إعادة المحاولة', '{} كبير جدًا: # ميغابايت كحد أقصى', 'هذا النوع من الملفات غير مقبول هنا: {}', 'تُقبل الصور فقط هنا: {}', 'لا يمكن إرسال {} هنا', 'لا يمكن إرسال مزيد من الملفات في هذه المحادثة: {}', 'تعذّرت قراءة {}', 'حفظ {}', 'صورة {}', 'ملفات', 'لم يتم إرسال {}. يُرجى اختياره مرة أخرى'],
+  he: ['{} בהעלאה', 'ממתין לחיבור: {}', '{} נשלח', 'ביטול {}', 'לנסות שוב', '{} גדול מדי: לכל היותר # מ״ב', 'סוג הקובץ אינו מתקבל כאן: {}', 'מתקבלות כאן רק תמונות: {}', 'לא ניתן לשלוח כאן את {}', 'לא ניתן לשלוח עוד קבצים בשיחה זו: {}', 'לא ניתן לקרוא את {}', 'שמירת {}', 'תמונה {}', 'קבצים', '{} לא נשלח. יש לבחור אותו שוב'],
+  zh: ['正在上传 {}', '正在等待连接：{}', '{} 已发送', '取消 {}', '重试', '{} 太大：最多 # MB', '此处不接受该类型的文件：{}', '此处仅接受图片：{}', '{} 无法在此发送', '此对话中不能再发送文件：{}', '无法读取 {}', '保存 {}', '图片 {}', '文件', '{} 未发送，请重新选择'],
 };
-const NAMES = ['uploading', 'waiting', 'sent', 'cancel', 'again', 'big', 'type', 'images', 'off', 'limit', 'unreadable', 'save', 'image', 'files'];
+const NAMES = ['uploading', 'waiting', 'sent', 'cancel', 'again', 'big', 'type', 'images', 'off', 'limit', 'unreadable', 'save', 'image', 'files', 'lost'];
 
 const STYLE = `
 .ft { grid-column: 1 / -1; display: grid; gap: 4px; max-height: 30vh; overflow: auto; margin: 0 0 8px; padding: 0; list-style: none }
@@ -120,17 +128,74 @@ export function open(dialog, ask, speech, { place = dialog.querySelector('.c'), 
     // So that the same file may be chosen again.
     if (picker) picker.querySelector('input').value = '';
     for (const file of chosen) {
-      const item = { id: uuid(), file, name: file.name || 'image.png', tries: 0 };
-      item.row = row(item);
-      queue.push(item);
-      list.append(item.row.node);
+      const item = add(uuid(), file.name || 'image.png', file);
+      hold(item.id, () => queue.includes(item) && new Promise((done) => (item.settled = done)));
     }
+    // All of them, before the first has arrived.
+    if (chosen.length > 0) target().then((to) => queue.forEach((item) => own(item, to)));
     run();
+  }
+
+  function add(id, name, file) {
+    const item = { id, name, file, tries: 0 };
+    item.row = row(item);
+    if (file) item.row.say('uploading');
+    queue.push(item);
+    list.append(item.row.node);
+    return item;
+  }
+
+  // What a visitor has chosen is theirs when it is known who they are, too; nothing of one person becomes another's.
+  function own(item, { key, store }) {
+    if (item.key === key) return true;
+    if (item.key && !item.key.endsWith('*')) return false;
+    const former = item.key;
+    Object.assign(item, { key, store });
+    try {
+      store?.setItem(key.replace('*', item.id), item.name);
+      store?.removeItem(former?.replace('*', item.id));
+    } catch {
+      item.store = undefined;
+    }
+    const bytes = queue.reduce((sum, { file, isKept }) => sum + (isKept ? file.size : 0), 0);
+    if (item.file && isLasting(item.store) && bytes + item.file.size <= KEPT_BYTES) {
+      const { id, name, file } = item;
+      item.isKept = true;
+      shelf('readwrite', (files) => files.put({ id, name, file, key: key.replace('*', id) })).catch(() => (item.isKept = false));
+    }
+    return true;
+  }
+
+  // What an earlier page has left goes on, unless another page has it in hand.
+  const awaited = new Set();
+  async function resume() {
+    const { key, store } = await target();
+    if (!store || !key) return;
+    await sweep(store);
+    const [before, after] = key.split('*');
+    const names = Object.keys(store).filter((name) => name.startsWith(before) && name.endsWith(after));
+    for (const name of names.sort()) {
+      const id = name.slice(before.length, name.length - after.length);
+      if (id.includes('@') || awaited.has(id) || queue.some((item) => item.id === id)) continue;
+      awaited.add(id);
+      hold(id, async () => {
+        awaited.delete(id);
+        const called = store.getItem(name);
+        if (called === null || queue.some((item) => item.id === id)) return;
+        const found = await shelf('readonly', (files) => files.get(id)).catch(() => {});
+        const item = add(id, called, found?.file);
+        Object.assign(item, { key, store, isKept: Boolean(found) });
+        if (found) run();
+        else fail(item, 'lost');
+        await new Promise((done) => (item.settled = done));
+      });
+    }
   }
 
   async function run() {
     if (running) return;
     running = true;
+    const warn = (event) => queue.some(({ isKept, failed }) => !isKept && !failed) && event.preventDefault();
     addEventListener('beforeunload', warn);
     for (let item; (item = queue.find(({ failed }) => !failed)); ) await deliver(item);
     removeEventListener('beforeunload', warn);
@@ -144,12 +209,14 @@ export function open(dialog, ask, speech, { place = dialog.querySelector('.c'), 
     while (queue.includes(item) && !item.failed) {
       const to = await Promise.race([target(), item.row.cancelled]);
       if (!to || !queue.includes(item)) return;
+      if (!own(item, to)) return drop(item);
       const { bytes: most = Infinity, images } = await limits(to);
       if (item.file.size > most) return fail(item, 'big', most);
       if (images && !SHOWN.test(item.file.type)) return fail(item, 'images');
       const { status: answered, body, broken } = await put(item, to);
       if (!queue.includes(item)) return;
       if (body?.file && answered < 300) {
+        if (!own(item, await target())) return drop(item);
         mine.set(item.id, item.file);
         drop(item);
         announce('sent', item.name);
@@ -208,6 +275,8 @@ export function open(dialog, ask, speech, { place = dialog.querySelector('.c'), 
 
   function fail(item, why, most) {
     item.failed = why;
+    // Another try would be refused as well.
+    if (!RETRIED.includes(why) && why != 'lost') release(item);
     item.row.say(why, most);
     announce(why, item.name, most);
   }
@@ -217,10 +286,18 @@ export function open(dialog, ask, speech, { place = dialog.querySelector('.c'), 
     if (at < 0) return;
     queue.splice(at, 1);
     item.request?.abort();
+    release(item);
     const held = item.row.node.contains(root.activeElement);
     item.row.node.remove();
     // Whoever had the focus in the row goes on with writing.
     if (held) place.querySelector('textarea')?.focus();
+  }
+
+  // Nothing of it is kept any more.
+  function release({ id, key, store, isKept, settled }) {
+    store?.removeItem(key.replace('*', id));
+    if (isKept) shelf('readwrite', (files) => files.delete(id)).catch(() => {});
+    settled?.();
   }
 
   // The line of one upload.
@@ -258,7 +335,7 @@ export function open(dialog, ask, speech, { place = dialog.querySelector('.c'), 
         node.dataset.state = failed ? 'failed' : state;
         text.textContent = failed || state == 'waiting' ? word(state, item.name, most) : `${item.name} · ${size(item.file.size)}`;
         bar.hidden = failed;
-        retry.hidden = state != 'unreadable' && state != 'limit' && state != 'off';
+        retry.hidden = !RETRIED.includes(state);
       },
       progress: (share) => (bar.value = share),
     };
@@ -381,8 +458,14 @@ export function open(dialog, ask, speech, { place = dialog.querySelector('.c'), 
     unsent: () => queue.length,
     /** Puts the uploads out of sight, or back. */
     hide: (hidden) => (list.hidden = hidden),
-    /** Cancels all. */
-    forget: () => [...queue].forEach(drop),
+    /** Goes on with what an earlier page has left. */
+    resume,
+    /** Cancels all, and keeps nothing. */
+    forget() {
+      [...queue].forEach(drop);
+      mine.clear();
+      target().then(({ store }) => store && sweep(store));
+    },
   };
 }
 
@@ -392,8 +475,49 @@ function make(tag, name) {
   return node;
 }
 
-function warn(event) {
-  event.preventDefault();
+// Only what outlives the tab can say what is kept in it.
+function isLasting(store) {
+  try {
+    return Boolean(store) && store === localStorage;
+  } catch {
+    return false;
+  }
+}
+
+// One page at a time has a file in hand; where pages cannot agree, each one has.
+function hold(id, work) {
+  if (!navigator.locks) return void work();
+  navigator.locks.request(`rejoin:f:${id}`, work).catch(() => {});
+}
+
+// Bytes without a name are nobody's any more.
+async function sweep(store) {
+  if (!isLasting(store)) return;
+  const is = ({ id, key }) => store.getItem(key) !== null && Date.now() - parseInt(id.replace('-', '').slice(0, 12), 16) < KEPT_MS;
+  await shelf('readonly', (files) => files.getAll())
+    .then((all) => all.filter((one) => !is(one)))
+    .then((old) => old[0] && shelf('readwrite', (files) => old.forEach(({ id }) => files.delete(id))))
+    .catch(() => {});
+}
+
+/** Does something with the files that are kept in the browser. */
+function shelf(mode, work) {
+  return new Promise((done, failed) => {
+    const opening = indexedDB.open('rejoin', 1);
+    opening.onupgradeneeded = () => opening.result.createObjectStore('files', { keyPath: 'id' });
+    opening.onerror = failed;
+    opening.onsuccess = () => {
+      const database = opening.result;
+      const transaction = database.transaction('files', mode);
+      const request = work(transaction.objectStore('files'));
+      const end = (then) => () => {
+        database.close();
+        then(request?.result);
+      };
+      transaction.oncomplete = end(done);
+      transaction.onabort = end(failed);
+    };
+  });
 }
 
 // A file that was moved or changed since it was chosen cannot be read any more.

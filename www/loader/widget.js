@@ -240,6 +240,6 @@
     ({ target }) => target.closest?.('[data-rejoin-open]') && run('open'),
   );
   if (flag('open')) run('open');
-  else if (RegExp(prefix + '(dialog|o:)').test(Object.keys(store || {}))) (window.requestIdleCallback || setTimeout)(load);
+  else if (RegExp(prefix + '(dialog|[fo]:)').test(Object.keys(store || {}))) (window.requestIdleCallback || setTimeout)(load);
   if (__REJOIN_PACKAGE__) return { host, run };
 })();

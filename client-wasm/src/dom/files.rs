@@ -13,4 +13,10 @@ extern "C" {
     /// Shows what was sent with a message: JSON.
     #[wasm_bindgen(js_namespace = files)]
     pub(crate) fn show(node: &Node, file: &str);
+    /// Goes on with what an earlier page has left.
+    #[wasm_bindgen(js_namespace = files)]
+    pub(crate) fn resume();
+    /// Cancels all that is not sent yet, and keeps nothing of it.
+    #[wasm_bindgen(js_namespace = files)]
+    pub(crate) fn forget();
 }

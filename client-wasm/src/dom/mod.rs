@@ -7,7 +7,7 @@ mod clock;
 mod colour;
 mod composer;
 mod contact;
-mod files;
+pub(crate) mod files;
 mod links;
 mod log;
 mod node;
