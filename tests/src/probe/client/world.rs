@@ -178,8 +178,9 @@ impl World {
 
     pub(super) fn close(&mut self, which: usize, end: End) {
         let link = self.link(which);
-        self.links.retain(|open| *open != link);
+        // The client hears of it now: what it does first, because it has slept, may still go over that link.
         self.input(Input::Closed { link, end });
+        self.links.retain(|open| *open != link);
     }
 
     /// A session begins at the client's cursor, or at the end of the log.
