@@ -31,6 +31,7 @@ test('a person goes on with their dialog on another device, and the operator see
 
   const operator = await Operator.hire(await someone(), rejoin, { email: 'op@example.org', name: 'Olga', sites: [site.token] });
   await operator.lines.filter({ hasText: 'Name of ann' }).click();
+  await operator.expectOnline();
   const about = operator.page.getByLabel('About the visitor');
   await expect(about).toContainText('verified');
   // What nobody vouches for stands apart, whatever it says.
