@@ -244,6 +244,8 @@ test('a message in doubt can be asked for again with the keyboard, and is there 
   const visitor = await Visitor.visit(page, `${rejoin.url}/demo/one`);
   await visitor.send('First');
   await visitor.expectDelivery('First', 'sent');
+  // The first message goes by a request: what no link has carried is in no doubt.
+  await visitor.expectLink('online');
   await context.setOffline(true);
   await visitor.send('Is it there?');
   await visitor.expectDelivery('Is it there?', 'unconfirmed', { timeout: 30_000 });

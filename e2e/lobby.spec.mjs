@@ -67,6 +67,22 @@ test('of two keys that two pages kept at once, the one in storage is the visitor
   await visitor.expectDelivery('Hello', 'sent');
 });
 
+test('the page is told of a message that is sent while the link is still to come', async ({ page, rejoin }) => {
+  const release = await hold(page, LINK);
+  const visitor = await Visitor.visit(page, `${rejoin.url}/demo/one`);
+  await page.evaluate(() => {
+    globalThis.heard = [];
+    rejoin('on', 'status', (status) => heard.push(status));
+  });
+  await visitor.send('Early');
+  await visitor.expectDelivery('Early', 'sending');
+  release();
+  await visitor.expectDelivery('Early', 'sent');
+  const heard = await page.evaluate(() => globalThis.heard);
+  expect(heard.map(({ state }) => state)).toEqual(['sending', 'sent']);
+  expect(new Set(heard.map(({ id }) => id)).size).toBe(1);
+});
+
 test('an answer that comes late is no reason to ask again', async ({ page, rejoin }) => {
   let asked = 0;
   await page.route(SETTINGS, async (route) => {

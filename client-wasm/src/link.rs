@@ -72,8 +72,11 @@ pub fn advance() {
                 let place = parts.inputs.iter().position(|input| matches!(input, Input::Start)).unwrap_or_default();
                 let words: Vec<Input> = words.into_iter().filter_map(understood).collect();
                 parts.inputs.splice(place..place, words);
+                let (face, view) = (parts.face.clone(), parts.view.clone());
                 let shell = Rc::new(Shell::new(*parts));
                 SHELL.set(Some(shell.clone()));
+                // What was sent before the link came is on the screen already, and the page was not told of it.
+                face.tell_states(&view);
                 shell.run();
                 shell.resume_files();
             }

@@ -451,6 +451,11 @@ pub(crate) struct Screen {
 }
 
 impl Screen {
+    /// Tells the page how far its messages have come that were written before the link was here.
+    pub(crate) fn tell_states(&self, view: &View) {
+        news::states(view, &View::default(), |status| self.emit("status", status));
+    }
+
     fn emit(&self, name: &str, value: &JsValue) {
         self.emit.call(&JsValue::UNDEFINED, name, value);
     }
