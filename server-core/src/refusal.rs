@@ -51,7 +51,7 @@ impl Refusal {
 
     /// The disk is full.
     pub const fn disk_full() -> Self {
-        Self::transient(code::DISK_FULL, "the disk is full: nothing can be written now", 10_000)
+        Self::transient(code::DISK_FULL, "the disk is full: nothing can be written now", 3_000)
     }
 
     /// The database does not answer.

@@ -16,6 +16,14 @@ const PAGES: i32 = 4_000;
 /// Pages that are added before it is tried again, where a reader was in the way.
 const MORE_PAGES: i32 = 1_000;
 
+/// Whether room is short.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Urgency {
+    None,
+    /// A log that begins anew needs no new room on the disk, one that grows does.
+    RoomIsShort,
+}
+
 /// The thread that carries over, seen from the writer.
 #[derive(Debug)]
 pub(super) struct Checkpoints {
@@ -25,6 +33,8 @@ pub(super) struct Checkpoints {
     carried: Receiver<()>,
     /// At so many pages it is asked for next.
     due_at: i32,
+    /// Whether it is asked for at any number of pages.
+    urgency: Urgency,
     thread: Option<JoinHandle<()>>,
 }
 
@@ -50,7 +60,12 @@ impl Checkpoints {
         };
         let thread = std::thread::Builder::new().name("store-checkpoint".into()).spawn(run);
         let thread = thread.map_err(|error| OpenError::Directory { path: data.to_owned(), error })?;
-        Ok(Self { pages, ask: Some(ask), carried, due_at: PAGES, thread: Some(thread) })
+        Ok(Self { pages, ask: Some(ask), carried, due_at: PAGES, urgency: Urgency::None, thread: Some(thread) })
+    }
+
+    /// Has the log carried over soon, however short it is: the disk is full, or was a moment ago.
+    pub(super) fn hurry(&mut self) {
+        self.urgency = Urgency::RoomIsShort;
     }
 
     /// Is called between two transactions of the writer.
@@ -60,15 +75,23 @@ impl Checkpoints {
             // Only what was added meanwhile is left to carry, which is little; then the log begins anew.
             carry_over(conn);
             self.due_at = pages + MORE_PAGES;
+        } else if self.urgency == Urgency::RoomIsShort {
+            self.ask();
         } else if pages < PAGES {
             self.due_at = PAGES;
-        } else if pages >= self.due_at
-            && let Some(ask) = &self.ask
-        {
-            match ask.try_send(()) {
-                Ok(()) | Err(TrySendError::Disconnected(())) => self.due_at = i32::MAX,
-                Err(TrySendError::Full(())) => {}
+        } else if pages >= self.due_at {
+            self.ask();
+        }
+    }
+
+    fn ask(&mut self) {
+        let Some(ask) = &self.ask else { return };
+        match ask.try_send(()) {
+            Ok(()) | Err(TrySendError::Disconnected(())) => {
+                self.due_at = i32::MAX;
+                self.urgency = Urgency::None;
             }
+            Err(TrySendError::Full(())) => {}
         }
     }
 

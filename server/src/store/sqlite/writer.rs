@@ -166,8 +166,11 @@ impl Writer {
             Some(failure) => failure,
             None => match self.commit(work, &group) {
                 Ok(applied) => {
-                    if work.refusing.take().is_some() {
+                    if let Some(error) = work.refusing.take() {
                         tracing::info!("messages are stored again");
+                        if error == StoreError::DiskFull {
+                            self.checkpoints.hurry();
+                        }
                     }
                     // Nobody is left to be told when the runtime ends; what is durable stays so.
                     let _gone = self.durable.blocking_send(Durable { requests: group, applied });
@@ -193,6 +196,9 @@ impl Writer {
             | StoreError::Internal { .. } => {
                 if work.refusing.as_ref() != Some(&error) {
                     tracing::warn!(%error, requests = group.len(), "nothing is stored");
+                    if error == StoreError::DiskFull {
+                        self.checkpoints.hurry();
+                    }
                     work.refusing = Some(error.clone());
                 }
                 group.into_iter().for_each(|request| request.fail(error.clone()));

@@ -164,6 +164,37 @@ async fn a_full_disk_refuses_writes_lets_reads_go_on_and_is_forgotten_when_there
 }
 
 #[tokio::test]
+async fn a_full_disk_has_the_log_carried_over_so_that_it_need_not_grow() {
+    const BALLAST: u64 = 2_000_000;
+    let house = House::new();
+    let store = house.tuned(&Tuning {
+        prepare: |conn| {
+            let ballast = format!("CREATE TABLE ballast (x BLOB); INSERT INTO ballast VALUES (zeroblob({BALLAST}))");
+            conn.execute_batch(&ballast)?;
+            let pages: u32 = conn.query_row("PRAGMA page_count", [], |row| row.get(0))?;
+            conn.query_row(&format!("PRAGMA max_page_count = {}", pages + 40), [], |_| Ok(()))
+        },
+        ..Tuning::default()
+    });
+    let dialog = house.dialog(&store).await;
+    let text = "x".repeat(10_000);
+    let carried = || std::fs::metadata(house.database()).unwrap().len() > BALLAST;
+    let mut stored = 0;
+    while store.append(dialog, message(&format!("m{stored}"), &text)).await.is_ok() {
+        assert!(!carried(), "the log is short: without need nobody carries it over");
+        stored += 1;
+    }
+    let until = std::time::Instant::now() + Duration::from_secs(20);
+    while !carried() {
+        assert!(std::time::Instant::now() < until, "the log is as it was");
+        // Each question is a turn of the writer, and this one needs no room.
+        let again = store.append(dialog, message("m0", &text)).await.unwrap().unwrap();
+        assert!(again.duplicate);
+    }
+    store.close().await.unwrap();
+}
+
+#[tokio::test]
 async fn a_database_that_another_process_holds_is_waited_for_and_then_said_to_be_locked() {
     let house = House::new();
     let store =
