@@ -18,6 +18,9 @@ pub(crate) fn run(args: &[String]) -> Result<()> {
     for_lints()?;
     for_browsers()?;
     for_package_tests()?;
+    if let Some(why) = for_php() {
+        println!("no test of the plugin for WordPress: {why}");
+    }
     if let Some(why) = for_webkit()? {
         println!("no smoke test in WebKit: {why}");
     }
@@ -130,6 +133,14 @@ pub(crate) fn for_webkit() -> Result<Option<String>> {
     }
     let names: Vec<&str> = missing().iter().map(|(program, _)| *program).collect();
     Ok((!names.is_empty()).then(|| format!("there is no {}", names.join(" and no "))))
+}
+
+/// Makes sure of PHP, for the plugin for WordPress; gives the reason where there is none, and its tests are skipped.
+pub(crate) fn for_php() -> Option<&'static str> {
+    if on_path("php").is_none() && may_install() {
+        let _ = install(&["php-cli"]);
+    }
+    on_path("php").is_none().then_some("there is no php")
 }
 
 /// Whether packages of the distribution can be had.

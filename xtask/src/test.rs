@@ -90,6 +90,9 @@ fn e2e(tally: &mut Tally, built: Passed) {
         needs(built)?;
         setup::for_browsers()?;
         setup::for_package_tests()?;
+        if let Some(why) = setup::for_php() {
+            println!("skipped, the plugin for WordPress: {why}");
+        }
         let report = root().join(E2E_REPORT);
         // An old report must not speak for a run that broke before it wrote one.
         let _ = fs::remove_file(&report);
