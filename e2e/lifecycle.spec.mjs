@@ -89,7 +89,7 @@ async function befall(fate, { visitor, context, cable, browserName }, meanwhile)
   if (!(await visitor.dialog.isVisible())) await visitor.open();
 }
 
-for (const { rounds, tag = [] } of [{ rounds: 14 }, { rounds: 1_000, tag: '@long' }]) {
+for (const { rounds, tag = [] } of [{ rounds: 14 }, { rounds: Number(process.env.REJOIN_ROUNDS ?? 1_000), tag: '@long' }]) {
   test(`${rounds} times something befalls the page, and nothing is lost or doubled`, { tag }, async ({
     page,
     context,
