@@ -228,7 +228,8 @@ impl Client {
                 self.outbox.refuse(id);
                 self.lost_at = None;
                 self.phase = Phase::Idle;
-                if self.outbox.wants_link() {
+                // The message is refused, and not the one who wrote it: a dialog may be there all the same.
+                if self.outbox.wants_link() || self.dialog_id.is_some() || self.is_known() {
                     self.load();
                 }
             }

@@ -1,7 +1,8 @@
 //! What the simulator has found, each walked through by hand.
 
 use crate::bench::{Bench, loaded, message, ready};
-use client_core::{Delivery, Input, Output, Transport};
+use client_core::{Delivery, Identify, Input, LinkState, Output, Transport};
+use protocol::Secret;
 use serde_json::json;
 
 const DAY_MS: u64 = 24 * 3_600_000;
@@ -72,4 +73,29 @@ fn a_poll_that_skips_what_is_too_far_behind_shows_an_own_message_once() {
     bench.answer("/poll?", 200, &json!([skipping, last, {"type": "synced", "head": 301}]));
     let doubtful: Vec<_> = bench.client.view().items.into_iter().filter(|item| item.seq == 0).collect();
     assert_eq!(doubtful, [], "its place is among the older ones");
+}
+
+#[test]
+fn a_person_whose_first_message_is_refused_finds_their_dialog_all_the_same() {
+    let refusal = json!({"error": {"code": "file_not_found", "message": "x"}});
+    let mut bench = Bench::visitor();
+    // {"sub":"ann"}
+    bench.input(Input::Identify(Identify::Token(Secret::new("h.eyJzdWIiOiJhbm4ifQ.1"))));
+    let id = bench.send("\u{1}{\"id\":\"f1\",\"name\":\"a.png\",\"mime\":\"image/png\",\"size\":1}");
+    let asked = bench.request("/dialogs?").1.body.unwrap_or_default();
+    assert!(asked.contains(&id) && asked.contains("\"file\":\"f1\""), "{asked}");
+    bench.answer("/dialogs?", 422, &refusal);
+    let again = bench.request("/dialogs?").1.body.unwrap_or_default();
+    assert!(!again.contains("message"), "nothing else waits, and the dialog may be there: {again}");
+    bench.answer("/dialogs?", 200, &loaded(&[message(1, "welcome", "system")]));
+    let link = bench.link(Transport::WebSocket);
+    bench.input(Input::Opened { link });
+    bench.frames(link, &ready(1, 2));
+    assert_eq!(bench.client.view().link, LinkState::Online);
+    assert_eq!(bench.client.view().items.last().map(|item| item.delivery), Some(Delivery::Refused));
+    // Of nobody whom anybody knows there is nothing to find.
+    let mut bench = Bench::visitor();
+    bench.send("alone");
+    bench.answer("/dialogs?", 422, &refusal);
+    assert_eq!(bench.client.view().link, LinkState::Idle);
 }
