@@ -223,6 +223,28 @@ test('a file that was on its way goes on after a reload, and is not kept after t
   expect(log.flatMap(({ file }) => file?.name ?? [])).toEqual(['red.png', 'offer.txt']);
 });
 
+test('a file whose message no answer has come to is seen after a reload, before the link is there and after it', async ({ page, rejoin, noise }) => {
+  noise.allow(CONNECTION_TROUBLE);
+  const visitor = await Visitor.visit(page, `${rejoin.url}/demo/one`);
+  await page.route('**/api/site/dialogs?*', (route) => route.abort('connectionreset'));
+  await picker(visitor).setInputFiles({ name: 'red.png', mimeType: 'image/png', buffer: await picture(page) });
+  const sent = visitor.log.getByRole('button', { name: /^Image red\.png/ });
+  await expect(sent).toBeVisible();
+  await expect.poll(() => kept(page)).toEqual([]);
+  let release;
+  const released = new Promise((resolve) => (release = resolve));
+  await page.route(/\/assets\/client-/, (route) => released.then(() => route.continue()));
+  await page.reload();
+  await visitor.open();
+  await expect(sent).toBeVisible();
+  await page.unroute('**/api/site/dialogs?*');
+  release();
+  await expect(visitor.rows.last()).toHaveAttribute('data-state', /sent|delivered/, { timeout: 30_000 });
+  expect(await middle(sent.locator('canvas'))).toEqual([204, 51, 51, 255]);
+  const log = await readLog(rejoin, await visitor.dialogId());
+  expect(log.filter(({ file }) => file)).toHaveLength(1);
+});
+
 test('a file whose bytes the browser has lost is named after a reload, to be chosen again', async ({ page, rejoin, noise }) => {
   noise.allow(CONNECTION_TROUBLE);
   const visitor = await Visitor.visit(page, `${rejoin.url}/demo/one`);

@@ -6,16 +6,16 @@ use protocol::{File, SendMessage, json};
 use crate::outbox::Pending;
 
 /// What stands in front of a file's JSON. Nobody can type it.
-pub(crate) const MARK: char = '\u{1}';
+const MARK: char = '\u{1}';
 
 /// Returns the file that a kept message brings.
 fn file_of(kept: &str) -> Option<File> {
     json::from_str(kept.strip_prefix(MARK)?).ok()
 }
 
-/// Returns the words of a kept message.
-pub(crate) fn words_of(kept: &str) -> &str {
-    if kept.starts_with(MARK) { "" } else { kept }
+/// Returns the words of a kept message, and the file that it brings as JSON; one of both is empty.
+pub(crate) fn parts_of(kept: &str) -> (&str, &str) {
+    kept.strip_prefix(MARK).map_or((kept, ""), |file| ("", file))
 }
 
 /// Returns the frame that sends a kept message.

@@ -11,7 +11,7 @@ use protocol::http::SiteConfig;
 use protocol::{Author, AuthorKind, WELCOME_ID, limits};
 
 use crate::backoff::Rng;
-use crate::enclosure::words_of;
+use crate::enclosure::parts_of;
 use crate::message_id::MessageIds;
 use crate::staffing;
 use crate::{
@@ -298,7 +298,7 @@ impl Lobby {
                 let at = crate::message_id::millis(id);
                 let is_unsaved = self.unsaved.iter().any(|unsaved| unsaved == name || unsaved == "key");
                 let delivery = if is_unsaved { Delivery::Unsaved } else { Delivery::Sending };
-                items.push(Item { at, delivery, ..item(id, author, From::Own, words_of(text)) });
+                items.push(Item { at, delivery, ..item(id, author, From::Own, text) });
             }
         }
         let (link, banner) = match self.link {
@@ -450,8 +450,9 @@ impl Lobby {
     }
 }
 
-/// Returns an entry of the conversation that has no place in the log yet.
-pub(crate) fn item(id: &str, author: Author, from: From, text: &str) -> Item {
-    let (key, text) = (String::from(id), String::from(text));
-    Item { key, seq: 0, author, from, text, at: 0, delivery: Delivery::Sent, file: String::new() }
+/// Returns an entry of the conversation that has no place in the log yet, from what is kept of it.
+pub(crate) fn item(id: &str, author: Author, from: From, kept: &str) -> Item {
+    let (text, file) = parts_of(kept);
+    let (key, text, file) = (String::from(id), String::from(text), String::from(file));
+    Item { key, seq: 0, author, from, text, at: 0, delivery: Delivery::Sent, file }
 }

@@ -4,7 +4,6 @@ use protocol::{Author, AuthorKind, WELCOME_ID, json};
 
 use crate::client::Device;
 use crate::connection::Phase;
-use crate::enclosure::{MARK, words_of};
 use crate::lobby::item;
 use crate::outbox::{Kept, Pending, State};
 use crate::staffing;
@@ -83,8 +82,7 @@ impl Client {
 
     fn own_item(&self, id: &str, text: &str, at: u64, delivery: Delivery) -> Item {
         let author = Author { kind: self.own_kind(), name: String::new() };
-        let file = String::from(text.strip_prefix(MARK).unwrap_or_default());
-        Item { at, delivery, file, ..item(id, author, From::Own, words_of(text)) }
+        Item { at, delivery, ..item(id, author, From::Own, text) }
     }
 
     fn delivery(&self, pending: &Pending) -> Delivery {

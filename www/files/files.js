@@ -7,6 +7,8 @@ const SILENCE_MS = 60_000;
 const ASK_MS = 200;
 const AGAIN_MS = 1000;
 const AGAIN_MAX_MS = 30_000;
+/** A picture that cannot be fetched is asked for again after so long, then each time after twice as long. */
+const REDRAW_MS = 8_000;
 const SHOWN = /^image\/(png|jpeg|gif|webp|avif)$/;
 /** Bytes of files that wait for their turn; of more only the names are kept. */
 const KEPT_BYTES = 64 * 1024 * 1024;
@@ -258,19 +260,9 @@ export function open(dialog, ask, speech, { place = dialog.querySelector('.c'), 
     });
   }
 
-  // Waits a while, or until the device is online again, or somebody cannot wait.
   function again(item, least = 0) {
     const bound = Math.min(AGAIN_MS * 2 ** item.tries++, AGAIN_MAX_MS);
-    return new Promise((done) => {
-      const go = () => {
-        clearTimeout(timer);
-        removeEventListener('online', go);
-        done();
-      };
-      const timer = setTimeout(go, Math.max(least, bound * (0.5 + Math.random() / 2)));
-      addEventListener('online', go);
-      item.row.cancelled.then(go);
-    });
+    return pause(Math.max(least, bound * (0.5 + Math.random() / 2)), item.row.cancelled);
   }
 
   function fail(item, why, most) {
@@ -388,7 +380,7 @@ export function open(dialog, ask, speech, { place = dialog.querySelector('.c'), 
     seen.observe(canvas);
   }
 
-  async function draw(canvas, id, w, h) {
+  async function draw(canvas, id, w, h, waitMs = REDRAW_MS) {
     try {
       const bitmap = await createImageBitmap(await bytesOf(id));
       const sharp = Math.min(2, devicePixelRatio || 1);
@@ -400,7 +392,9 @@ export function open(dialog, ask, speech, { place = dialog.querySelector('.c'), 
       bitmap.close();
       canvas.dataset.drawn = '';
     } catch {
-      addEventListener('online', () => canvas.isConnected && draw(canvas, id, w, h), { once: true });
+      // The message that brings it may not have come yet, or the server is away.
+      await pause(waitMs);
+      if (canvas.isConnected) draw(canvas, id, w, h, 2 * waitMs);
     }
   }
 
@@ -408,8 +402,9 @@ export function open(dialog, ask, speech, { place = dialog.querySelector('.c'), 
     if (mine.has(id)) return mine.get(id);
     for (let tries = 0; ; tries++) {
       const { url, bearer } = await target();
-      const response = await fetch(url.replace('*', id), { headers: bearer ? { authorization: `Bearer ${bearer}` } : {} }).catch(() => {});
-      if (response?.ok) return response.blob();
+      // Before there is a dialog nothing is in it.
+      const response = /\/dialogs\//.test(url) && await fetch(url.replace('*', id), { headers: bearer ? { authorization: `Bearer ${bearer}` } : {} }).catch(() => false);
+      if (response.ok) return response.blob();
       if (tries == 3) throw new Error('a file cannot be fetched');
       await new Promise((done) => setTimeout(done, AGAIN_MS * 2 ** tries));
     }
@@ -467,6 +462,20 @@ export function open(dialog, ask, speech, { place = dialog.querySelector('.c'), 
       target().then(({ store }) => store && sweep(store));
     },
   };
+}
+
+// Waits a while, or until the device is online again, or `end` comes.
+function pause(ms, end) {
+  return new Promise((done) => {
+    const go = () => {
+      clearTimeout(timer);
+      removeEventListener('online', go);
+      done();
+    };
+    const timer = setTimeout(go, ms);
+    addEventListener('online', go);
+    end?.then(go);
+  });
 }
 
 function make(tag, name) {

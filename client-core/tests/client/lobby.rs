@@ -187,6 +187,23 @@ fn what_an_earlier_page_left_stands_in_the_order_of_writing() {
 }
 
 #[test]
+fn a_file_that_an_earlier_page_left_is_shown_as_the_client_shows_it() {
+    const KEPT: &str = "\u{1}{\"id\":\"0192c\",\"name\":\"red.png\",\"mime\":\"image/png\",\"size\":7}";
+    let page = Page::new(&[("key", "vk_old"), ("o:0192a", "words"), ("o:0192b", KEPT)]);
+    let now = page.now();
+    let before = page.lobby.view().items;
+    let shown: Vec<_> = before.iter().map(|item| (item.text.as_str(), item.file.as_str())).collect();
+    assert_eq!(shown, [("words", ""), ("", KEPT.trim_start_matches('\u{1}'))]);
+    let config = Config::new(Side::Site { site_token: "st_demo".into() }, protocol::Secret::new("vk_old"));
+    let mut client = Client::new(config, 3);
+    for input in page.lobby.hand_over() {
+        client.handle(now, input);
+    }
+    let after = client.view().items;
+    assert_eq!(after.iter().map(|item| (item.text.as_str(), item.file.as_str())).collect::<Vec<_>>(), shown);
+}
+
+#[test]
 fn a_dialog_that_is_under_way_brings_its_own_welcome() {
     let mut page = Page::new(&[("key", "vk_old"), ("dialog", "7")]);
     page.input(Input::Start);
