@@ -14,7 +14,7 @@ const args = [
   '--no-sandbox',
 ];
 // What depends on the engine: the link, storage, tabs, the page's life, policies, frames. What is only looked at is looked at once.
-const BOTH = /(conversation|csp|embed|fallback|history|identity|lifecycle|offline|outages|promises|reconnect|tabs|welcome)\.spec\.mjs/;
+const BOTH = /(conversation|csp|embed|fallback|files|history|identity|lifecycle|offline|outages|promises|reconnect|tabs|welcome)\.spec\.mjs/;
 const PACKAGE = /e2e\/package\/.*\.spec\.mjs/;
 const inChromium = {
   browserName: 'chromium',

@@ -1,5 +1,4 @@
 // Images and files: chosen, pasted, dropped, sent with progress, shown, saved; and what becomes of them when things go wrong.
-import { readFile } from 'node:fs/promises';
 import { test, expect, CONNECTION_TROUBLE } from './fixtures.mjs';
 import { addSite, snippet } from './host.mjs';
 import { Operator, readLog } from './operator.mjs';
@@ -43,7 +42,7 @@ const kept = (page) =>
 
 const picker = (visitor) => visitor.dialog.locator('input[type=file]');
 
-test('an image goes from the visitor to the operator and back, as the first word of the dialog', async ({ page, rejoin, someone }) => {
+test('an image goes from the visitor to the operator and back, as the first word of the dialog', async ({ page, rejoin, someone, saved }) => {
   const visitor = await Visitor.visit(page, `${rejoin.url}/demo/one`);
   await picker(visitor).setInputFiles({ name: 'red.png', mimeType: 'image/png', buffer: await picture(page) });
   const sent = visitor.log.getByRole('button', { name: /^Image red\.png/ });
@@ -73,23 +72,19 @@ test('an image goes from the visitor to the operator and back, as the first word
   const received = visitor.log.getByRole('button', { name: /^Image blue\.png/ });
   expect(await middle(received.locator('canvas'))).toEqual([51, 51, 204, 255]);
   await operator.page.locator('#attach').setInputFiles({ name: 'offer.txt', mimeType: 'text/plain', buffer: Buffer.from('12 €') });
-  const [download] = await Promise.all([
-    page.waitForEvent('download'),
-    visitor.log.getByRole('button', { name: /^Save offer\.txt/ }).click(),
-  ]);
-  expect(await readFile(await download.path(), 'utf8')).toBe('12 €');
+  const offer = await saved(page, visitor.log.getByRole('button', { name: /^Save offer\.txt/ }));
+  expect([offer.name, offer.bytes.toString()]).toEqual(['offer.txt', '12 €']);
 });
 
-test('a file that is not an image stands there by its name and is saved whole', async ({ page, rejoin }) => {
+test('a file that is not an image stands there by its name and is saved whole', async ({ page, rejoin, saved }) => {
   const visitor = await Visitor.visit(page, `${rejoin.url}/demo/one`);
   await picker(visitor).setInputFiles({ name: 'Bestellung.txt', mimeType: 'text/plain', buffer: Buffer.from('Zwölf Töpfe') });
   const file = visitor.log.getByRole('button', { name: /^Save Bestellung\.txt/ });
   await expect(file).toBeVisible();
   await page.reload();
   await visitor.open();
-  const [download] = await Promise.all([page.waitForEvent('download'), file.click()]);
-  expect(download.suggestedFilename()).toBe('Bestellung.txt');
-  expect(await readFile(await download.path(), 'utf8')).toBe('Zwölf Töpfe');
+  const { name, bytes } = await saved(page, file);
+  expect([name, bytes.toString()]).toEqual(['Bestellung.txt', 'Zwölf Töpfe']);
 });
 
 test('what is too large, or not accepted, is said where the visitor sees it', async ({ page, rejoin, noise }) => {
@@ -127,11 +122,13 @@ test('an image is pasted and dropped, and cells of a table stay text', async ({ 
   const give = (kind, ...words) =>
     visitor.field.evaluate(
       (field, [type, content, texts]) => {
-        const data = new DataTransfer();
+        const init = { bubbles: true, cancelable: true, composed: true };
+        const held = new DataTransfer();
+        const event = type === 'paste' ? new ClipboardEvent(type, { ...init, clipboardData: held }) : new DragEvent(type, { ...init, dataTransfer: held });
+        // Firefox makes the clipboard of such an event itself.
+        const data = event.clipboardData ?? event.dataTransfer;
         for (const text of texts) data.setData(text, 'what stands there');
         data.items.add(new File([new Uint8Array(content)], `${type}.png`, { type: 'image/png' }));
-        const init = { bubbles: true, cancelable: true, composed: true };
-        const event = type === 'paste' ? new ClipboardEvent(type, { ...init, clipboardData: data }) : new DragEvent(type, { ...init, dataTransfer: data });
         return !field.dispatchEvent(event);
       },
       [kind, bytes, words],
@@ -159,7 +156,7 @@ test('a site that takes no files has no button for them', async ({ page, host, r
   await expect(visitor.dialog.locator('.at')).toBeHidden();
 });
 
-test('files are sent and previews drawn under the strictest policy', async ({ page, host, rejoin }) => {
+test('files are sent and previews drawn under the strictest policy', async ({ page, host, rejoin, saved }) => {
   const token = await addSite(rejoin, { origins: [host.url] });
   const socket = rejoin.url.replace('http', 'ws');
   const policy = [
@@ -182,8 +179,9 @@ test('files are sent and previews drawn under the strictest policy', async ({ pa
   await page.reload();
   await visitor.open();
   expect(await middle(sent.locator('canvas'))).toEqual([51, 51, 204, 255]);
-  const [download] = await Promise.all([page.waitForEvent('download'), sent.click()]);
-  expect(await readFile(await download.path())).toEqual(buffer);
+  const { name, bytes } = await saved(page, sent);
+  expect(name).toBe('blue.png');
+  expect(bytes).toEqual(buffer);
 });
 
 test('the button is reached and shown by the keyboard', async ({ page, rejoin }) => {

@@ -6,8 +6,12 @@
 //   page      as always; an error in any console fails the test unless `noise.allow` expects it
 //   someone   makes a page in a browser context of its own: another visitor, or the operator
 //   noise     what the browser complained about
+//   saved     presses what saves a file, and gives its name and bytes: `await saved(page, button)`
 //
 // `test.use({ serve: { args: ['--option'], env: { NAME: 'value' } } })` starts the server differently.
+import { mkdtemp, readFile, readdir, rm, stat } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import { test as base, expect } from '@playwright/test';
 import { Host } from './host.mjs';
 import { Noise } from './noise.mjs';
@@ -19,6 +23,40 @@ export { expect };
 
 export const test = base.extend({
   serve: [{}, { option: true }],
+
+  // A folder for what is saved, of each browser that runs.
+  launchOptions: [
+    async ({ launchOptions }, use) => {
+      const downloadsPath = await mkdtemp(join(tmpdir(), 'rejoin-saved-'));
+      await use({ ...launchOptions, downloadsPath });
+      await rm(downloadsPath, { recursive: true, force: true });
+    },
+    { scope: 'worker' },
+  ],
+
+  saved: async ({ browserName, launchOptions: { downloadsPath } }, use) => {
+    await use(async (page, button) => {
+      if (browserName !== 'firefox') {
+        const [download] = await Promise.all([page.waitForEvent('download'), button.click()]);
+        return { name: download.suggestedFilename(), bytes: await readFile(await download.path()) };
+      }
+      // Firefox says of what begins without a navigation no name that its driver could call it by, so nothing is heard of it there:
+      // it is looked for where it is put, under its name, which is taken at first by nothing and then by all of it.
+      expect(await readdir(downloadsPath), 'nothing was left from before').toEqual([]);
+      await button.click();
+      let name;
+      const look = async () => {
+        const names = await readdir(downloadsPath);
+        name = names[0];
+        return names.length === 1 && !name.endsWith('.part') && (await stat(join(downloadsPath, name))).size > 0;
+      };
+      await expect.poll(look, { message: 'a file is saved' }).toBe(true);
+      const path = join(downloadsPath, name);
+      const bytes = await readFile(path);
+      await rm(path);
+      return { name, bytes };
+    });
+  },
 
   // Not called proxy: Playwright has an option of that name.
   cable: async ({}, use) => {
