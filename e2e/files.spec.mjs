@@ -135,7 +135,12 @@ test('an image is pasted and dropped, and cells of a table stay text', async ({ 
     );
   // What takes drops comes while something is still held over the panel.
   await expect.poll(() => give('dragover')).toBe(true);
+  await expect(visitor.dialog).toHaveAttribute('data-drop');
+  await give('dragleave');
+  await expect(visitor.dialog).not.toHaveAttribute('data-drop');
+  await give('dragover');
   expect(await give('drop')).toBe(true);
+  await expect(visitor.dialog).not.toHaveAttribute('data-drop');
   await expect(visitor.log.getByRole('button', { name: /^Image drop\.png/ })).toBeVisible();
   await give('paste');
   await expect(visitor.log.getByRole('button', { name: /^Image paste\.png/ })).toBeVisible();

@@ -56,6 +56,7 @@ const STYLE = `
 .fb canvas { display: block; max-width: 100%; border-radius: 12px; background: #8883 }
 .fm { padding: 4px !important }
 .fm .fb { min-height: 0 }
+[data-drop]::after { content: ""; position: absolute; inset: 8px; z-index: 1; border: 2px dashed var(--dim, var(--soft)); border-radius: 14px; background: color-mix(in srgb, var(--a, var(--accent)) 12%, #0000); pointer-events: none }
 @media (forced-colors: active) { .fi { border: 1px solid } }
 `;
 
@@ -120,6 +121,7 @@ export function open(dialog, ask, speech, { place = dialog.querySelector('.c'), 
     dialog.addEventListener(name, (event) => {
       if (event.dataTransfer.types[0] != 'Files') return;
       event.preventDefault();
+      mark(dialog, event);
       // Before it is dropped nobody is to know what it is; a script's event may tell.
       if (name == 'drop') take([...event.dataTransfer.files]);
     });
@@ -476,6 +478,12 @@ function pause(ms, end) {
     addEventListener('online', go);
     end?.then(go);
   });
+}
+
+/** Shows that what is held over an element may be dropped there. */
+export function mark(node, { type }) {
+  node.toggleAttribute('data-drop', type == 'dragover');
+  node.ondragleave = ({ relatedTarget }) => node.contains(relatedTarget) || node.removeAttribute('data-drop');
 }
 
 function make(tag, name) {

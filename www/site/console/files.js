@@ -1,6 +1,6 @@
 // Images and files of the dialogs: one tray of uploads for each dialog, which goes on when another dialog is on the screen.
 
-import { open } from '__REJOIN_FILES_PATH__';
+import { mark, open } from '__REJOIN_FILES_PATH__';
 
 const SPEECH = { said: 'en' };
 
@@ -29,6 +29,7 @@ export function createFiles(links, session, { pane, form, scroller, picker, curr
       // Cells of a table are pasted as a picture, too.
       if (!from.types.includes('Files') || from.types.includes('text/plain')) return;
       event.preventDefault();
+      if (event.dataTransfer) mark(pane, event);
       // Before it is dropped nobody is to know what it is.
       if (name !== 'dragover' && from.files.length > 0) take([...from.files]);
     });
