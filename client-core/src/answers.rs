@@ -42,6 +42,7 @@ impl Client {
             self.saw_round_trip(round_trip_ms);
             if let Phase::Online(online) = &mut self.phase {
                 online.pulse.measured(round_trip_ms);
+                self.line = online.pulse.line();
             }
         }
         match purpose {

@@ -37,6 +37,8 @@ pub struct Client {
     pub(crate) next_link: u32,
     pub(crate) requests: Requests,
     pub(crate) ladder: crate::ladder::Ladder,
+    /// What the last link has shown of the line.
+    pub(crate) line: crate::pulse::Line,
     pub(crate) servers: crate::servers::Servers,
     /// Credentials that were asked for since one was taken.
     pub(crate) renewals: u32,
@@ -137,6 +139,7 @@ impl Client {
             next_link: 0,
             requests: Requests::default(),
             ladder: crate::ladder::Ladder::default(),
+            line: crate::pulse::Line::default(),
             renewals: 0,
             lost_at: None,
             device: Device::Online,
@@ -434,6 +437,7 @@ impl Client {
             }
             Page::Online => {
                 self.device = Device::Online;
+                self.line = crate::pulse::Line::default();
                 self.forget_way();
                 self.wake(Why::Online);
             }

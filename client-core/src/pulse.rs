@@ -16,6 +16,8 @@ const PATIENCE_FLOOR_MS: u64 = 3 * WAIT_FLOOR_MS;
 const PATIENCE_UNKNOWN_MS: u64 = 3_500;
 /// A round trip counts for as much as four times the usual one, and for so much at least, in ms.
 const USUAL_MS: u64 = 200;
+/// The first round trip counts for no more, in ms: it is all that is known, and may have been held up.
+const FIRST_MS: u64 = 1_000;
 /// The heartbeat of the server may be late by a tenth and by this, in ms.
 const LATE_MS: u64 = 1_000;
 
@@ -25,9 +27,15 @@ pub(crate) struct Pulse {
     heard_at: Instant,
     asked_at: Instant,
     server_interval_ms: u64,
+    line: Line,
+    probe: Probe,
+}
+
+/// How long the way there and back takes; it outlives the links over it.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Line {
     /// Eight times the smoothed round trip, in ms; 0 while none was measured.
     smoothed_x8: u64,
-    probe: Probe,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -56,8 +64,13 @@ pub(crate) enum Verdict {
 }
 
 impl Pulse {
-    pub(crate) fn new(now: Instant, server_interval_ms: u64) -> Self {
-        Self { heard_at: now, asked_at: now, server_interval_ms, smoothed_x8: 0, probe: Probe::Quiet }
+    pub(crate) fn new(now: Instant, server_interval_ms: u64, line: Line) -> Self {
+        Self { heard_at: now, asked_at: now, server_interval_ms, line, probe: Probe::Quiet }
+    }
+
+    /// Returns what is known of the line.
+    pub(crate) fn line(&self) -> Line {
+        self.line
     }
 
     /// Notes that a frame came.
@@ -75,16 +88,17 @@ impl Pulse {
 
     /// Returns how long a request that was answered at once so far may take, in ms.
     pub(crate) fn patience(&self) -> u64 {
-        if self.smoothed_x8 == 0 { PATIENCE_UNKNOWN_MS } else { (self.smoothed_x8 * 3 / 2).max(PATIENCE_FLOOR_MS) }
+        let smoothed_x8 = self.line.smoothed_x8;
+        if smoothed_x8 == 0 { PATIENCE_UNKNOWN_MS } else { (smoothed_x8 * 3 / 2).max(PATIENCE_FLOOR_MS) }
     }
 
     /// Notes how long a ping took.
     pub(crate) fn measured(&mut self, round_trip_ms: u64) {
         // One answer that was held up somewhere says little about the line: a line that is slow says so again.
-        let usual = if self.smoothed_x8 == 0 { 60_000 } else { (self.smoothed_x8 / 2).max(USUAL_MS) };
+        let known = self.line.smoothed_x8;
+        let usual = if known == 0 { FIRST_MS } else { (known / 2).max(USUAL_MS) };
         let sample = round_trip_ms.clamp(1, usual);
-        self.smoothed_x8 =
-            if self.smoothed_x8 == 0 { sample * 8 } else { self.smoothed_x8 - self.smoothed_x8 / 8 + sample };
+        self.line.smoothed_x8 = if known == 0 { sample * 8 } else { known - known / 8 + sample };
     }
 
     /// Says whether even the server's own heartbeat should have come by now.
@@ -127,7 +141,7 @@ impl Pulse {
     }
 
     fn wait(&self, config: &Heartbeat) -> u64 {
-        let wait = if self.smoothed_x8 == 0 { WAIT_UNKNOWN_MS } else { self.smoothed_x8 / 2 };
+        let wait = if self.line.smoothed_x8 == 0 { WAIT_UNKNOWN_MS } else { self.line.smoothed_x8 / 2 };
         wait.clamp(WAIT_FLOOR_MS, WAIT_CEILING_MS).min(config.timeout_ms)
     }
 
@@ -183,16 +197,16 @@ mod tests {
 
     #[test]
     fn a_dead_link_is_noticed_within_30_s_when_idle() {
-        let mut pulse = Pulse::new(at(0), 20_000);
+        let mut pulse = Pulse::new(at(0), 20_000, Line::default());
         pulse.measured(50);
         assert_eq!(silence(&mut pulse), (vec![23_000, 24_000, 25_000], 26_000));
-        let mut unmeasured = Pulse::new(at(0), 20_000);
+        let mut unmeasured = Pulse::new(at(0), 20_000, Line::default());
         assert!(silence(&mut unmeasured).1 <= 30_000);
     }
 
     #[test]
     fn a_dead_link_is_noticed_within_4_s_after_a_send_and_5_s_after_a_wake() {
-        let mut pulse = Pulse::new(at(0), 20_000);
+        let mut pulse = Pulse::new(at(0), 20_000, Line::default());
         pulse.measured(50);
         pulse.expect(at(10_000), &CONFIG);
         assert_eq!(silence(&mut pulse).1, 13_000);
@@ -202,7 +216,7 @@ mod tests {
 
     #[test]
     fn a_slow_link_is_given_time() {
-        let mut pulse = Pulse::new(at(0), 20_000);
+        let mut pulse = Pulse::new(at(0), 20_000, Line::default());
         pulse.measured(900);
         pulse.expect(at(0), &CONFIG);
         assert_eq!(pulse.due(&CONFIG), at(3_600));
@@ -212,7 +226,7 @@ mod tests {
 
     #[test]
     fn one_answer_that_was_held_up_does_not_make_the_line_a_slow_one() {
-        let mut pulse = Pulse::new(at(0), 20_000);
+        let mut pulse = Pulse::new(at(0), 20_000, Line::default());
         pulse.measured(20);
         pulse.measured(3_000);
         pulse.expect(at(10_000), &CONFIG);
@@ -226,8 +240,19 @@ mod tests {
     }
 
     #[test]
+    fn a_first_answer_that_was_held_up_does_not_either_on_a_line_that_is_known() {
+        let mut before = Pulse::new(at(0), 20_000, Line::default());
+        before.measured(20);
+        let mut pulse = Pulse::new(at(5_000), 20_000, before.line());
+        pulse.measured(3_000);
+        assert_eq!(pulse.patience(), 3_000);
+        pulse.expect(at(10_000), &CONFIG);
+        assert_eq!(silence(&mut pulse).1, 13_000);
+    }
+
+    #[test]
     fn a_sign_of_life_is_no_answer_and_an_answer_is_a_sign_of_life() {
-        let mut pulse = Pulse::new(at(0), 20_000);
+        let mut pulse = Pulse::new(at(0), 20_000, Line::default());
         pulse.measured(50);
         pulse.expect(at(0), &CONFIG);
         pulse.heard(at(900));

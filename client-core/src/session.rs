@@ -71,7 +71,7 @@ impl Client {
             link,
             transport,
             since: now,
-            pulse: Pulse::new(now, u64::from(ready.heartbeat_ms)),
+            pulse: Pulse::new(now, u64::from(ready.heartbeat_ms), self.line),
             polls: Polls::new(now),
             catching: Catching::Up,
             spread_ms: u64::from(ready.spread_ms).max(SOON_MS),
@@ -133,6 +133,7 @@ impl Client {
         if let (Phase::Online(online), Timestamp::Int(sent_at)) = (&mut self.phase, timestamp) {
             let sent_at = Instant::from_millis(u64::try_from(*sent_at).unwrap_or(0));
             online.pulse.measured(now.since(sent_at));
+            self.line = online.pulse.line();
             let age_ms = now.since(online.since);
             self.ladder.worked(age_ms);
             self.saw_pong(now.since(sent_at));
