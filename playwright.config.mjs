@@ -21,6 +21,12 @@ const inChromium = {
   launchOptions: { args, ...(existsSync(chromium) ? { executablePath: chromium } : {}) },
 };
 
+// The distribution's is driven by WebDriver BiDi, Playwright's own by a protocol of its own.
+const inFirefox = {
+  browserName: 'firefox',
+  ...(existsSync(firefox) ? { channel: 'moz-firefox', launchOptions: { executablePath: firefox } } : {}),
+};
+
 export default defineConfig({
   testDir: 'e2e',
   globalSetup: './e2e/setup.mjs',
@@ -42,14 +48,14 @@ export default defineConfig({
     // The npm package, from pages that were built with it.
     { name: 'package-setup', testMatch: /e2e\/package\/build\.setup\.mjs/ },
     { name: 'package', testMatch: PACKAGE, dependencies: ['package-setup'], use: inChromium },
+    // Of that what depends on the engine, from one bundler and from none.
     {
-      name: 'firefox',
-      testMatch: BOTH,
-      use: {
-        browserName: 'firefox',
-        // The distribution's is driven by WebDriver BiDi, Playwright's own by a protocol of its own.
-        ...(existsSync(firefox) ? { channel: 'moz-firefox', launchOptions: { executablePath: firefox } } : {}),
-      },
+      name: 'package-firefox',
+      testMatch: PACKAGE,
+      grep: /\((plain|vite)\)|@engines/,
+      dependencies: ['package-setup'],
+      use: inFirefox,
     },
+    { name: 'firefox', testMatch: BOTH, use: inFirefox },
   ],
 });

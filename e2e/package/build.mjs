@@ -44,7 +44,7 @@ async function page(name, script) {
 }
 
 /** No bundler: the browser finds the installed package by an import map. */
-async function plain() {
+export async function plain() {
   const map = '<script type="importmap">{"imports":{"rejoin":"/node_modules/rejoin/index.js"}}</script>';
   const folder = join(built, 'plain');
   await mkdir(folder);

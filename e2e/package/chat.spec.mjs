@@ -34,7 +34,7 @@ for (const make of ['plain', 'vite', 'webpack', 'esbuild']) {
   });
 }
 
-test('inline the panel fills the place that it is given, and leaves the focus where it is', async ({ page, rejoin, site, token }) => {
+test('inline the panel fills the place that it is given, and leaves the focus where it is', { tag: '@engines' }, async ({ page, rejoin, site, token }) => {
   await page.goto(site.page('plain/chat.html', { rejoin, token, ui: 'inline' }));
   const visitor = new Visitor(page);
   await expect(visitor.bubbles.first()).toHaveText('Welcome to the soap shop.');

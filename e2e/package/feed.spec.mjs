@@ -48,7 +48,7 @@ for (const make of ['plain', 'vite', 'webpack', 'esbuild']) {
   });
 }
 
-test('after each break the subscriptions are there again, within five seconds, and each value is heard once', async ({ page, feeds, listen }) => {
+test('after each break the subscriptions are there again, within five seconds, and each value is heard once', { tag: '@engines' }, async ({ page, feeds, listen }) => {
   await listen({ url: feeds.url, channels: ['clarity'] });
   await online(page);
   await page.evaluate(() => (feed.subscribe('trust', 'clarity'), feed.unsubscribe('clarity')));

@@ -109,10 +109,11 @@ fn e2e(tally: &mut Tally, built: Passed) {
     });
 }
 
-/// The journey in WebKit; where there is none, it is skipped with the reason.
+/// The journeys in WebKit; where there is none, they are skipped with the reason.
 fn webkit(tally: &mut Tally, built: Passed) {
     let _ = tally.runner("webkit", |counts| {
         needs(built)?;
+        setup::for_package_tests()?;
         if let Some(why) = setup::for_webkit()? {
             println!("skipped: {why}");
             counts.skipped = 1;
