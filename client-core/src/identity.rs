@@ -3,6 +3,7 @@
 //! A person's token stands in the place of the visitor key. What a person leaves in storage is kept apart from everybody else's, so
 //! that nothing of one is ever shown or sent as another's, in whatever order pages come and go.
 
+use mutants::Mutant;
 use protocol::http::{StartDialog, TokenClaims};
 use protocol::{AuthorKind, ClientFrame, Secret, digest, json};
 
@@ -304,7 +305,9 @@ impl Client {
         self.let_go();
         self.drop_dialog();
         self.phase = Phase::Idle;
-        self.outbox = Outbox::default();
+        if !mutants::planted(Mutant::ClientKeepsOutbox) {
+            self.outbox = Outbox::default();
+        }
         drop(self.take_address());
         self.key = Key::Unsaved;
         self.draft.clear();
@@ -335,7 +338,7 @@ impl Client {
 
     /// The server has answered for this person: what was here from before is not needed any more.
     pub(crate) fn settle_person(&mut self) {
-        if self.token().is_some() {
+        if self.token().is_some() && !mutants::planted(Mutant::ClientNoForget) {
             let key = self.identity.former.take();
             self.outputs.push_back(Output::Forget { key });
         }
@@ -343,7 +346,7 @@ impl Client {
 
     /// Adds what a person has to say about themself.
     pub(crate) fn introduce(&mut self, start: &mut StartDialog) {
-        start.key = self.identity.former.clone();
+        start.key = self.identity.former.clone().filter(|_| !mutants::planted(Mutant::ClientNoClaim));
         if self.identity.attributes != self.identity.told {
             start.attributes = self.identity.attributes.clone();
             self.identity.telling = self.identity.attributes.clone();
@@ -406,6 +409,7 @@ impl Client {
 /// It is a plain hash without a key, and no secret: who the person is does not stand there, but whoever sees the browser's storage
 /// can try the subjects that they know of. Storage of one origin is open to its own pages anyway.
 fn tag(sub: &str) -> String {
+    let sub = if mutants::planted(Mutant::ClientOneDrawer) { "" } else { sub };
     let mut tag = String::new();
     let mut hash = digest::EMPTY;
     for round in 0..2 {

@@ -6,6 +6,7 @@ use hmac::Mac;
 use jsonwebtoken::crypto::{CryptoProvider, JwtSigner, JwtVerifier, KeyUtils};
 use jsonwebtoken::errors::{ErrorKind, Result};
 use jsonwebtoken::{Algorithm, DecodingKey, EncodingKey};
+use mutants::Mutant;
 use signature::{Signer, Verifier};
 
 use super::server_secret::mac;
@@ -51,6 +52,9 @@ impl Verifier<Vec<u8>> for Hs256 {
     fn verify(&self, message: &[u8], signature: &Vec<u8>) -> std::result::Result<(), signature::Error> {
         let mut mac = mac(&self.0);
         mac.update(message);
+        if mutants::planted(Mutant::AnySignature) {
+            return Ok(());
+        }
         // Compares in constant time, and takes the whole length only.
         mac.verify_slice(signature).map_err(|_| signature::Error::new())
     }

@@ -49,6 +49,7 @@ pub(crate) struct Folder {
     expected: Arc<Mutex<u64>>,
     /// Says how much may still be written to the disk of a path.
     free_bytes: fn(&Path) -> u64,
+    pub(crate) flush: upload::Flush,
     pub(crate) patience: Patience,
 }
 
@@ -94,7 +95,8 @@ impl Folder {
         let uploads = Arc::new(Semaphore::new(UPLOADS));
         let of_visitors = Arc::new(Semaphore::new(UPLOADS_OF_VISITORS));
         let (of_each, expected) = (Arc::default(), Arc::default());
-        Ok(Self { path, uploads, of_visitors, of_each, expected, free_bytes, patience })
+        let flush = fs::File::sync_all;
+        Ok(Self { path, uploads, of_visitors, of_each, expected, free_bytes, flush, patience })
     }
 
     /// Takes a place for an upload.

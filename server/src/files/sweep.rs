@@ -6,6 +6,8 @@ use std::io;
 use std::sync::Arc;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
+use mutants::Mutant;
+
 use super::{Folder, is_blob};
 use crate::app::App;
 use crate::store::{Store, StoreError};
@@ -52,7 +54,10 @@ async fn sweep_once(store: &dyn Store, folder: &Arc<Folder>, now: SystemTime) ->
     let listing = Arc::clone(folder);
     let old = tokio::task::spawn_blocking(move || old_blobs(&listing, now)).await.unwrap_or_default();
     for names in old.chunks(MOST_NAMES) {
-        let known: HashSet<String> = store.known_blobs(names.to_vec()).await?.into_iter().collect();
+        let mut known: HashSet<String> = store.known_blobs(names.to_vec()).await?.into_iter().collect();
+        if mutants::planted(Mutant::SweepTakesSent) {
+            known.clear();
+        }
         let unknown: Vec<_> = names.iter().filter(|name| !known.contains(*name)).cloned().collect();
         removed += remove(folder, unknown, spared).await;
     }
@@ -122,6 +127,31 @@ mod tests {
         assert_eq!(swept(data, now + 2 * DAY).await, 1, "what came after the restore is not spared");
         assert!(data.join(FOLDER).join(format!("{:032x}", 1)).exists());
         assert_eq!(swept(data, now + 15 * DAY).await, 1, "nobody goes back any more");
+    }
+
+    #[tokio::test]
+    async fn what_a_message_has_brought_is_never_swept_however_old_it_is() {
+        let data = tempfile::tempdir().unwrap();
+        let (data, now) = (data.path(), SystemTime::now());
+        drop(Admin::open(data).unwrap());
+        assert_eq!(swept(data, now).await, 0);
+        let conn = rusqlite::Connection::open(data.join("rejoin.db")).unwrap();
+        conn.execute_batch(
+            "INSERT INTO sites (id, token, name, color, visitor_auth) VALUES (1, 'st_1', 'One', '#336699', 'key');
+             INSERT INTO dialogs (id, site_id, at, active_s) VALUES (1, 1, 1, 1);",
+        )
+        .unwrap();
+        for (number, seq) in [(1, "2"), (2, "NULL")] {
+            blob(data, number, now);
+            let sql = format!(
+                "INSERT INTO files (blob, id, dialog_id, author_kind, name, mime, size, digest, at, seq) VALUES \
+                 ('{number:032x}', 'f{number}', 1, 0, 'a.png', 'image/png', 0, zeroblob(32), 1, {seq})"
+            );
+            conn.execute(&sql, []).unwrap();
+        }
+        assert_eq!(swept(data, now + 1_000 * DAY).await, 1, "what nobody has sent goes");
+        assert!(data.join(FOLDER).join(format!("{:032x}", 1)).exists());
+        assert_eq!(swept(data, now + 2_000 * DAY).await, 0);
     }
 
     #[tokio::test]

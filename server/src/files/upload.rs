@@ -7,6 +7,7 @@ use std::time::{Duration, Instant};
 use axum::body::Body;
 use bytes::Bytes;
 use http_body_util::BodyExt;
+use mutants::Mutant;
 use protocol::File;
 use sha2::{Digest, Sha256};
 use tokio::io::AsyncWriteExt;
@@ -52,7 +53,11 @@ pub(crate) struct Complete {
     size: u64,
     name: String,
     digest: [u8; 32],
+    flush: Flush,
 }
+
+/// Makes durable what was written to a file or a folder.
+pub(crate) type Flush = fn(&std::fs::File) -> io::Result<()>;
 
 /// What has come, durable under its name; removed when it is dropped, unless it is to be kept.
 #[derive(Debug)]
@@ -120,7 +125,7 @@ impl Folder {
             if kind.is_none() {
                 head.extend_from_slice(&data[..data.len().min(HEAD_BYTES - head.len())]);
                 if head.len() == HEAD_BYTES {
-                    kind = Some(judge(&head, terms)?);
+                    kind = Some(judge(&head, given_name, terms)?);
                 }
             }
             if size >= look_at {
@@ -134,12 +139,13 @@ impl Folder {
         }
         let kind = match kind {
             Some(kind) => kind,
-            None => judge(&head, terms)?,
+            None => judge(&head, given_name, terms)?,
         };
         disk.flush().await.map_err(failed)?;
         let disk = disk.into_std().await;
         let name = name::of_kind(given_name, kind);
-        Ok(Complete { draft, disk, blob, kind, size, name, digest: digest.finalize().into() })
+        let (digest, flush) = (digest.finalize().into(), self.flush);
+        Ok(Complete { draft, disk, blob, kind, size, name, digest, flush })
     }
 }
 
@@ -155,6 +161,13 @@ impl Draft {
 }
 
 impl Complete {
+    /// What will stand in its row, but for the measures of an image.
+    pub(crate) fn outlook(&self, id: &str) -> (File, [u8; 32], String) {
+        let (id, name, mime) = (id.to_owned(), self.name.clone(), self.kind.mime.to_owned());
+        let file = File { id, name, mime, size: self.size, width: None, height: None };
+        (file, self.digest, self.blob.clone())
+    }
+
     /// Makes the bytes durable, measures an image, and gives them their lasting name.
     ///
     /// # Errors
@@ -165,15 +178,18 @@ impl Complete {
     }
 
     fn finish_blocking(self) -> io::Result<Received> {
-        let Self { mut draft, disk, blob, kind, size, name, digest } = self;
-        disk.sync_all()?;
+        let Self { mut draft, disk, blob, kind, size, name, digest, mut flush } = self;
+        if mutants::planted(Mutant::FileNotFlushed) {
+            flush = |_| Ok(());
+        }
+        flush(&disk)?;
         drop(disk);
         let measured = if kind.is_image() { imagesize::size(&draft.path).ok() } else { None };
         let lasting = draft.path.with_file_name(&blob);
         std::fs::rename(&draft.path, &lasting)?;
         draft.path = lasting;
         if let Some(folder) = draft.path.parent() {
-            std::fs::File::open(folder)?.sync_all()?;
+            flush(&std::fs::File::open(folder)?)?;
         }
         let pixels = |side: usize| u32::try_from(side).ok();
         let (width, height) = measured.map_or((None, None), |image| (pixels(image.width), pixels(image.height)));
@@ -201,8 +217,9 @@ impl Lasting {
     }
 }
 
-fn judge(head: &[u8], terms: Terms) -> Result<Kind, ApiError> {
-    Kind::of(head).filter(|kind| kind.is_image() || !terms.images).ok_or(ApiError::FileType { images: terms.images })
+fn judge(head: &[u8], given_name: &str, terms: Terms) -> Result<Kind, ApiError> {
+    let kind = if mutants::planted(Mutant::TypeByName) { Kind::named(given_name) } else { Kind::of(head) };
+    kind.filter(|kind| kind.is_image() || !terms.images).ok_or(ApiError::FileType { images: terms.images })
 }
 
 fn failed(error: io::Error) -> ApiError {
@@ -271,4 +288,41 @@ pub(crate) async fn discard(mut body: Body) {
         }
     };
     let _late = tokio::time::timeout(DISCARDED_FOR, rest).await;
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const TERMS: Terms = Terms { most_bytes: 100, images: false };
+
+    async fn receive(folder: &Folder) -> Result<Received, ApiError> {
+        let complete = folder.receive(&mut Body::from("Schöne Grüße"), TERMS, None, "a.txt").await;
+        complete.expect("it is a text").finish().await
+    }
+
+    fn names(folder: &Folder) -> Vec<String> {
+        let entries = std::fs::read_dir(folder.path_of("")).unwrap();
+        entries.map(|entry| entry.unwrap().file_name().into_string().unwrap()).collect()
+    }
+
+    #[tokio::test]
+    async fn what_cannot_be_made_durable_is_not_taken_and_leaves_nothing() {
+        let data = tempfile::tempdir().unwrap();
+        let mut folder = Folder::open(data.path(), Patience::default()).unwrap();
+        let received = receive(&folder).await.unwrap();
+        assert_eq!(names(&folder), [received.blob.clone()], "a disk that does its work");
+        drop(received);
+        assert_eq!(names(&folder), [""; 0]);
+        // First the bytes cannot be flushed, then the folder that has their name.
+        folder.flush = |_| Err(io::Error::other("the disk does not answer"));
+        assert!(receive(&folder).await.is_err());
+        assert_eq!(names(&folder), [""; 0]);
+        folder.flush = |file| match file.metadata()?.is_dir() {
+            true => Err(io::Error::other("the disk does not answer")),
+            false => Ok(()),
+        };
+        assert!(receive(&folder).await.is_err());
+        assert_eq!(names(&folder), [""; 0]);
+    }
 }

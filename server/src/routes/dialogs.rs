@@ -3,6 +3,7 @@
 use axum::body::Body;
 use axum::http::StatusCode;
 use axum::response::{IntoResponse, Response};
+use mutants::Mutant;
 use protocol::http::{Contact, DialogLine, DialogList, DialogLoaded, Page, PostMessage, StartDialog, VisitorLine};
 use protocol::{Author, AuthorKind, Secret, SendMessage, limits};
 use server_core::{Refusal, email};
@@ -109,7 +110,7 @@ async fn found(app: &App, claim: Claim) -> Result<Option<u64>, ApiError> {
     // A task of its own: whoever asked may hang up before the answer, and the others must be sent away all the same.
     let carried_out = tokio::spawn(async move {
         let Claimed { dialog_id, rekeyed } = app.store().claim(claim).await?;
-        if let (Some(dialog_id), Rekeyed::Yes) = (dialog_id, rekeyed) {
+        if let (Some(dialog_id), Rekeyed::Yes, false) = (dialog_id, rekeyed, mutants::planted(Mutant::KeyStaysOpen)) {
             for card in app.hub().members(dialog_id) {
                 card.rekey();
             }

@@ -8,6 +8,7 @@ use bytes::Bytes;
 use futures_util::stream;
 use http_body_util::StreamBody;
 use hyper::body::Frame;
+use mutants::Mutant;
 use protocol::http::Uploaded;
 use protocol::{File, code};
 use server_core::{Refusal, id};
@@ -93,7 +94,7 @@ async fn take<S: Side>(
         let length = length.to_str().ok().and_then(|length| length.parse().ok());
         length.unwrap_or(u64::MAX)
     });
-    if declared.is_some_and(|declared| declared > told.bytes) {
+    if declared.is_some_and(|declared| declared > told.bytes) && !mutants::planted(Mutant::HugeFiles) {
         return Err(ApiError::FileTooBig { limit_bytes: told.bytes });
     }
     call.app.posts().take(key, call.app.clock().mono()).map_err(Refusal::rate_limited)?;
@@ -103,7 +104,8 @@ async fn take<S: Side>(
         FileRoom::Full => return Err(ApiError::FileLimit),
         FileRoom::SiteFull => return Err(SITE_FULL),
     }
-    let terms = Terms { most_bytes: told.bytes, images: told.images };
+    let most_bytes = if mutants::planted(Mutant::HugeFiles) { u64::from(u32::MAX) } else { told.bytes };
+    let terms = Terms { most_bytes, images: told.images };
     let complete = folder.receive(body, terms, declared, call.file_name()).await?;
     // A task of its own: whoever goes away now must not leave bytes without a row.
     let (app, id) = (call.app.clone(), id.to_owned());
@@ -121,13 +123,23 @@ async fn store(
     id: String,
     complete: files::Complete,
 ) -> Result<(StatusCode, File), ApiError> {
+    let early = match mutants::planted(Mutant::RowBeforeBytes) {
+        true => {
+            let (file, digest, blob) = complete.outlook(&id);
+            Some(app.store().put_file(NewFile { owner, file, digest, blob }).await)
+        }
+        false => None,
+    };
     let mut received = complete.finish().await?;
     received.file.id = id;
     let (file, digest, blob) = (received.file.clone(), received.digest, received.blob.clone());
     let put = app.store().put_file(NewFile { owner, file: file.clone(), digest, blob });
     // From here the row may come into being whatever becomes of this task.
     let bytes = received.keep();
-    let put = put.await;
+    let put = match early {
+        Some(put) => put,
+        None => put.await,
+    };
     match &put {
         Ok(FilePut::Stored) => {}
         Ok(FilePut::Known(_) | FilePut::Conflict | FilePut::Full | FilePut::SiteFull)
@@ -191,6 +203,9 @@ pub(super) async fn read<S: Side>(mut call: Call<S>) -> Result<Response, ApiErro
         (HeaderName::from_static("cross-origin-resource-policy"), "same-origin"),
     ] {
         headers.insert(name, HeaderValue::from_static(value));
+    }
+    if mutants::planted(Mutant::NoNosniff) {
+        headers.remove(axum::http::header::X_CONTENT_TYPE_OPTIONS);
     }
     Ok(response)
 }

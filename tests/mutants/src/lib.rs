@@ -92,6 +92,18 @@ mutants! {
         "client-no-blame" => ClientNoBlame,
         /// A held poll that was cut is held again.
         "client-no-short-polls" => ClientNoShortPolls,
+        /// Who logs out leaves to the next one what was not sent.
+        "client-keeps-outbox" => ClientKeepsOutbox,
+        /// What is kept of one person is kept where everybody's is.
+        "client-one-drawer" => ClientOneDrawer,
+        /// The key from before is not shown along with the token.
+        "client-no-claim" => ClientNoClaim,
+        /// What was said of nobody stays in storage when it has become somebody's.
+        "client-no-forget" => ClientNoForget,
+        /// What waits is sent although it may be somebody else by now.
+        "client-no-doubt" => ClientNoDoubt,
+        /// A message is sent without the name of its file.
+        "client-no-enclosure" => ClientNoEnclosure,
     }
     ServerCore {
         /// The id of a message is not looked up.
@@ -124,6 +136,8 @@ mutants! {
         "no-hello-timeout" => NoHelloTimeout,
         /// A page is noted to have what was not sent to it yet.
         "marks-beyond" => MarksBeyond,
+        /// A message is stored although the file that it names is not there.
+        "no-file-check" => NoFileCheck,
     }
     Server {
         /// A message is answered before its transaction is committed.
@@ -154,6 +168,40 @@ mutants! {
         "endless-connections" => EndlessConnections,
         /// On draining, all clients leave at the same moment.
         "drain-at-once" => DrainAtOnce,
+        /// A person's token is good for ever.
+        "person-never-expires" => PersonNeverExpires,
+        /// Who is somebody at one site is the same one at every other.
+        "person-of-all-sites" => PersonOfAllSites,
+        /// A token is good whoever has signed it.
+        "any-signature" => AnySignature,
+        /// An open link goes by the secrets that the site had when it came.
+        "dropped-secret" => DroppedSecret,
+        /// A claim gives a person the dialog from before although they have one.
+        "claim-anyway" => ClaimAnyway,
+        /// Who came in by the former key stays when the dialog has become somebody's.
+        "key-stays-open" => KeyStaysOpen,
+        /// A file is served by its id, whichever dialog it is of.
+        "any-file" => AnyFile,
+        /// A file is served before a message has brought it.
+        "unsent-files" => UnsentFiles,
+        /// A side may send, or upload again, what the other side has uploaded.
+        "file-of-either-side" => FileOfEitherSide,
+        /// A file is what its name says.
+        "type-by-name" => TypeByName,
+        /// Every file is shown where it stands.
+        "all-inline" => AllInline,
+        /// A browser may guess what a file is.
+        "no-nosniff" => NoNosniff,
+        /// A file counts as taken before its bytes are on the disk.
+        "file-not-flushed" => FileNotFlushed,
+        /// The row of a file is there before its bytes are.
+        "row-before-bytes" => RowBeforeBytes,
+        /// The sweep takes away what a message has brought.
+        "sweep-takes-sent" => SweepTakesSent,
+        /// A file may have any size.
+        "huge-files" => HugeFiles,
+        /// A visitor may leave any number of files.
+        "endless-files" => EndlessFiles,
     }
 }
 

@@ -260,6 +260,54 @@ async fn an_upload_that_breaks_off_leaves_nothing() {
 }
 
 #[tokio::test]
+async fn an_upload_that_does_not_say_its_length_is_bounded_all_the_same() {
+    let app = TestApp::start().await;
+    let visitor = app.visitor(ALPHA, "hello").await;
+    for (bytes, status) in [(1 << 20, "HTTP/1.1 201"), ((1 << 20) + 1, "HTTP/1.1 413")] {
+        let mut body = PNG.to_vec();
+        body.resize(bytes, 0);
+        let head = format!(
+            "PUT {} HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer {}\r\nTransfer-Encoding: chunked\r\n\r\n{bytes:x}\r\n",
+            path(&visitor, &new_id()),
+            visitor.key
+        );
+        let mut raw = TcpStream::connect(app.address).await.unwrap();
+        for piece in [head.as_bytes(), &body, b"\r\n0\r\n\r\n"] {
+            raw.write_all(piece).await.unwrap();
+        }
+        let mut answer = [0; 12];
+        raw.read_exact(&mut answer).await.unwrap();
+        assert_eq!(std::str::from_utf8(&answer), Ok(status), "{bytes} bytes");
+    }
+    assert_eq!(blobs(&app).len(), 1);
+}
+
+#[tokio::test]
+async fn a_file_whose_bytes_are_lost_on_the_way_to_their_place_goes_with_no_message() {
+    let mut app = TestApp::start().await;
+    app.expect_error("a file cannot be written");
+    let visitor = app.visitor(ALPHA, "hello").await;
+    let file = new_id();
+    let mut raw = TcpStream::connect(app.address).await.unwrap();
+    let head = format!(
+        "PUT {} HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer {}\r\nContent-Length: {}\r\n\r\n",
+        path(&visitor, &file),
+        visitor.key,
+        PNG.len()
+    );
+    raw.write_all(head.as_bytes()).await.unwrap();
+    wait_for(|| blobs(&app).len() == 1).await;
+    std::fs::remove_file(app.data().join("files").join(&blobs(&app)[0])).unwrap();
+    raw.write_all(PNG).await.unwrap();
+    let mut answer = [0; 12];
+    raw.read_exact(&mut answer).await.unwrap();
+    assert_eq!(&answer, b"HTTP/1.1 500");
+    assert_eq!(send(&app, &visitor, &file).await.error(), (422, "file_not_found".into()));
+    upload(&app, &visitor, &file, "a.png", PNG).await.expect(201);
+    assert_eq!(send(&app, &visitor, &file).await.status, 201);
+}
+
+#[tokio::test]
 async fn one_visitor_has_four_uploads_under_way() {
     let app = TestApp::start().await;
     let visitor = app.visitor(ALPHA, "hello").await;

@@ -82,16 +82,39 @@ pub(crate) fn check(names: &[String]) -> Result<()> {
     let build = Build::new()?;
     println!("without a bug");
     let tests: BTreeSet<_> = rows.iter().flat_map(|row| row.tests).collect();
-    for (suite, filter) in tests {
-        if let Said::Failed(test) = build.ask(*suite, filter, "")? {
-            return Err(Failure::new(format!("{test} fails without any bug: what it says of one means nothing")));
+    let tests: Vec<_> = tests.into_iter().collect();
+    each(&tests, |(suite, filter)| match build.ask(*suite, filter, "")? {
+        Said::Passed(_) => Ok(true),
+        Said::Failed(test) => {
+            Err(Failure::new(format!("{test} fails without any bug: what it says of one means nothing")))
         }
-    }
-    let survived = build.plant_all(&rows)?;
+    })?;
+    let survived = each(&rows, |row| build.catches(row))?;
     if survived > 0 {
         return Err(Failure::new(format!("{survived} planted bugs were not caught by every test that should")));
     }
     Ok(())
+}
+
+/// Asks the same of all, of several at the same time: most tests wait for what a bug keeps from coming.
+///
+/// Returns of how many it is not so.
+fn each<T: Sync>(all: &[T], is_so: impl Fn(&T) -> Result<bool> + Sync) -> Result<usize> {
+    let next = AtomicUsize::new(0);
+    let work = || {
+        let mut not = 0;
+        while let Some(one) = all.get(next.fetch_add(1, Ordering::Relaxed)) {
+            not += usize::from(!is_so(one)?);
+        }
+        Ok(not)
+    };
+    std::thread::scope(|scope| {
+        let workers: Vec<_> = (0..WORKERS).map(|_| scope.spawn(work)).collect();
+        let ended = |worker: std::thread::ScopedJoinHandle<'_, Result<usize>>| {
+            worker.join().unwrap_or_else(|_| Err(Failure::new("a worker panicked")))
+        };
+        workers.into_iter().map(ended).sum()
+    })
 }
 
 fn every_mutant_has_a_row() -> Result<()> {
@@ -155,27 +178,6 @@ impl Build {
         Ok(Self { files, program })
     }
 
-    /// Plants the bugs of each row, several rows at the same time: most tests wait for what a bug keeps from coming.
-    ///
-    /// Returns how many rows were not caught.
-    fn plant_all(&self, rows: &[&Row]) -> Result<usize> {
-        let next = AtomicUsize::new(0);
-        let work = || {
-            let mut survived = 0;
-            while let Some(row) = rows.get(next.fetch_add(1, Ordering::Relaxed)) {
-                survived += usize::from(!self.catches(row)?);
-            }
-            Ok(survived)
-        };
-        std::thread::scope(|scope| {
-            let workers: Vec<_> = (0..WORKERS).map(|_| scope.spawn(work)).collect();
-            let ended = |worker: std::thread::ScopedJoinHandle<'_, Result<usize>>| {
-                worker.join().unwrap_or_else(|_| Err(Failure::new("a worker panicked")))
-            };
-            workers.into_iter().map(ended).sum()
-        })
-    }
-
     /// Plants the bugs of a row, and prints which test has caught them.
     fn catches(&self, row: &Row) -> Result<bool> {
         let names: Vec<&str> = row.mutants.iter().map(|mutant| mutant.name()).collect();
@@ -213,7 +215,7 @@ impl Build {
             | Suite::Properties => command.args([filter, "--test-threads=4"]),
         };
         command.current_dir(root().join(suite.folder())).env(VARIABLE, mutants).env("REJOIN_BIN", &self.program);
-        let said = listen(&mut command, &format!("{suite:?} {mutants}").replace([' ', ','], "-"))?;
+        let said = listen(&mut command, &format!("{suite:?} {filter} {mutants}").replace([' ', ',', ':'], "-"))?;
         match said {
             Said::Passed(0) => Err(Failure::new(format!("{suite:?} has no test `{filter}`"))),
             Said::Passed(_) => Ok(said),

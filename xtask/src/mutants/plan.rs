@@ -75,5 +75,63 @@ pub(super) const PLAN: &[Row] = &[
     row(&[AnyParent], &[(Sockets, "origins::")]),
     row(&[DeepJson], &[(Properties, "texts::deep_nesting"), (Store, "connection::decode::")]),
     row(&[EndlessConnections], &[(Store, "connection::links::"), (Sockets, "limits::")]),
+    row(
+        &[ClientKeepsOutbox],
+        &[
+            (ClientJourneys, "identity::who_logs_out_leaves_nothing"),
+            (ClientJourneys, "identity::another_person_starts_afresh"),
+        ],
+    ),
+    row(
+        &[ClientOneDrawer],
+        &[(Client, "identity::"), (ClientJourneys, "identity::two_pages_of_two_people_never_send")],
+    ),
+    row(&[ClientNoClaim], &[(ClientJourneys, "identity::the_dialog_and_what_was_not_sent")]),
+    row(&[ClientNoForget], &[(ClientJourneys, "identity::the_dialog_and_what_was_not_sent")]),
+    row(&[ClientNoDoubt], &[(ClientJourneys, "identity::who_may_be_somebody_else_by_now_sends_nothing")]),
+    row(&[ClientNoEnclosure], &[(Client, "enclosure::")]),
+    row(
+        &[NoFileCheck],
+        &[
+            (ServerCore, "append::tests::a_message_with_a_file"),
+            (Store, "store::sqlite::tests::a_file_goes_with_one_message"),
+        ],
+    ),
+    row(
+        &[PersonNeverExpires],
+        &[
+            (Store, "credentials::person_token::tests::a_token_whose_time_is_over"),
+            (Sockets, "identity::a_bad_token_is_refused"),
+        ],
+    ),
+    row(&[PersonOfAllSites], &[(Store, "credentials::person_token::tests::a_person_is_another_one")]),
+    row(
+        &[AnySignature],
+        &[
+            (Store, "credentials::person_token::tests::a_corpus_of_bad_tokens"),
+            (Store, "credentials::operator_token::"),
+            (Sockets, "identity::a_bad_token_is_refused"),
+        ],
+    ),
+    row(&[DroppedSecret], &[(Sockets, "identity::an_open_socket_is_renewed")]),
+    row(&[ClaimAnyway], &[(Sockets, "identity::who_has_a_dialog_already")]),
+    row(&[KeyStaysOpen], &[(Sockets, "identity::who_says_who_they_are_takes_the_dialog")]),
+    row(&[AnyFile], &[(Sockets, "files::nobody_else_gets_a_file")]),
+    row(
+        &[UnsentFiles],
+        &[(Sockets, "files::an_image_goes_up"), (Store, "store::sqlite::tests::a_file_goes_with_one_message")],
+    ),
+    row(
+        &[FileOfEitherSide],
+        &[(Sockets, "files::an_id_is_one_file"), (Store, "store::sqlite::tests::a_file_goes_with_one_message")],
+    ),
+    row(&[TypeByName], &[(Sockets, "files::the_type_is_what_the_bytes_are")]),
+    row(&[AllInline], &[(Sockets, "files::a_file_of_any_other_kind")]),
+    row(&[NoNosniff], &[(Sockets, "files::an_image_goes_up")]),
+    row(&[FileNotFlushed], &[(Store, "files::upload::")]),
+    row(&[RowBeforeBytes], &[(Sockets, "files::a_file_whose_bytes_are_lost")]),
+    row(&[SweepTakesSent], &[(Store, "files::sweep::"), (Store, "store::sqlite::tests::uploads_that_nobody_sends")]),
+    row(&[HugeFiles], &[(Sockets, "files::sites_say_what"), (Sockets, "files::an_upload_that_does_not_say")]),
+    row(&[EndlessFiles], &[(Store, "store::sqlite::tests::uploads_are_the_same")]),
     row(&[DrainAtOnce], &[(Store, "connection::links::"), (Sockets, "drain::every_client_is_told")]),
 ];

@@ -1,5 +1,6 @@
 //! Rows of files.
 
+use mutants::Mutant;
 use protocol::File;
 use rusqlite::{Connection, OptionalExtension, Row, params, params_from_iter};
 use server_core::Millis;
@@ -103,7 +104,12 @@ fn in_dialog(conn: &Connection, dialog_id: u64, id: &str) -> rusqlite::Result<Op
 
 /// Finds a file of a dialog's log.
 pub(super) fn sent(conn: &Connection, dialog_id: u64, id: &str) -> rusqlite::Result<Option<KeptFile>> {
-    Ok(in_dialog(conn, dialog_id, id)?.filter(|found| found.sent).map(|found| found.kept))
+    if mutants::planted(Mutant::AnyFile) {
+        let sql = format!("SELECT {COLUMNS} FROM files f WHERE f.id = ?1");
+        return Ok(conn.query_row(&sql, [id], found).optional()?.map(|found| found.kept));
+    }
+    let found = in_dialog(conn, dialog_id, id)?;
+    Ok(found.filter(|found| found.sent || mutants::planted(Mutant::UnsentFiles)).map(|found| found.kept))
 }
 
 /// Finds an upload that a message of a side may take along: its own, and not sent yet.
@@ -111,7 +117,8 @@ pub(super) fn sent(conn: &Connection, dialog_id: u64, id: &str) -> rusqlite::Res
 /// What comes from before the dialog is found only where the dialog itself has nothing under the id: so taking it along
 /// never makes a second file of it.
 pub(super) fn unsent(conn: &Connection, dialog_id: u64, kind: i64, id: &str) -> rusqlite::Result<Option<KeptFile>> {
-    let found = in_dialog(conn, dialog_id, id)?.filter(|found| !found.sent && found.author_kind == kind);
+    let is_own = |found: &Found| found.author_kind == kind || mutants::planted(Mutant::FileOfEitherSide);
+    let found = in_dialog(conn, dialog_id, id)?.filter(|found| !found.sent && is_own(found));
     Ok(found.map(|found| found.kept))
 }
 
@@ -173,7 +180,8 @@ fn room_of(conn: &Connection, whose: &Whose, bytes: u64) -> rusqlite::Result<Fil
     // Files, bytes, and files that were not sent.
     let used = |row: &Row<'_>| Ok((row.get::<_, u64>(0)?, row.get::<_, u64>(1)?, row.get::<_, u64>(2)?));
     let fits = |(files, size, unsent): (u64, u64, u64), quota: FileQuota| {
-        files < quota.files && unsent < quota.unsent && size.saturating_add(bytes) <= quota.bytes
+        mutants::planted(Mutant::EndlessFiles)
+            || files < quota.files && unsent < quota.unsent && size.saturating_add(bytes) <= quota.bytes
     };
     match whose {
         Whose::Side { dialog_id, side } => {
@@ -209,7 +217,8 @@ pub(super) fn put(conn: &Connection, new: &NewFile, now: Millis) -> rusqlite::Re
     let whose = Whose::of(conn, &new.owner)?;
     if let Some(known) = whose.find(conn, &new.file.id)? {
         // Of whichever side: the id is one file for everybody who reads the dialog.
-        if known.digest != new.digest || known.author_kind != whose.kind() {
+        let is_own = known.author_kind == whose.kind() || mutants::planted(Mutant::FileOfEitherSide);
+        if known.digest != new.digest || !is_own {
             return Ok(FilePut::Conflict);
         }
         // Its message may have been written just now.
@@ -252,11 +261,11 @@ pub(super) fn put(conn: &Connection, new: &NewFile, now: Millis) -> rusqlite::Re
 
 /// Forgets some of the uploads that nobody has sent; none are left where it forgets none.
 pub(super) fn forget_unsent(conn: &Connection, before: Millis) -> rusqlite::Result<Vec<String>> {
-    conn.prepare_cached(
-        "DELETE FROM files WHERE blob IN (SELECT blob FROM files WHERE seq IS NULL AND at < ?1 LIMIT ?2) RETURNING blob",
-    )?
-    .query_map(params![before, MOST_FORGOTTEN], |row| row.get(0))?
-    .collect()
+    let mut sql = "DELETE FROM files WHERE blob IN (SELECT blob FROM files WHERE seq IS NULL AND at < ?1 LIMIT ?2) RETURNING blob";
+    if mutants::planted(Mutant::SweepTakesSent) {
+        sql = "DELETE FROM files WHERE blob IN (SELECT blob FROM files WHERE at < ?1 LIMIT ?2) RETURNING blob";
+    }
+    conn.prepare_cached(sql)?.query_map(params![before, MOST_FORGOTTEN], |row| row.get(0))?.collect()
 }
 
 /// Returns those of the names that are known.

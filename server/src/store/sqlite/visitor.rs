@@ -1,5 +1,6 @@
 //! Who a visitor is, and the dialog that becomes theirs when they say so.
 
+use mutants::Mutant;
 use rusqlite::{Connection, OptionalExtension, Row, params};
 
 use super::{files, row};
@@ -22,6 +23,9 @@ pub(super) fn known(conn: &Connection, claim: &Claim) -> rusqlite::Result<Option
         return Ok(former.is_none().then_some(nothing));
     };
     let kept = read(conn, dialog_id)?;
+    if mutants::planted(Mutant::ClaimAnyway) && claim.former.is_some() {
+        return Ok(None);
+    }
     Ok((told(kept.as_ref(), claim) == kept).then_some(Claimed { dialog_id: Some(dialog_id), rekeyed: Rekeyed::No }))
 }
 
@@ -29,6 +33,12 @@ pub(super) fn known(conn: &Connection, claim: &Claim) -> rusqlite::Result<Option
 pub(super) fn claim(conn: &Connection, claim: &Claim) -> rusqlite::Result<Claimed> {
     let mut rekeyed = Rekeyed::No;
     let mut found = row::find_dialog(conn, claim.site_id, claim.assistant_id, &claim.key_hash)?;
+    if mutants::planted(Mutant::ClaimAnyway) && claim.former.is_some() {
+        // It makes room for the other one.
+        found = None;
+        let sql = "UPDATE dialogs SET key_hash = randomblob(32) WHERE site_id = ?1 AND key_hash = ?2";
+        conn.execute(sql, params![claim.site_id, claim.key_hash])?;
+    }
     if let (None, Some(former)) = (found, &claim.former) {
         found = row::find_dialog(conn, claim.site_id, claim.assistant_id, former)?;
         if let Some(dialog_id) = found {
