@@ -45,7 +45,7 @@ mod tests {
             let expected =
                 SendMessage { id: Some("m".into()), n: Some(3), text: words.into(), file: id.map(Into::into) };
             assert_eq!(frame_of(&pending, Some(3)), expected);
-            assert_eq!(words_of(text), words);
+            assert_eq!(parts_of(text).0, words);
         }
     }
 }
