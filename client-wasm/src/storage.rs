@@ -227,6 +227,15 @@ impl Storage {
         is_kept
     }
 
+    /// What is kept of a message as somebody's is not kept as nobody's any more: the next person is to find nothing of it.
+    pub(crate) fn claim(&self, name: &str) {
+        if let (Some(store), true) = (&self.store, name.starts_with("o:") && !self.suffix.borrow().is_empty()) {
+            let mut full = self.prefix.clone();
+            full.push_str(name);
+            store.remove_item(&full);
+        }
+    }
+
     /// Forgets a value.
     pub(crate) fn remove(&self, name: &str) {
         if let Some(store) = &self.store {

@@ -377,6 +377,7 @@ pub fn make_world(data: &Path) {
         hours: None,
         zone: Zone::default(),
         away: String::new(),
+        locale: String::new(),
         origins: origins.iter().map(|origin| Pattern::parse(origin).expect("it is an origin")).collect(),
         files: if id == 3 { Files::OFF } else { Files { most_mb: 1, ..Files::default() } },
     };

@@ -14,7 +14,7 @@ use crate::process::{answer, root, run as run_process, target};
 
 const VERSION: &str = "0.13.2";
 /// What each of them asks stands in `tests/src/probe`.
-const FUZZERS: [&str; 5] = ["frames", "bodies", "sse", "session", "client"];
+const FUZZERS: [&str; 8] = ["frames", "bodies", "sse", "session", "client", "tokens", "names", "uploads"];
 /// Each of them runs for so long.
 const SECONDS: &str = "60";
 /// Bytes of the longest input.

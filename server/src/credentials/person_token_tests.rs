@@ -1,5 +1,3 @@
-use base64::Engine;
-use base64::prelude::BASE64_URL_SAFE_NO_PAD;
 use hmac::Mac;
 use serde_json::{Value, json};
 
@@ -17,8 +15,11 @@ fn secrets() -> Vec<Secret> {
 }
 
 fn forge(header: &Value, claims: &Value, key: &str) -> String {
-    let part = |json: &Value| BASE64_URL_SAFE_NO_PAD.encode(json.to_string());
-    let message = format!("{}.{}", part(header), part(claims));
+    forge_bytes(header.to_string().as_bytes(), claims.to_string().as_bytes(), key)
+}
+
+fn forge_bytes(header: &[u8], claims: &[u8], key: &str) -> String {
+    let message = format!("{}.{}", BASE64_URL_SAFE_NO_PAD.encode(header), BASE64_URL_SAFE_NO_PAD.encode(claims));
     let mut mac = mac(key.as_bytes());
     mac.update(message.as_bytes());
     format!("{message}.{}", BASE64_URL_SAFE_NO_PAD.encode(mac.finalize().into_bytes()))
@@ -139,6 +140,20 @@ fn a_corpus_of_bad_tokens_is_refused() {
     for token in bad {
         assert!(matches!(check(&token), Err(Invalid(why)) if !why.is_empty()), "{token}");
     }
+}
+
+#[test]
+fn a_token_is_json_in_utf_8_to_its_last_claim() {
+    let header = header().to_string();
+    let claims =
+        |more: &[u8]| [format!("{{\"sub\":\"ann\",\"exp\":{},\"x\":", NOW_S + 60).as_bytes(), more, b"}"].concat();
+    let check_bytes = |header: &[u8], more: &[u8]| check(&forge_bytes(header, &claims(more), SECRET));
+    assert!(check_bytes(header.as_bytes(), b"[{\"a\":1.5}]").is_ok(), "the others fail for their own reason");
+    for more in [&b"\"\x96\""[..], b"\"\\ud83d\"", &[b"[".repeat(200), b"]".repeat(200)].concat()] {
+        let refused = check_bytes(header.as_bytes(), more);
+        assert!(matches!(refused, Err(Invalid(why)) if why.contains("UTF-8")), "{more:?}: {refused:?}");
+    }
+    assert!(check_bytes(b"{\"alg\":\"HS256\",\"x\":\"\x96\"}", b"1").is_err());
 }
 
 #[test]

@@ -177,6 +177,13 @@ impl Drop for Place {
     }
 }
 
+/// Says what begins with these bytes, how its names may end, and what its name becomes; none where it is not taken.
+#[cfg(feature = "probe")]
+pub(crate) fn named(given: &str, head: &[u8]) -> Option<(&'static str, &'static [&'static str], String)> {
+    let kind = kind::Kind::of(head)?;
+    Some((kind.mime, kind.extensions, name::of_kind(given, kind)))
+}
+
 /// Says whether this is a name that an upload gets: other files in the folder are left alone.
 fn is_blob(name: &str) -> bool {
     name.len() == 32 && name.bytes().all(|byte| byte.is_ascii_hexdigit())

@@ -12,7 +12,8 @@ const MOST_CHARS: usize = 120;
 fn clean(given: &str, extensions: &[&str]) -> String {
     let last = given.rsplit(['/', '\\']).next().unwrap_or_default();
     let kept: String = last.chars().filter(|letter| !is_unwanted(*letter)).collect();
-    let kept = kept.trim_matches(|letter: char| letter.is_whitespace() || letter == '.');
+    let is_edge = |letter: char| letter.is_whitespace() || letter == '.';
+    let kept = kept.trim_matches(is_edge);
     let usual = extensions.first().copied().unwrap_or("bin");
     let (stem, ending) = match kept.rsplit_once('.') {
         Some((stem, ending)) if extensions.iter().any(|known| known.eq_ignore_ascii_case(ending)) => (stem, ending),
@@ -20,7 +21,7 @@ fn clean(given: &str, extensions: &[&str]) -> String {
         Some(_) | None => (kept, usual),
     };
     let stem: String = stem.chars().take(MOST_CHARS - ending.len() - 1).collect();
-    let stem = if stem.trim().is_empty() { "file" } else { stem.trim_end_matches([' ', '.']) };
+    let stem = if stem.trim().is_empty() { "file" } else { stem.trim_end_matches(is_edge) };
     format!("{stem}.{ending}")
 }
 
@@ -32,8 +33,8 @@ pub(super) fn of_kind(given: &str, kind: Kind) -> String {
 fn is_unwanted(letter: char) -> bool {
     letter.is_control()
         || matches!(letter, '"' | '<' | '>' | ':' | '|' | '?' | '*')
-        // Marks of direction, and what cannot be seen: `photo\u{202e}gnp.exe` looks like a picture.
-        || matches!(letter, '\u{200b}'..='\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2060}'..='\u{206f}' | '\u{feff}' | '\u{fff9}'..='\u{fffb}')
+        // Marks of direction, ends of lines, and what cannot be seen: `photo\u{202e}gnp.exe` looks like a picture.
+        || matches!(letter, '\u{61c}' | '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2060}'..='\u{206f}' | '\u{feff}' | '\u{fff9}'..='\u{fffb}')
 }
 
 /// Returns the `Content-Disposition` for a name (RFC 6266): ASCII for old readers, then the name itself (RFC 8187).
@@ -71,6 +72,9 @@ mod tests {
             ("/etc/passwd\0.png", "passwd.png"),
             ("a\r\nSet-Cookie: x=1.png", "aSet-Cookie x=1.png"),
             ("photo\u{202e}gnp.exe", "photognp.exe.png"),
+            ("photo\u{61c}.png", "photo.png"),
+            ("photo\u{3000}\u{a0}.png", "photo.png"),
+            ("one line\u{2028}and another.png", "one lineand another.png"),
             ("", "file.png"),
             ("...", "file.png"),
             (".png", "png.png"),

@@ -8,20 +8,26 @@ pub mod client;
 
 pub mod frames;
 mod json;
+pub mod names;
 pub mod session;
 
 pub mod sse;
+pub mod tokens;
+pub mod uploads;
 
 /// Panics where something does not hold for these bytes.
 pub type Probe = fn(&[u8]);
 
 /// Every probe by its name, which is that of its fuzzer and of its folder of inputs.
-pub const PROBES: [(&str, Probe); 5] = [
+pub const PROBES: [(&str, Probe); 8] = [
     ("frames", frames::probe),
     ("bodies", bodies::probe),
     ("sse", sse::probe),
     ("session", session::probe),
     ("client", client::probe),
+    ("tokens", tokens::probe),
+    ("names", names::probe),
+    ("uploads", uploads::probe),
 ];
 
 /// Bytes of one step of a sequence.

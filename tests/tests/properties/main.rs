@@ -3,8 +3,10 @@
 
 mod append;
 mod corpus;
+mod files;
 mod order;
 mod origins;
+mod people;
 mod texts;
 
 use proptest::test_runner::{Config, RngAlgorithm, RngSeed};

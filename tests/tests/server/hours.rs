@@ -22,6 +22,7 @@ fn set(admin: &mut Admin, hours: Option<&str>, zone: &str, away: &str) {
         away: away.into(),
         origins: site.origins,
         files: site.files,
+        locale: site.locale,
     };
     let put = admin.put_site(&changed).unwrap();
     assert_eq!((put.hours, put.zone, put.away), (changed.hours, changed.zone, changed.away), "as it was given");

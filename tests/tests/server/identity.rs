@@ -350,6 +350,7 @@ async fn who_came_in_without_a_key_while_the_site_was_open_leaves_when_the_dialo
         away: site.away,
         origins: site.origins,
         files: site.files,
+        locale: site.locale,
     };
     admin.put_site(&changed).unwrap();
     give_secret(&app, OPEN, SECRET);
