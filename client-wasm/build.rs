@@ -3,15 +3,16 @@
 use std::{env, fs, path::Path};
 
 fn main() {
-    let (style, contact, words) = ("src/dom/widget.css", "src/dom/contact.css", "languages/en.txt");
-    for source in [style, contact, words, "build.rs"] {
+    let (styles, words) = (["widget.css", "talk.css", "contact.css"], "languages/en.txt");
+    for source in ["src/dom", words, "build.rs"] {
         println!("cargo::rerun-if-changed={source}");
     }
-    let read = |source| fs::read_to_string(source).expect("it is beside the code");
+    let read = |source: &str| fs::read_to_string(source).expect("it is beside the code");
     let folder = env::var("OUT_DIR").expect("cargo sets it");
-    let write = |name, text| fs::write(Path::new(&folder).join(name), text).expect("cargo made the folder");
-    write("widget.css", smaller(&read(style)));
-    write("contact.css", smaller(&read(contact)));
+    let write = |name, text: String| fs::write(Path::new(&folder).join(name), text).expect("cargo made the folder");
+    for style in styles {
+        write(style, smaller(&read(&format!("src/dom/{style}"))));
+    }
     write("words.rs", words_in_rust(&read(words)));
 }
 
@@ -35,8 +36,27 @@ fn smaller(style: &str) -> String {
 /// The forms of what is counted, in the order of `xtask/src/languages.rs`.
 const FORMS: [&str; 6] = ["zero", "one", "two", "few", "many", "other"];
 
-/// Makes `enum Word`, whose numbers are the lines of a language, and `ENGLISH`, those lines; a tabulator stands for `{}`.
+/// What stands below it comes with the link.
+const LATE: &str = "# With the link.";
+
+/// Makes `enum Word` and `enum Late`, whose numbers are the lines of a language, and `ENGLISH` and `ENGLISH_LATE`, those lines; a tabulator
+/// stands for `{}`.
 fn words_in_rust(source: &str) -> String {
+    let (early, late) = source.split_once(LATE).expect("some words come with the link");
+    let (early_words, lines) = words(early, 0);
+    let (late_words, late_lines) = words(late, lines.len());
+    format!(
+        "/// A word or a sentence; its line in a language.\n#[derive(Clone, Copy)]\npub(crate) enum Word {{\n{early_words}}}\n\n\
+         /// A word or a sentence that only the link's half says.\n#[derive(Clone, Copy)]\npub(crate) enum Late {{\n{late_words}}}\n\n\
+         const ENGLISH: &str = {:?};\nconst ENGLISH_LATE: &str = {:?};\n/// The first line of what is late.\nconst LATE: usize = {};\n",
+        lines.join("\n").replace("{}", "\t"),
+        late_lines.join("\n").replace("{}", "\t"),
+        lines.len(),
+    )
+}
+
+/// Returns the variants and the lines of a part of the words, the first of which is this line of a language.
+fn words(source: &str, first: usize) -> (String, Vec<String>) {
     let (mut names, mut lines) = (String::new(), Vec::<String>::new());
     let mut counted = (String::new(), 0);
     for line in source.lines().filter(|line| !line.is_empty() && !line.starts_with('#')) {
@@ -44,7 +64,7 @@ fn words_in_rust(source: &str) -> String {
         let (name, form) = name.split_once('.').unwrap_or((name, ""));
         if form.is_empty() || counted.0 != name {
             let variant: String = name.split('_').map(|part| part[..1].to_uppercase() + &part[1..]).collect();
-            names.push_str(&format!("    {variant} = {},\n", lines.len()));
+            names.push_str(&format!("    {variant} = {},\n", first + lines.len()));
         }
         if form.is_empty() {
             lines.push(text.into());
@@ -57,9 +77,5 @@ fn words_in_rust(source: &str) -> String {
         let place = FORMS.iter().position(|known| *known == form).expect("a form has a name of CLDR");
         lines[counted.1 + place] = text.into();
     }
-    format!(
-        "/// A word or a sentence; its line in a language.\n#[derive(Clone, Copy)]\npub(crate) enum Word {{\n{names}}}\n\n\
-         const ENGLISH: &str = {:?};\n",
-        lines.join("\n").replace("{}", "\t")
-    )
+    (names, lines)
 }

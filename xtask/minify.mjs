@@ -13,7 +13,7 @@ for (const { path, code } of jobs) {
       legalComments: 'none',
       sourcefile: path,
       // Names at the top of a module are its own; those of a classic script belong to the page.
-      ...(!css && isModule(code) ? { format: 'esm' } : {}),
+      ...(!css && isModule(code) ? { format: 'esm', treeShaking: true } : {}),
       // A page in any encoding may load the widget: its script stays ASCII.
       charset: path === 'widget.js' ? 'ascii' : 'utf8',
       logLevel: 'error',

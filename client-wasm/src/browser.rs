@@ -66,6 +66,10 @@ extern "C" {
     #[cfg(feature = "widget")]
     #[wasm_bindgen(js_namespace = speech)]
     pub(crate) fn speak(locale: &JsValue);
+    /// Chooses one where nobody has chosen one that is there.
+    #[cfg(feature = "widget")]
+    #[wasm_bindgen(js_namespace = speech)]
+    pub(crate) fn suggest(locale: &JsValue);
     /// Returns what is said, and calls back when it is something else.
     #[cfg(feature = "widget")]
     #[wasm_bindgen(js_namespace = speech)]

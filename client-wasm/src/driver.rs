@@ -43,6 +43,8 @@ pub(crate) trait Face {
     fn received(&self, _view: &View, seq: u64) {
         self.tell(&Event::Message { seq });
     }
+    /// Does what an event asks of a panel.
+    fn heed(&self, _event: &Event) {}
     /// Passes on what happened.
     fn tell(&self, event: &Event);
 }
@@ -190,6 +192,7 @@ impl<F: Face> Shell<F> {
                 } else if let Event::Message { seq } = event {
                     self.face.received(&view, seq);
                 } else {
+                    self.face.heed(&event);
                     self.face.tell(&event);
                 }
             }
@@ -222,7 +225,9 @@ impl<F: Face> Shell<F> {
     fn perform(&self, output: Output) {
         match output {
             Output::Save { name, value } => {
-                if !self.storage.save(&name, &value) {
+                if self.storage.save(&name, &value) {
+                    self.storage.claim(&name);
+                } else {
                     self.queue.borrow_mut().push(Input::SaveFailed { name });
                 }
             }
@@ -349,7 +354,7 @@ impl<F: Face> Shell<F> {
     #[cfg(feature = "widget")]
     pub(crate) fn resume_files(&self) {
         if self.storage.has_files() {
-            files::resume();
+            files::resume("");
         }
     }
 

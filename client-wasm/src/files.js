@@ -12,8 +12,8 @@ const files = {
       if (dataTransfer || (list[0] && !/plain/.test(from.types))) files.load().then((tray) => tray.take(list));
     };
   },
-  // Goes on with what an earlier page has left.
-  resume: () => files.load().then((tray) => tray.resume()),
+  // Goes on with what an earlier page has left, or with what the server has lost: JSON.
+  resume: (lost) => files.load().then((tray) => tray.resume(lost)),
   // The visitor has logged out.
   forget: () => files.tray?.then((tray) => tray.forget()),
   // Shows a file in its message: JSON.

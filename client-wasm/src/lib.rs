@@ -22,6 +22,8 @@ pub mod link;
 mod news;
 mod page;
 mod random;
+#[cfg(feature = "widget")]
+mod screen;
 mod storage;
 #[cfg(feature = "widget")]
 mod tabs;

@@ -15,8 +15,9 @@ use wasm_bindgen::prelude::*;
 
 use crate::browser::{Function, stringify};
 use crate::driver::{Parts, Shell};
+use crate::screen::Screen;
+use crate::tabs::Place;
 use crate::wake::Wake;
-use crate::widget::Screen;
 
 /// What the panel has for the link.
 #[cfg_attr(
@@ -24,8 +25,9 @@ use crate::widget::Screen;
     expect(clippy::large_enum_variant, reason = "it is taken apart where it arrives")
 )]
 pub(crate) enum Knock {
-    /// There is something to link: a client is made. With what the page has said about the visitor.
-    Begin(Box<Parts<Rc<Screen>>>, Vec<(String, JsValue)>),
+    /// There is something to link: a client is made. With what the page has said about the visitor, and whether other pages see what
+    /// is stored.
+    Begin(Box<Parts<Rc<Screen>>>, Vec<(String, JsValue)>, bool),
     /// A person did something.
     Input(Input),
     /// The page says something about the visitor.
@@ -41,6 +43,8 @@ pub(crate) enum Knock {
 thread_local! {
     static DOOR: RefCell<Vec<Knock>> = const { RefCell::new(Vec::new()) };
     static SHELL: RefCell<Option<Rc<Shell<Rc<Screen>>>>> = const { RefCell::new(None) };
+    /// This page's among those of the same visitor.
+    static PLACE: RefCell<Option<Place>> = const { RefCell::new(None) };
 }
 
 #[wasm_bindgen]
@@ -67,7 +71,8 @@ pub fn advance() {
     for knock in DOOR.with_borrow_mut(take) {
         let shell = SHELL.with_borrow(Option::clone);
         match (knock, shell) {
-            (Knock::Begin(mut parts, words), _) => {
+            (Knock::Begin(mut parts, words, is_shared), _) => {
+                let (waker, storage) = (parts.waker.clone(), parts.storage.clone());
                 // Before it starts: it might do so as somebody else.
                 let place = parts.inputs.iter().position(|input| matches!(input, Input::Start)).unwrap_or_default();
                 let words: Vec<Input> = words.into_iter().filter_map(understood).collect();
@@ -79,13 +84,19 @@ pub fn advance() {
                 face.tell_states(&view);
                 shell.run();
                 shell.resume_files();
+                // Not before there is a link that could rest.
+                // A page with a store of its own is a visitor of its own: nobody else hears what comes for it.
+                PLACE.set(is_shared.then(|| Place::take(storage.prefix(), &waker.of(Wake::Tab, 0))));
             }
             (Knock::Repeat, Some(shell)) => shell.repeat(),
             (Knock::Input(input), Some(shell)) => shell.push(input),
             (Knock::Word((name, _)), Some(shell)) if name == "logout" => shell.log_out(),
             (Knock::Word(word), Some(shell)) => understood(word).into_iter().for_each(|input| shell.push(input)),
             (Knock::Wake(wake, id, value), Some(shell)) => shell.wake(wake, id, &value),
-            (Knock::End, _) => SHELL.set(None),
+            (Knock::End, _) => {
+                PLACE.set(None);
+                SHELL.set(None);
+            }
             (Knock::Input(_) | Knock::Word(_) | Knock::Wake(..) | Knock::Repeat, None) => {}
         }
     }

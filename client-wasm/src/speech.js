@@ -8,6 +8,7 @@ const speech = {
   // English. Gives a promise where there is something to wait for, which never fails.
   speak(asked) {
     const turn = (speech.turn = {});
+    speech.firm = 0;
     for (const tag of asked && asked != 'auto' ? [asked] : navigator.languages) {
       let locale;
       try {
@@ -16,6 +17,7 @@ const speech = {
         continue;
       }
       const load = languages[locale.language];
+      if (load || locale.language == 'en') speech.firm = asked;
       // What came too late, or was asked for before another, is not said.
       const say = (words) => turn == speech.turn && speech.say(locale + words);
       if (load) return load().then((module) => say('\n' + module.default), () => {});
@@ -23,6 +25,8 @@ const speech = {
     }
     speech.say('en');
   },
+  // The site has one, for pages that ask for none that is there.
+  suggest: (locale) => locale && !speech.firm && speech.speak(locale),
   say(words) {
     speech.said = words;
     speech.changed?.(words);

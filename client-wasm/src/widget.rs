@@ -1,42 +1,67 @@
 //! What the loader and the embed page call: one widget for one page.
 //!
-//! `mount(options)` once, then `command(name, value)` on what it gives, and `free()` at the end. The options are an object of the loader's own making:
+//! `mount(options)` once, then `command(name, value)`, and `unmount()` at the end. The options are an object of the loader's own making:
 //! - `root`: the shadow root in which the panel is made; `style(css)`: adopts a style sheet there;
 //! - `origin`: the page that embeds the widget; `base`: the server's address without a slash at its end; `site`, or `assistant` with `parent` and `ticket`: who this is;
 //! - `store`: `localStorage`, `sessionStorage`, or null;
 //! - `color`, `touch`, `closable`, `inline`: how the panel looks and behaves; `sound`: `off` for none; `label`: what the launcher is called;
-//! - `emit(name, value)`: what happened; `wake(_, wake, id, value)`: calls [`Widget::wake`] and catches
+//! - `emit(name, value)`: what happened; `wake(_, wake, id, value)`: calls [`wake`] and catches
 //!   what it throws.
 
 use core::cell::{Cell, RefCell};
 use std::rc::Rc;
 
 use client_core::lobby::{self, Lobby};
-use client_core::{
-    Authorization, Call, Config, Event, Identify, Input, Panel as Opened, Report, RequestId, Side, Transport, View,
-};
+use client_core::{Authorization, Call, Config, Event, Identify, Input, Panel as Opened, RequestId, Side, View};
 use protocol::http::{Opening, SiteConfig};
-use protocol::{FileLimits, Secret, code};
+use protocol::{FileLimits, Secret};
 use wasm_bindgen::prelude::*;
 
-use crate::browser::{
-    Function, console_error, form, get, get_at, hear, object, set_number, set_text, speak, text, window,
-};
-use crate::dom::{Done, Panel, STYLE, Speech, Texts, Word};
+use crate::browser::{Function, get, get_at, hear, speak, suggest, text, window};
+use crate::dom::{Done, Panel, STYLE, Speech, Texts};
 use crate::driver::{Face, Parts};
 use crate::link::{Knock, knock, load};
-use crate::news::{self, Agent};
 use crate::random::visitor_key;
+use crate::screen::Screen;
 use crate::storage::Storage;
-use crate::tabs::{Place, ring};
 use crate::timer::{Timer, now};
 use crate::transport::{Origin, Outlive, Request};
 use crate::wake::{Listener, Wake, Waker};
-use crate::words;
+
+thread_local! {
+    static WIDGET: RefCell<Option<Rc<Widget>>> = const { RefCell::new(None) };
+}
+
+fn with_widget(call: impl FnOnce(&Widget)) {
+    // Nothing is borrowed while the page's functions run.
+    if let Some(widget) = WIDGET.with_borrow(Option::clone) {
+        call(&widget);
+    }
+}
+
+/// Does what the page asks for: `open`, `close`, `toggle`, `send` and `compose` with a text, `identify` with a token, with an
+/// empty text where there is none to give, or with nothing where it will be asked, `attributes` with an object, `logout`, `sound` with
+/// whether to ring, `locale` with a language.
+#[wasm_bindgen]
+pub fn command(name: &str, value: JsValue) {
+    with_widget(|widget| widget.command(name, value));
+}
+
+/// Takes a call of the browser; the numbers are those that the options' `wake` was bound to.
+#[wasm_bindgen]
+pub fn wake(wake: u32, id: u32, value: JsValue) {
+    with_widget(|widget| widget.wake(wake, id, value));
+}
+
+/// Takes the widget off its page.
+#[wasm_bindgen]
+pub fn unmount() {
+    drop(WIDGET.take());
+}
 
 /// Makes the widget, closed.
 #[wasm_bindgen]
-pub fn mount(options: JsValue) -> Widget {
+pub fn mount(options: JsValue) {
     let waker = Rc::new(Waker::new(0, get(&options, "wake").unchecked_into()));
     get(&options, "style").unchecked_into::<Function>().call(&JsValue::UNDEFINED, STYLE, &JsValue::UNDEFINED);
 
@@ -65,6 +90,7 @@ pub fn mount(options: JsValue) -> Widget {
         panel: Panel::new(&options, &window, &waker),
         emit: get(&options, "emit").unchecked_into(),
         origin: text(&options, "origin"),
+        waker: waker.clone(),
         open: Cell::new(false),
         sound: Cell::new(text(&options, "sound") != "off"),
         label: text(&options, "label"),
@@ -86,19 +112,18 @@ pub fn mount(options: JsValue) -> Widget {
         _listeners: ["storage", "pageshow"].map(|name| waker.listen(&window, name, Wake::Storage, 0)),
     };
     let (base, room) = (text(&options, "base"), RefCell::new(Some(room)));
-    let widget = Widget { screen, waker, storage, is_shared, base, room, place: RefCell::default() };
+    let widget = Rc::new(Widget { screen, waker, storage, is_shared, base, room });
+    WIDGET.set(Some(widget.clone()));
     widget.say(&hear(&widget.waker.of(Wake::Speech, 0)));
     // What an earlier page has left is shown, and sent.
     widget.push(Input::Restored(Vec::new()));
     for name in ["version", "ready"] {
         widget.screen.emit(name, &JsValue::from_str(env!("CARGO_PKG_VERSION")));
     }
-    widget
 }
 
 /// The widget of one page.
-#[wasm_bindgen]
-pub struct Widget {
+struct Widget {
     screen: Rc<Screen>,
     waker: Rc<Waker>,
     storage: Rc<Storage>,
@@ -107,8 +132,6 @@ pub struct Widget {
     base: String,
     /// Until the link is here.
     room: RefCell<Option<Room>>,
-    /// From then on.
-    place: RefCell<Option<Place>>,
 }
 
 /// The lobby and what drives it.
@@ -125,12 +148,8 @@ struct Room {
     _listeners: [Listener; 2],
 }
 
-#[wasm_bindgen]
 impl Widget {
-    /// Does what the page asks for: `open`, `close`, `toggle`, `send` and `compose` with a text, `identify` with a token, with an
-    /// empty text where there is none to give, or with nothing where it will be asked, `attributes` with an object, `logout`, `sound` with
-    /// whether to ring, `locale` with a language.
-    pub fn command(&self, name: &str, value: JsValue) {
+    fn command(&self, name: &str, value: JsValue) {
         match name {
             "open" => self.open_panel(),
             "close" => self.close_panel(),
@@ -145,8 +164,7 @@ impl Widget {
         }
     }
 
-    /// Takes a call of the browser; the numbers are those that the options' `wake` was bound to.
-    pub fn wake(&self, wake: u32, id: u32, value: JsValue) {
+    fn wake(&self, wake: u32, id: u32, value: JsValue) {
         match Wake::from_number(wake) {
             Some(Wake::Face) => match self.screen.panel.wake(id, &value) {
                 Done::Input(input) => input.into_iter().for_each(|input| self.push(input)),
@@ -180,7 +198,7 @@ impl Widget {
         self.screen.speak(Texts::new(words.as_string().unwrap_or_default()));
         let view = self.room.borrow().as_ref().map(|room| room.view.clone());
         match view {
-            Some(view) => self.screen.show(&view, &view),
+            Some(view) => self.screen.display(&view, &view),
             None => knock(Knock::Repeat),
         }
     }
@@ -272,7 +290,10 @@ impl Widget {
             Wake::AnswerBody => {
                 let request = self.room.borrow_mut().as_mut().and_then(|room| room.request.take());
                 match (request.map_or(0, |request| request.status), site(value)) {
-                    (200, Some(site)) => self.serve(|lobby| lobby.settled(now(), site)),
+                    (200, Some(site)) => {
+                        suggest(&within(value, "locale"));
+                        self.serve(|lobby| lobby.settled(now(), site));
+                    }
                     (status, _) => {
                         let error = within(value, "error");
                         let code = within(&error, "code").as_string().unwrap_or_default();
@@ -333,7 +354,7 @@ impl Widget {
             return;
         };
         if view != last {
-            self.screen.show(&view, &last);
+            self.screen.display(&view, &last);
         }
         for event in events {
             self.screen.tell(&event);
@@ -386,11 +407,7 @@ impl Widget {
             view,
             face: self.screen.clone(),
         };
-        knock(Knock::Begin(Box::new(parts), words));
-        // Not before there is a link that could rest.
-        // A page with a store of its own is a visitor of its own: nobody else hears what comes for it.
-        let place = self.is_shared.then(|| Place::take(self.storage.prefix(), &self.waker.of(Wake::Tab, 0)));
-        *self.place.borrow_mut() = place;
+        knock(Knock::Begin(Box::new(parts), words, self.is_shared));
     }
 }
 
@@ -430,168 +447,4 @@ fn site(value: &JsValue) -> Option<SiteConfig> {
 /// Reads a property of what may be anything: who answers may not be our server.
 fn within(value: &JsValue, name: &str) -> JsValue {
     if value.is_object() { get(value, name) } else { JsValue::UNDEFINED }
-}
-
-/// The panel, and the page's own functions.
-pub(crate) struct Screen {
-    panel: Panel,
-    emit: Function,
-    /// The page that embeds the widget.
-    origin: String,
-    open: Cell<bool>,
-    sound: Cell<bool>,
-    /// What the site calls the launcher, or nothing.
-    label: String,
-    speech: Cell<Speech>,
-    /// Whom the page was told of last, and whether at all.
-    introduced: RefCell<Option<String>>,
-    /// Where the picture of an operator is asked for.
-    avatars: RefCell<String>,
-    storage: Rc<Storage>,
-}
-
-impl Screen {
-    /// Tells the page how far its messages have come that were written before the link was here.
-    pub(crate) fn tell_states(&self, view: &View) {
-        news::states(view, &View::default(), |status| self.emit("status", status));
-    }
-
-    fn emit(&self, name: &str, value: &JsValue) {
-        self.emit.call(&JsValue::UNDEFINED, name, value);
-    }
-
-    fn speak(&self, texts: Texts) {
-        self.emit("locale", &JsValue::from_str(texts.locale()));
-        self.panel.speak(texts);
-        self.speech.set(Speech::New);
-    }
-
-    /// Says what the launcher is, and how much waits behind it.
-    fn introduce(&self, unread: u32) {
-        let texts = self.panel.texts();
-        let mut label = self.label.clone();
-        if label.is_empty() {
-            label.push_str(texts.of(Word::Open));
-        }
-        if unread > 0 {
-            label.push_str(&texts.counted(Word::Unread, form(unread) as usize, &protocol::json::to_string(&unread)));
-        }
-        self.emit("label", &JsValue::from_str(&label));
-    }
-
-    /// Tells the site's owner, in one line of the console, what to change.
-    fn explain(&self, reason: &str) {
-        let mut line = String::from("[rejoin] ");
-        line.push_str(reason);
-        if reason == code::FORBIDDEN_ORIGIN {
-            line.push_str(": this page may not embed the chat. On the server: rejoin site set <token> --origin ");
-            line.push_str(&self.origin);
-        } else if reason == code::UNKNOWN_SITE || reason == code::UNKNOWN_ASSISTANT {
-            line.push_str(": look at the number or the token in the script tag. On the server: rejoin site list");
-        }
-        console_error(&line);
-    }
-
-    /// Rings for a message that nobody is looking at.
-    fn announce(&self, seq: u64) {
-        let is_seen = self.open.get() && text(&get(&window(), "document"), "visibilityState") == "visible";
-        if self.sound.get() && !is_seen {
-            let mut name = String::from(self.storage.prefix());
-            name.push_str(&protocol::json::to_string(&seq));
-            ring(&name);
-        }
-    }
-
-    /// Returns whether there was something to close.
-    fn close(&self) -> bool {
-        let open = self.open.replace(false);
-        if open {
-            // First the page, while the focus is still in the panel: it decides whether to take it back.
-            self.emit("close", &JsValue::UNDEFINED);
-            self.panel.close();
-        }
-        open
-    }
-}
-
-impl Face for Rc<Screen> {
-    fn show(&self, view: &View, last: &View) {
-        let speech = self.speech.replace(Speech::Same);
-        self.panel.show(view, last, speech);
-        if view.unread != last.unread {
-            self.emit("unread", &JsValue::from(view.unread));
-        }
-        if view.unread != last.unread || speech == Speech::New {
-            self.introduce(view.unread);
-        }
-        if view.link != last.link {
-            for name in ["state", "connection"] {
-                self.emit(name, &JsValue::from_str(words::link(view.link)));
-            }
-        }
-        if view.typing != last.typing {
-            self.emit("typing", &JsValue::from_str(&view.typing));
-        }
-    }
-
-    fn ask(&self, view: &View, last: &View, waker: &Waker) {
-        self.panel.ask(view, waker);
-        let agent = Agent::of(view);
-        let name = agent.map_or("", |agent| agent.name);
-        self.panel.introduce(name);
-        if agent != Agent::of(last) || self.introduced.borrow().is_none() {
-            if self.introduced.replace(Some(String::from(name))).is_none_or(|before| before != name) {
-                self.panel.portray(&self.avatars.borrow(), agent);
-            }
-            self.emit("agent", &agent.map_or(JsValue::UNDEFINED, Agent::told));
-        }
-        news::states(view, last, |status| self.emit("status", status));
-    }
-
-    fn learn_avatars(&self, address: String) {
-        self.avatars.replace(address);
-    }
-
-    fn received(&self, view: &View, seq: u64) {
-        self.announce(seq);
-        if let Some(message) = news::message(view, seq) {
-            self.emit("message", &message);
-        }
-    }
-
-    fn contact(&self, id: u32, event: &JsValue, view: &View) -> Option<Input> {
-        self.panel.contact(id, event, view)
-    }
-
-    fn measured(&self, report: &Report) {
-        let (quality, health, mut issues) = (object(), object(), String::new());
-        set_text(&quality, "transport", report.transport.map_or("", Transport::word));
-        set_text(&quality, "because", report.because);
-        for (name, value) in report.figures {
-            set_number(&quality, name, f64::from(value));
-        }
-        for issue in &report.issues {
-            if !issues.is_empty() {
-                issues.push(' ');
-            }
-            issues.push_str(issue.name);
-        }
-        set_text(&health, "status", report.status.word());
-        set_number(&health, "score", f64::from(report.score));
-        set_text(&health, "issues", &issues);
-        self.emit("quality", &quality);
-        self.emit("health", &health);
-    }
-
-    fn tell(&self, event: &Event) {
-        match event {
-            Event::DialogLoaded { dialog_id } => self.emit("dialog", &JsValue::from(*dialog_id as f64)),
-            Event::CredentialsNeeded => self.emit("credentials", &JsValue::UNDEFINED),
-            Event::Message { .. } | Event::Quality | Event::Log(_) | Event::AuditFailed { .. } => {}
-            Event::Refused { code: _, reason } => {
-                self.explain(reason);
-                self.emit("error", &JsValue::from_str(reason));
-            }
-        }
-    }
 }

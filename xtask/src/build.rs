@@ -7,6 +7,7 @@ use std::time::Instant;
 
 use wasm_bindgen_cli_support::Bindgen;
 
+use crate::constants;
 use crate::failure::{Failure, Result};
 use crate::glue::{self, Second};
 use crate::package;
@@ -15,16 +16,18 @@ use crate::setup::{self, WASM};
 use crate::split::split;
 use crate::www;
 
-/// The standard library is built anew for a release, without the words of its panics.
-const SMALL_STD: &[&str] = &["-Z", "build-std=std,panic_abort"];
+/// The standard library is built anew for a release, without the words of its panics, and with short ways where it knows quick ones.
+const SMALL_STD: &[&str] = &["-Z", "build-std=std,panic_abort", "-Z", "build-std-features=optimize_for_size"];
 
 /// A panic is a trap at once: nobody reads its message on a stranger's page, but everybody would download it.
 ///
 /// Without reference types the handles of JavaScript values are numbers in the script: less code, and older browsers.
 ///
+/// The linker says who reads what (see `constants.rs`), and half a stack brings the constants to addresses of three bytes.
+///
 /// These flags are unstable; the pinned toolchain keeps them what they are. docs/decisions/0004 has the figures.
 const SMALL_FLAGS: &str = "target.wasm32-unknown-unknown.rustflags=[\"-Zunstable-options\",\"-Cpanic=immediate-abort\",\
-     \"-Zlocation-detail=none\",\"-Zfmt-debug=none\",\"-Ctarget-feature=-reference-types\"]";
+     \"-Zlocation-detail=none\",\"-Zfmt-debug=none\",\"-Ctarget-feature=-reference-types\",\"-Clink-arg=--emit-relocs\",\"-Clink-arg=-zstack-size=524288\"]";
 
 /// What the compiler uses; a half that was cut no longer says so itself.
 const FEATURES: [&str; 5] = [
@@ -61,7 +64,13 @@ pub(crate) struct Module {
     pub(crate) glue: Vec<u8>,
     pub(crate) wasm: Vec<u8>,
     /// What comes later.
-    pub(crate) rest: Option<Vec<u8>>,
+    pub(crate) rest: Option<Rest>,
+}
+
+/// The second half of a module that was cut, and the JavaScript that only it needs.
+pub(crate) struct Rest {
+    pub(crate) wasm: Vec<u8>,
+    pub(crate) script: Vec<u8>,
 }
 
 /// The widget's function that leads to what a visitor needs only to write; `client-wasm/src/link.rs` tells why.
@@ -88,12 +97,28 @@ pub(crate) fn assets(mode: Mode) -> Result<()> {
         setup::for_small_std()?;
     }
     let start = Instant::now();
-    let client = module("client", "widget", mode, Second::of(mode))?;
-    let whole = module("package", "widget,headless", mode, Second::Within)?;
+    let client = module("client", "widget", mode, Second::of(mode), Names::Dropped)?;
+    let whole = module("package", "widget,headless", mode, Second::Within, Names::Dropped)?;
     let package = package::write(&whole, mode)?;
     www::write(&client, &package, mode)?;
     println!("web assets in dist/www, npm package in dist/npm ({:.1} s)", start.elapsed().as_secs_f32());
     Ok(())
+}
+
+/// Builds the two halves of the widget's module alone, with the names of their functions.
+pub(crate) fn named_halves() -> Result<Module> {
+    setup::for_assets()?;
+    setup::for_small_std()?;
+    module("named", "widget", Mode::Release, Second::Apart, Names::Kept)
+}
+
+/// Whether functions keep their names.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Names {
+    /// For people.
+    Kept,
+    /// For browsers.
+    Dropped,
 }
 
 /// Where the server's binary is after a build.
@@ -120,7 +145,7 @@ fn server(mode: Mode) -> Result<PathBuf> {
 /// rlib silently loses link-time optimisation.
 ///
 /// Where the second half is a module of its own, it is cut off at [`ENTRY`].
-fn module(name: &str, features: &str, mode: Mode, second: Second) -> Result<Module> {
+fn module(name: &str, features: &str, mode: Mode, second: Second, names: Names) -> Result<Module> {
     let mut compile = cargo(&[
         "rustc",
         "--quiet",
@@ -138,34 +163,46 @@ fn module(name: &str, features: &str, mode: Mode, second: Second) -> Result<Modu
         features,
     ]);
     if mode == Mode::Release {
-        compile.env("RUSTC_BOOTSTRAP", "1").args(SMALL_STD).arg("--config").arg(SMALL_FLAGS);
+        let extra = std::env::var("XFLAGS").unwrap_or_default();
+        let flags = SMALL_FLAGS.replace("\"]", &format!("\"{extra}]"));
+        compile.env("RUSTC_BOOTSTRAP", "1").args(SMALL_STD).arg("--config").arg(flags);
     }
     run_process(&mut compile)?;
     let built = target().join(WASM).join("wasm/client_wasm.wasm");
     let folder = target().join("www").join(name);
     let _ = fs::remove_dir_all(&folder);
     fs::create_dir_all(&folder).map_err(|error| Failure::at(&folder, error))?;
-    bind(name, &built, &folder, mode, second)
+    bind(name, &built, &folder, mode, second, names)
         .map_err(|error| Failure::new(format!("wasm-bindgen ({name}): {error}")))?;
     let wasm = folder.join(format!("{name}_bg.wasm"));
     if mode == Mode::Release {
-        optimise(&wasm)?;
+        optimise(&wasm, names)?;
     }
+    let mut script = read(&folder.join(format!("{name}.js")))?;
     let mut rest = None;
     if second == Second::Apart {
-        let halves = split(&read(&wasm)?, ENTRY)?;
+        let halves = split(&read(&wasm)?, ENTRY, &constants::apart(&read(&built)?, ENTRY)?, names)?;
         let second = folder.join(format!("{name}_rest.wasm"));
         for (path, half) in [(&wasm, halves.first), (&second, halves.second)] {
             fs::write(path, half).map_err(|error| Failure::at(path, error))?;
-            optimise(path)?;
+            optimise(path, names)?;
         }
-        rest = Some(read(&second)?);
+        let (first, later) = glue::divide(&String::from_utf8_lossy(&script), &halves.page)?;
+        script = first.into_bytes();
+        rest = Some(Rest { wasm: read(&second)?, script: glue::second_script(&later)?.into_bytes() });
     }
-    Ok(Module { glue: read(&folder.join(format!("{name}.js")))?, wasm: read(&wasm)?, rest })
+    Ok(Module { glue: script, wasm: read(&wasm)?, rest })
 }
 
 /// Binds a module: writes it and the script around it.
-fn bind(name: &str, built: &Path, folder: &Path, mode: Mode, second: Second) -> std::result::Result<(), String> {
+fn bind(
+    name: &str,
+    built: &Path,
+    folder: &Path,
+    mode: Mode,
+    second: Second,
+    names: Names,
+) -> std::result::Result<(), String> {
     let words = |failure: Failure| failure.message().to_owned();
     let mut bindgen = Bindgen::new();
     let mut output = bindgen
@@ -178,7 +215,7 @@ fn bind(name: &str, built: &Path, folder: &Path, mode: Mode, second: Second) -> 
                 .typescript(second == Second::Within)
                 // Whoever starts the module says where it is: the hash in its name is made later.
                 .omit_default_module_path(true)
-                .remove_name_section(mode == Mode::Release)
+                .remove_name_section(mode == Mode::Release && names == Names::Dropped)
                 .remove_producers_section(true)
                 .generate_output()
         })
@@ -188,30 +225,43 @@ fn bind(name: &str, built: &Path, folder: &Path, mode: Mode, second: Second) -> 
     }
     let script = glue::simplify_start(output.js()).map_err(words)?;
     let script = glue::fetch_second(&script, ENTRY, second).map_err(words)?;
+    let script = glue::widget(&script).map_err(words)?;
     let imports: Vec<&str> = output.wasm().imports.iter().map(|import| import.name.as_str()).collect();
     let short = glue::shorten(&script, &imports).map_err(words)?;
+    let mut script = glue::shorter(&short.script).map_err(words)?;
     let types = output.ts().map(str::to_owned);
     let module = output.wasm_mut();
+    // What the linker says was true of the module that it made.
+    for section in ["linking", "reloc.CODE", "reloc.DATA"] {
+        module.customs.remove_raw(section);
+    }
     for (import, name) in module.imports.iter_mut().zip(short.names) {
         import.name = name;
+    }
+    if second == Second::Apart {
+        let idle = glue::shorten_exports(&mut script, &mut module.exports, ENTRY);
+        idle.into_iter().for_each(|export| module.exports.delete(export));
     }
     let write = |path: &str, content: &[u8]| fs::write(folder.join(path), content).map_err(|error| error.to_string());
     if let Some(types) = types {
         write(&format!("{name}.d.ts"), types.as_bytes())?;
     }
     write(&format!("{name}_bg.wasm"), &module.emit_wasm())?;
-    write(&format!("{name}.js"), short.script.as_bytes())
+    write(&format!("{name}.js"), script.as_bytes())
 }
 
 /// Shrinks a module in place, with the `wasm-opt` of npm.
 ///
 /// Never the distribution's: Debian's version 108 exits with 0 and writes a broken module.
-fn optimise(wasm: &Path) -> Result<()> {
+fn optimise(wasm: &Path, names: Names) -> Result<()> {
     let script = "node_modules/binaryen/bin/wasm-opt";
     if !root().join(script).exists() {
         return Err(Failure::new("node_modules lacks binaryen; remove node_modules and try again"));
     }
-    let flags = ["-Oz", "--strip-debug", "--strip-producers", "--strip-target-features", "-o"];
+    let strip = if names == Names::Kept { "--debuginfo" } else { "--strip-debug" };
+    let extra = std::env::var("XOPT").unwrap_or_default();
+    let flags: Vec<&str> =
+        extra.split_whitespace().chain(["-Oz", strip, "--strip-producers", "--strip-target-features", "-o"]).collect();
     run_process(node(script).arg(wasm).args(FEATURES).args(flags).arg(wasm))
 }
 

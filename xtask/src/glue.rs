@@ -1,8 +1,10 @@
 //! Makes the JavaScript around a module as small as what it is used for.
 
+use walrus::{ExportId, ExportItem, ModuleExports};
+
 use crate::build::Mode;
 use crate::failure::{Failure, Result};
-use crate::split::FIRST;
+use crate::split::{FIRST, PAGE, TABLE};
 
 /// A module's imports, by the names that wasm-bindgen gave them, and the JavaScript that provides them.
 pub(crate) struct Glue {
@@ -35,6 +37,176 @@ pub(crate) fn shorten(script: &str, imports: &[&str]) -> Result<Glue> {
     }
     Ok(glue)
 }
+
+/// What wasm-bindgen's script does in more words than it needs where light-dark colours are known: each from the first of these to the end of
+/// the function that begins with the second, and what stands there instead.
+const WORDY: [(&str, &str, &str); 7] = [
+    (
+        "let cachedDataViewMemory0 = null;",
+        "function getDataViewMemory0()",
+        "const getDataViewMemory0 = () => new DataView(wasm.memory.buffer);",
+    ),
+    (
+        "let cachedUint8ArrayMemory0 = null;",
+        "function getUint8ArrayMemory0()",
+        "const getUint8ArrayMemory0 = () => new Uint8Array(wasm.memory.buffer);",
+    ),
+    (
+        "let cachedTextDecoder =",
+        "function decodeText(bytes)",
+        "const decodeText = (bytes) => new TextDecoder('utf-8', { ignoreBOM: true }).decode(bytes);",
+    ),
+    ("if (!('encodeInto' in cachedTextEncoder))", "if (!('encodeInto' in cachedTextEncoder))", ""),
+    (
+        "function handleError(f, args)",
+        "function handleError(f, args)",
+        "const handleError = (call) => (...values) => {
+    try {
+        return call(...values);
+    } catch (error) {
+        wasm.__wbindgen_exn_store(addHeapObject(error));
+    }
+};",
+    ),
+    (
+        "function passStringToWasm0(",
+        "function passStringToWasm0(",
+        "const passStringToWasm0 = (text) => {
+    const bytes = cachedTextEncoder.encode(text);
+    const place = wasm.__wbindgen_malloc((WASM_VECTOR_LEN = bytes.length), 1) >>> 0;
+    getUint8ArrayMemory0().set(bytes, place);
+    return place;
+};
+const returnText = (place, text) => {
+    text = text == null ? 0 : passStringToWasm0(text);
+    getDataViewMemory0().setInt32(place, text, true);
+    getDataViewMemory0().setInt32(place + 4, WASM_VECTOR_LEN, true);
+};",
+    ),
+    (
+        "let wasmModule, wasmInstance, wasm;",
+        "function __wbg_finalize_init(",
+        "let wasm;
+function __wbg_finalize_init(instance) {
+    wasm = instance.exports;
+}",
+    ),
+];
+
+/// Writes what wasm-bindgen's script does in fewer words.
+///
+/// # Errors
+/// The script is not that of the pinned version.
+pub(crate) fn shorter(script: &str) -> Result<String> {
+    let mut script = script.to_owned();
+    for (from, function, instead) in WORDY {
+        let start = script.find(from);
+        let end = start.and_then(|start| script[start..].find(function).map(|at| start + at));
+        let end = end.and_then(|end| closing(&script[end..]).map(|length| end + length));
+        let (Some(start), Some(end)) = (start, end) else {
+            return Err(unknown(&format!("it has no `{from}`")));
+        };
+        script.replace_range(start..end, instead);
+    }
+    script = script.replace(", wasm.__wbindgen_malloc, wasm.__wbindgen_realloc)", ")");
+    for returned in ["const ptr1 = passStringToWasm0(ret)", "var ptr1 = isLikeNone(ret) ? 0 : passStringToWasm0(ret)"] {
+        let kind = &returned[..returned.find(' ').unwrap_or_default()];
+        script = script.replace(
+            &format!(
+                "{returned};\n{kind} len1 = WASM_VECTOR_LEN;\ngetDataViewMemory0().setInt32((arg0 >>> 0) + 4 * 1, len1, true);\n\
+                 getDataViewMemory0().setInt32((arg0 >>> 0) + 4 * 0, ptr1, true);\n"
+            ),
+            "returnText(arg0 >>> 0, ret);\n",
+        );
+    }
+    let mut lines: Vec<String> = Vec::new();
+    for line in script.lines() {
+        if let (Some(("const ret", value)), "return addHeapObject(ret);") =
+            (lines.last().and_then(|last| last.split_once(" = ")), line)
+        {
+            let value = value.trim_end_matches(';').to_owned();
+            lines.pop();
+            lines.push(format!("return addHeapObject({value});"));
+        } else if let Some((name, head)) = line.split_once(": function() { return handleError(function (") {
+            lines.push(format!("{name}: handleError(({}", head.replace(") {", ") => {")));
+        } else if line == "}, arguments); }," {
+            lines.push("}),".into());
+        } else if let Some((name, head)) = line.split_once(": function(") {
+            lines.push(format!("{name}: ({}", head.replace(") {", ") => {")));
+        } else {
+            lines.push(
+                line.replace("takeObject(arg0);", "dropObject(arg0);").replace("isLikeNone(ret)", "(ret == null)"),
+            );
+        }
+    }
+    Ok(lines.join("\n") + "\n")
+}
+
+/// Returns where the first block ends that is opened in a script.
+fn closing(script: &str) -> Option<usize> {
+    let mut depth = 0;
+    for (at, letter) in script.char_indices() {
+        match letter {
+            '{' => depth += 1,
+            '}' if depth == 1 => return Some(at + 1),
+            '}' => depth -= 1,
+            _ => {}
+        }
+    }
+    None
+}
+
+/// Makes one of the module's functions for the widget: `mount(options)` gives `command`, `wake` and `free`.
+///
+/// # Errors
+/// The script does not export them as it did.
+pub(crate) fn widget(script: &str) -> Result<String> {
+    let mut script = script.to_owned();
+    for name in ["command", "mount", "unmount", "wake"] {
+        let start = script.find(&format!("export function {name}("));
+        let end = start.and_then(|start| closing(&script[start..]).map(|length| start + length));
+        let (Some(start), Some(end)) = (start, end) else {
+            return Err(unknown(&format!("it does not export `{name}`")));
+        };
+        script.replace_range(start..end, "");
+    }
+    Ok(script + WIDGET)
+}
+
+/// Gives every function that the script around a module calls a name of a letter, and returns what it calls no more.
+///
+/// # Errors
+/// There are more than letters.
+pub(crate) fn shorten_exports(script: &mut String, exports: &mut ModuleExports, entry: &str) -> Vec<ExportId> {
+    let mut letters = 'A'..='Z';
+    let mut idle = Vec::new();
+    for export in exports.iter_mut() {
+        let long = format!("wasm.{}(", export.name);
+        if !matches!(export.item, ExportItem::Function(_)) || export.name == entry {
+        } else if !script.contains(&long) {
+            idle.push(export.id());
+        } else if let Some(letter) = letters.next() {
+            *script = script.replace(&long, &format!("wasm.{letter}("));
+            export.name = letter.into();
+        }
+    }
+    idle
+}
+
+/// What the loader gets.
+const WIDGET: &str = "\
+export function mount(options) {
+    wasm.mount(addHeapObject(options));
+    return {
+        command(name, value) {
+            name = passStringToWasm0(name);
+            wasm.command(name, WASM_VECTOR_LEN, addHeapObject(value));
+        },
+        wake: (what, id, value) => wasm.wake(what, id, addHeapObject(value)),
+        free: () => wasm.unmount(),
+    };
+}
+";
 
 /// Replaces the many ways to start a module by those that are used: a response, an address, or the promise of one.
 ///
@@ -117,17 +289,15 @@ pub(crate) fn fetch_second(script: &str, entry: &str, second: Second) -> Result<
         Second::Apart => format!(
             "Promise.all([
                 import(`__REJOIN_TABS__#${{link.tries++}}`),
-                fetch(new URL('__REJOIN_REST__', import.meta.url))
-                    .then((response) => WebAssembly.instantiateStreaming(response, {{ {FIRST}: wasm }})),
-            ]).then(([script, {{ instance }}]) => {{
-                tabs = script.default;
-                link.{entry} = instance.exports.{entry};
-            }})"
+                fetch(new URL('__REJOIN_REST__', import.meta.url)),
+            ]).then(([script, response]) => script.default(response, link, wasm, {HELPERS}))"
         ),
-        Second::Within => format!("Promise.resolve().then(() => {{ link.{entry} = wasm.{entry}; }})"),
+        Second::Within => {
+            format!("Promise.resolve().then(() => {{ link.claim = tabs.claim; link.{entry} = wasm.{entry}; }})")
+        }
     };
     let tabs = match second {
-        Second::Apart => "let tabs;\n",
+        Second::Apart => "",
         Second::Within => TABS,
     };
     Ok(format!(
@@ -136,23 +306,82 @@ pub(crate) fn fetch_second(script: &str, entry: &str, second: Second) -> Result<
     tries: 0,
     load(name, key, here, failed) {{
         // Not before it is here: meanwhile another page may have become the first.
-        {load}.then(() => tabs.claim(name, key).catch(() => {{}}).then(here), failed);
+        {load}.then(() => link.claim(name, key).catch(() => {{}}).then(here), failed);
     }},
 }};
 "
     ))
 }
 
-/// Returns the script that comes with the second module, for `__REJOIN_TABS__`.
+/// What the functions of wasm-bindgen's script call, and those of the second script are given.
+const HELPERS: &str = "files, speech, addHeapObject, getObject, getStringFromWasm0, handleError, returnText";
+
+/// Takes what only the second module needs out of the script: returns the rest, and what was taken.
+///
+/// # Errors
+/// The script does not provide these functions in the way that is known here.
+pub(crate) fn divide(script: &str, names: &[String]) -> Result<(String, String)> {
+    let (mut first, mut later) = (script.to_owned(), String::new());
+    for name in names {
+        let start = first.find(&format!("\n{name}: ")).map(|at| at + 1);
+        let end = start.and_then(|start| {
+            let ends = ["\n},\n", "\n}),\n"].into_iter();
+            ends.filter_map(|end| first[start..].find(end).map(|at| start + at + end.len())).min()
+        });
+        let (Some(start), Some(end)) = (start, end) else {
+            return Err(unknown(&format!("it does not provide `{name}` as it did")));
+        };
+        later.push_str(&first[start..end]);
+        first.replace_range(start..end, "");
+    }
+    for word in declared(&first).into_iter().filter(|word| !HELPERS.split(", ").any(|helper| helper == *word)) {
+        let is_apart =
+            |side: Option<char>| side.is_none_or(|letter| !letter.is_alphanumeric() && !"_$.".contains(letter));
+        let is_used = later.match_indices(word).any(|(at, _)| {
+            is_apart(later[..at].chars().next_back()) && is_apart(later[at + word.len()..].chars().next())
+        });
+        if is_used {
+            return Err(Failure::new(format!(
+                "the second script calls `{word}`, which it is not given: xtask/src/glue.rs"
+            )));
+        }
+    }
+    Ok((first, later))
+}
+
+/// Returns the names that a script declares at its top.
+fn declared(script: &str) -> Vec<&str> {
+    let mut depth = 0;
+    let mut names = Vec::new();
+    for line in script.lines() {
+        let rest = ["function ", "const ", "let "].iter().find_map(|word| line.trim_start().strip_prefix(word));
+        let name = rest.and_then(|rest| rest.split(|letter: char| !letter.is_alphanumeric() && letter != '_').next());
+        if depth == 0 {
+            names.extend(name);
+        }
+        depth += line.matches('{').count();
+        depth = depth.saturating_sub(line.matches('}').count());
+    }
+    names
+}
+
+/// Returns the script that comes with the second module, for `__REJOIN_TABS__`: it starts that module, with the functions of the page that
+/// only it needs.
 ///
 /// # Errors
 /// It is not written as one object.
-pub(crate) fn second_script() -> Result<String> {
-    const OBJECT: &str = "const tabs = {";
-    if TABS.matches(OBJECT).count() != 1 {
-        return Err(Failure::new("client-wasm/src/tabs.js is not one `const tabs = { … }`"));
-    }
-    Ok(TABS.replace(OBJECT, "export default {"))
+pub(crate) fn second_script(page: &str) -> Result<String> {
+    Ok(format!(
+        "{TABS}export default async (response, link, wasm, {HELPERS}) => {{
+    const shared = {{ ...wasm }};
+    for (let slot = wasm.{TABLE}.length; slot--; ) shared[slot] = wasm.{TABLE}.get(slot);
+    const {{ instance }} = await WebAssembly.instantiateStreaming(response, {{ {FIRST}: shared, {PAGE}: {{
+{page}}} }});
+    link.claim = tabs.claim;
+    link.advance = instance.exports.advance;
+}};
+"
+    ))
 }
 
 /// Where the functions are that only the entry reaches.
@@ -178,10 +407,10 @@ fn unknown(how: &str) -> Failure {
     Failure::new(format!("wasm-bindgen's script is not what it was ({how}): look at xtask/src/glue.rs"))
 }
 
-/// Returns `$a`, `$b`, … `$z`, `$aa`: names that wasm-bindgen does not give.
+/// Returns `a`, `b`, … `z`, `aa`: names that wasm-bindgen does not give.
 pub(crate) fn short_name(number: usize) -> String {
     let letter = char::from(b'a' + (number % 26) as u8);
-    if number < 26 { format!("${letter}") } else { format!("{}{letter}", short_name(number / 26 - 1)) }
+    if number < 26 { letter.into() } else { format!("{}{letter}", short_name(number / 26 - 1)) }
 }
 
 #[cfg(test)]
@@ -192,8 +421,8 @@ mod tests {
     fn imports_get_short_names_in_their_order() {
         let script = "{ __wbg_a_1: function() {}, __wbg_b_2: function() { __wbg_a_1; } }";
         let glue = shorten(script, &["__wbg_b_2", "__wbg_a_1", "__wbg_b_2"]).unwrap();
-        assert_eq!(glue.names, ["$a", "$b", "$a"]);
-        assert_eq!(glue.script, "{ $b: function() {}, $a: function() { __wbg_a_1; } }");
+        assert_eq!(glue.names, ["a", "b", "a"]);
+        assert_eq!(glue.script, "{ b: function() {}, a: function() { __wbg_a_1; } }");
     }
 
     #[test]
@@ -207,6 +436,6 @@ mod tests {
     #[test]
     fn names_go_on_after_z() {
         let names: Vec<_> = [0, 25, 26, 52, 701, 702].into_iter().map(short_name).collect();
-        assert_eq!(names, ["$a", "$z", "$aa", "$ba", "$zz", "$aaa"]);
+        assert_eq!(names, ["a", "z", "aa", "ba", "zz", "aaa"]);
     }
 }

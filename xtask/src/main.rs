@@ -9,6 +9,7 @@ mod build;
 mod chaos;
 mod ci;
 mod compression;
+mod constants;
 mod failure;
 mod fuzz;
 mod glue;

@@ -1,45 +1,60 @@
 //! Cuts one WebAssembly module into two that share a memory: what is needed at once, and what can come later.
 //!
-//! The second module holds every function that only one export of the first can reach. It imports all that it has in common with
-//! the first (functions, globals, table, memory) from it, by the name [`FIRST`]. Data and tables stay in the first.
+//! The second module holds every function that only one export of the first can reach, with the constants and the places in the
+//! table that are theirs alone. It imports all that it has in common with the first (functions, globals, table, memory) from it, by
+//! the name [`FIRST`], and what only it needs of the page by the name [`PAGE`].
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::ops::Range;
 
-use walrus::ir::{Visitor, VisitorMut, dfs_in_order, dfs_pre_order_mut};
-use walrus::{ElementItems, ExportItem, FunctionId, FunctionKind, GlobalId, MemoryId, Module, ModuleConfig, TableId};
+use walrus::ir::{Value, Visitor, VisitorMut, dfs_in_order, dfs_pre_order_mut};
+use walrus::{
+    ConstExpr, DataKind, ElementItems, ElementKind, ExportItem, FunctionId, FunctionKind, GlobalId, MemoryId, Module,
+    ModuleConfig, RefType, TableId,
+};
 
+use crate::build::Names;
+use crate::constants::Apart;
 use crate::failure::{Failure, Result};
 
 /// The name under which the second module imports from the first.
 pub(crate) const FIRST: &str = "m";
+/// The name under which the second module imports what only it needs of the page.
+pub(crate) const PAGE: &str = "p";
+
+/// The name under which the first exports its table.
+pub(crate) const TABLE: &str = "t";
 
 /// The two modules.
 pub(crate) struct Halves {
     pub(crate) first: Vec<u8>,
     pub(crate) second: Vec<u8>,
+    /// What only the second needs of the page.
+    pub(crate) page: Vec<String>,
 }
 
-/// Cuts a module; `entry` is the export that leads to the second.
+/// Cuts a module; `entry` is the export that leads to the second, `apart` what the linker knows to be read by that alone.
 ///
 /// # Errors
 /// The module cannot be read, has no such export, or does what is not known here.
-pub(crate) fn split(wasm: &[u8], entry: &str) -> Result<Halves> {
-    let (mut first, mut second) = (read(wasm)?, read(wasm)?);
-    let plan = Plan::of(&first, entry)?;
+pub(crate) fn split(wasm: &[u8], entry: &str, apart: &Apart, names: Names) -> Result<Halves> {
+    let (mut first, mut second) = (read(wasm, names)?, read(wasm, names)?);
+    let plan = Plan::of(&first, entry, apart)?;
 
     let exported = first.exports.iter().find(|export| export.name == entry).map(walrus::Export::id);
     exported.into_iter().for_each(|id| first.exports.delete(id));
-    let names = plan.export(&mut first);
+    let shared = plan.export(&mut first)?;
+    plan.leave_out(&mut first, apart)?;
     walrus::passes::gc::run(&mut first);
 
-    plan.detach(&mut second, entry, &names)?;
+    let page = plan.detach(&mut second, entry, &shared, apart)?;
     walrus::passes::gc::run(&mut second);
-    Ok(Halves { first: first.emit_wasm(), second: second.emit_wasm() })
+    Ok(Halves { first: first.emit_wasm(), second: second.emit_wasm(), page })
 }
 
-fn read(wasm: &[u8]) -> Result<Module> {
+fn read(wasm: &[u8], names: Names) -> Result<Module> {
     let mut config = ModuleConfig::new();
-    config.generate_name_section(false).generate_producers_section(false);
+    config.generate_name_section(names == Names::Kept).generate_producers_section(false);
     config.parse(wasm).map_err(|error| Failure::new(format!("a module that was just made cannot be read: {error:#}")))
 }
 
@@ -58,10 +73,12 @@ struct Plan {
     later: BTreeSet<usize>,
     /// What they use and do not own.
     shared: BTreeSet<Shared>,
+    /// The functions of the page that only they use, and that can come with them.
+    page: BTreeSet<usize>,
 }
 
 impl Plan {
-    fn of(module: &Module, entry: &str) -> Result<Self> {
+    fn of(module: &Module, entry: &str, apart: &Apart) -> Result<Self> {
         let places = Places::of(module);
         let uses: Vec<BTreeSet<Shared>> = module.funcs.iter().map(|function| places.uses(&function.kind)).collect();
         let mut roots = Vec::new();
@@ -79,12 +96,8 @@ impl Plan {
         }
         roots.extend(module.start.map(|id| places.function(id)));
         // Whoever calls through the table may call any of these.
-        for element in module.elements.iter() {
-            let ElementItems::Functions(functions) = &element.items else {
-                return Err(Failure::new("the module's table has expressions, which nobody taught the cut"));
-            };
-            roots.extend(functions.iter().map(|id| places.function(*id)));
-        }
+        let slots = slots(module)?;
+        roots.extend(slots.iter().filter(|(slot, _)| !apart.slots.contains(slot)).map(|(_, id)| places.function(*id)));
         let mut now = BTreeSet::new();
         while let Some(root) = roots.pop() {
             if now.insert(root) {
@@ -102,15 +115,37 @@ impl Plan {
             .enumerate()
             .filter_map(|(place, function)| is_later(&place, &function.kind).then_some(place))
             .collect();
-        let used = later.iter().flat_map(|place| uses[*place].iter().copied());
-        let shared = used.filter(|used| !matches!(used, Shared::Function(place) if later.contains(place))).collect();
-        Ok(Self { later, shared })
+        let (mut shared, mut page) = (BTreeSet::new(), BTreeSet::new());
+        for used in later.iter().flat_map(|place| uses[*place].iter().copied()) {
+            match used {
+                Shared::Function(place) if later.contains(&place) => {}
+                Shared::Function(place) if !now.contains(&place) => {
+                    page.insert(place);
+                }
+                Shared::Function(_) | Shared::Global(_) | Shared::Table(_) | Shared::Memory(_) => {
+                    shared.insert(used);
+                }
+            }
+        }
+        if slots.iter().any(|(_, id)| later.contains(&places.function(*id))) {
+            shared.insert(Shared::Table(0));
+        }
+        if !apart.addresses.is_empty() {
+            shared.insert(Shared::Memory(0));
+        }
+        Ok(Self { later, shared, page })
     }
 
-    /// Exports what is shared, and returns the names.
-    fn export(&self, module: &mut Module) -> BTreeMap<Shared, String> {
+    /// Makes what is shared reachable, and returns the names: functions stand in the table, and are called by their place there, since
+    /// an entry of the table is half as large as an export.
+    fn export(&self, module: &mut Module) -> Result<BTreeMap<Shared, String>> {
         let places = Places::of(module);
+        let slots = slots(module)?;
         let mut names = BTreeMap::new();
+        let mut functions = Vec::new();
+        let table = places.tables.first().copied();
+        let table = table.unwrap_or_else(|| module.tables.add_local(false, 0, None, RefType::FUNCREF));
+        let first_slot = module.tables.get(table).initial;
         for (number, shared) in self.shared.iter().enumerate() {
             let exports = &module.exports;
             let (known, item): (_, ExportItem) = match *shared {
@@ -131,21 +166,70 @@ impl Plan {
                     (exports.get_exported_memory(id), id.into())
                 }
             };
-            let name = if let Some(known) = known {
-                known.name.clone()
-            } else {
-                let name = crate::glue::short_name(number);
-                module.exports.add(&name, item);
-                name
+            let name = match (known, item) {
+                (Some(known), _) => known.name.clone(),
+                (None, ExportItem::Function(id)) => match slots.iter().find(|(_, known)| *known == id) {
+                    Some((slot, _)) => slot.to_string(),
+                    None => {
+                        functions.push(id);
+                        (first_slot + functions.len() as u64 - 1).to_string()
+                    }
+                },
+                (None, ExportItem::Table(_)) => TABLE.into(),
+                (None, ExportItem::Global(_) | ExportItem::Memory(_) | ExportItem::Tag(_)) => {
+                    let name = crate::glue::short_name(number);
+                    module.exports.add(&name, item);
+                    name
+                }
             };
             names.insert(*shared, name);
         }
-        names
+        if module.exports.get_exported_table(table).is_none() {
+            module.exports.add(TABLE, table);
+        }
+        let size = first_slot + functions.len() as u64;
+        let entry = module.tables.get_mut(table);
+        (entry.initial, entry.maximum) = (size, Some(size));
+        if !functions.is_empty() {
+            put(module, table, first_slot as u32, functions);
+        }
+        Ok(names)
+    }
+
+    /// Takes what only the second module needs out of the first: the zeros that stay cost nothing.
+    fn leave_out(&self, module: &mut Module, apart: &Apart) -> Result<()> {
+        let places = Places::of(module);
+        let slots = slots(module)?;
+        let table = places.tables.first().copied();
+        clear_table(module);
+        let stays = |id: &FunctionId| !self.later.contains(&places.function(*id));
+        for run in runs(slots.into_iter().filter(|(_, id)| stays(id))) {
+            table.into_iter().for_each(|table| put(module, table, run.0, run.1.clone()));
+        }
+        let data: Vec<_> = module.data.iter().map(walrus::Data::id).collect();
+        for id in data {
+            let data = module.data.get_mut(id);
+            // Binaryen gives the parts of a segment that has one the same name.
+            data.name = None;
+            for range in &apart.addresses {
+                let part = part(data, range);
+                data.value[part].fill(0);
+            }
+        }
+        Ok(())
     }
 
     /// Makes the second module of a copy of the original: what is shared comes from the first.
-    fn detach(&self, module: &mut Module, entry: &str, names: &BTreeMap<Shared, String>) -> Result<()> {
+    /// Returns the names of what only it needs of the page.
+    fn detach(
+        &self,
+        module: &mut Module,
+        entry: &str,
+        names: &BTreeMap<Shared, String>,
+        apart: &Apart,
+    ) -> Result<Vec<String>> {
         let places = Places::of(module);
+        let slots = slots(module)?;
         let mut moved = Moved::default();
         for (shared, name) in names {
             match *shared {
@@ -163,8 +247,9 @@ impl Plan {
                 Shared::Table(place) => {
                     let id = places.tables[place];
                     let table = module.tables.get(id);
-                    let (wide, initial, maximum, ty) = (table.table64, table.initial, table.maximum, table.element_ty);
-                    moved.tables.insert(id, module.add_import_table(FIRST, name, wide, initial, maximum, ty).0);
+                    // The first has made it larger, for what is shared.
+                    let (wide, initial, ty) = (table.table64, table.initial, table.element_ty);
+                    moved.tables.insert(id, module.add_import_table(FIRST, name, wide, initial, None, ty).0);
                 }
                 Shared::Memory(place) => {
                     let id = places.memories[place];
@@ -190,20 +275,99 @@ impl Plan {
         let others: Vec<_> =
             module.exports.iter().filter(|export| export.name != entry).map(walrus::Export::id).collect();
         others.into_iter().for_each(|id| module.exports.delete(id));
+        clear_table(module);
+        let moves = |id: &FunctionId| self.later.contains(&places.function(*id));
+        for run in runs(slots.into_iter().filter(|(_, id)| moves(id))) {
+            moved.tables.values().next().into_iter().for_each(|table| put(module, *table, run.0, run.1.clone()));
+        }
+        let mut constants = Vec::new();
+        for data in module.data.iter() {
+            for range in &apart.addresses {
+                let part = part(data, range);
+                if !part.is_empty() {
+                    constants.push((address(data) + part.start as u32, data.value[part].to_vec()));
+                }
+            }
+        }
         let data: Vec<_> = module.data.iter().map(walrus::Data::id).collect();
         data.into_iter().for_each(|id| module.data.delete(id));
-        let elements: Vec<_> = module.elements.iter().map(walrus::Element::id).collect();
-        for id in elements {
-            module.elements.delete(id);
-        }
-        for table in module.tables.iter_mut() {
-            table.elem_segments.clear();
-        }
         for memory in module.memories.iter_mut() {
             memory.data_segments.clear();
         }
-        Ok(())
+        if let Some(&memory) = moved.memories.values().next() {
+            for (address, value) in constants {
+                let offset = ConstExpr::Value(Value::I32(address.cast_signed()));
+                let id = module.data.add(DataKind::Active { memory, offset }, value);
+                module.memories.get_mut(memory).data_segments.insert(id);
+            }
+        }
+        let mut page = Vec::new();
+        for place in &self.page {
+            if let FunctionKind::Import(function) = &module.funcs.get(places.functions[*place]).kind {
+                let import = module.imports.get_mut(function.import);
+                import.module = PAGE.into();
+                page.push(import.name.clone());
+            }
+        }
+        Ok(page)
     }
+}
+
+/// Returns what stands in a module's table.
+fn slots(module: &Module) -> Result<Vec<(u32, FunctionId)>> {
+    let mut slots = Vec::new();
+    for element in module.elements.iter() {
+        match (&element.kind, &element.items) {
+            (
+                ElementKind::Active { offset: ConstExpr::Value(Value::I32(first)), .. },
+                ElementItems::Functions(functions),
+            ) => slots.extend((first.cast_unsigned()..).zip(functions.iter().copied())),
+            _ => return Err(Failure::new("the module's table has expressions, which nobody taught the cut")),
+        }
+    }
+    Ok(slots)
+}
+
+/// Brings what stands side by side together.
+fn runs(slots: impl Iterator<Item = (u32, FunctionId)>) -> Vec<(u32, Vec<FunctionId>)> {
+    let mut runs: Vec<(u32, Vec<FunctionId>)> = Vec::new();
+    for (slot, id) in slots {
+        match runs.last_mut() {
+            Some((first, functions)) if *first + functions.len() as u32 == slot => functions.push(id),
+            _ => runs.push((slot, vec![id])),
+        }
+    }
+    runs
+}
+
+fn clear_table(module: &mut Module) {
+    let elements: Vec<_> = module.elements.iter().map(walrus::Element::id).collect();
+    elements.into_iter().for_each(|id| module.elements.delete(id));
+    for table in module.tables.iter_mut() {
+        table.elem_segments.clear();
+    }
+}
+
+/// Puts functions into a table.
+fn put(module: &mut Module, table: TableId, first: u32, functions: Vec<FunctionId>) {
+    let offset = ConstExpr::Value(Value::I32(first.cast_signed()));
+    let id = module.elements.add(ElementKind::Active { table, offset }, ElementItems::Functions(functions));
+    module.tables.get_mut(table).elem_segments.insert(id);
+}
+
+/// Returns where a segment begins.
+fn address(data: &walrus::Data) -> u32 {
+    match data.kind {
+        DataKind::Active { offset: ConstExpr::Value(Value::I32(start)), .. } => start.cast_unsigned(),
+        DataKind::Active { .. } | DataKind::Passive => u32::MAX,
+    }
+}
+
+/// Returns which part of a segment these addresses are.
+fn part(data: &walrus::Data, addresses: &Range<u32>) -> Range<usize> {
+    let start = address(data);
+    let place = |address: u32| (address.saturating_sub(start) as usize).min(data.value.len());
+    place(addresses.start)..place(addresses.end)
 }
 
 /// The ids of one copy in their order.
@@ -316,15 +480,15 @@ mod tests {
 
     use super::*;
 
-    /// A module of five functions: `now` calls `common`, `later` calls `common`, `alone` and what the page gave.
+    /// A module of six functions: `now` calls `common`, `later` calls `common`, `alone` and what the page gave; `common` and `called` stand
+    /// in the table, `called` for `later` alone; so do the constants from 8 to 12.
     fn module() -> Vec<u8> {
         let mut module = Module::default();
         let memory = module.memories.add_local(false, false, 1, None, None);
         module.exports.add("memory", memory);
         let none = module.types.add(&[], &[]);
         let (given, _) = module.add_import_func("page", "given", none);
-        let global =
-            module.globals.add_local(ValType::I32, true, false, walrus::ConstExpr::Value(walrus::ir::Value::I32(7)));
+        let global = module.globals.add_local(ValType::I32, true, false, ConstExpr::Value(Value::I32(7)));
         let function = |calls: &[FunctionId], module: &mut Module, touches_global: bool| {
             let mut builder = FunctionBuilder::new(&mut module.types, &[], &[]);
             let mut body = builder.func_body();
@@ -337,42 +501,77 @@ mod tests {
             builder.finish(Vec::new(), &mut module.funcs)
         };
         let common = function(&[], &mut module, true);
+        let called = function(&[], &mut module, false);
         let alone = function(&[], &mut module, false);
         let now = function(&[common], &mut module, false);
         let later = function(&[common, alone, given], &mut module, true);
         module.exports.add("now", now);
         module.exports.add("later", later);
+        let table = module.tables.add_local(false, 3, Some(3), RefType::FUNCREF);
+        put(&mut module, table, 1, vec![common, called]);
+        let offset = ConstExpr::Value(Value::I32(4));
+        let data = module.data.add(DataKind::Active { memory, offset }, b"abcdefghijkl".to_vec());
+        module.memories.get_mut(memory).data_segments.insert(data);
         module.emit_wasm()
+    }
+
+    fn halves() -> (Module, Module, Vec<String>) {
+        let apart = Apart { addresses: Vec::from([8..12]), slots: [2].into() };
+        let halves = split(&module(), "later", &apart, Names::Dropped).unwrap();
+        let read = |wasm: &[u8]| read(wasm, Names::Dropped).unwrap();
+        (read(&halves.first), read(&halves.second), halves.page)
     }
 
     fn exports(module: &Module) -> Vec<&str> {
         module.exports.iter().map(|export| export.name.as_str()).collect()
     }
 
+    fn constants(module: &Module) -> Vec<(u32, &[u8])> {
+        module.data.iter().map(|data| (address(data), &data.value[..])).collect()
+    }
+
     #[test]
     fn what_only_the_entry_reaches_comes_later() {
-        let halves = split(&module(), "later").unwrap();
-        let (first, second) = (read(&halves.first).unwrap(), read(&halves.second).unwrap());
+        let (first, second, _) = halves();
         assert_eq!(first.funcs.iter_local().count(), 2, "now and common");
-        assert_eq!(second.funcs.iter_local().count(), 2, "later and alone");
+        assert_eq!(second.funcs.iter_local().count(), 3, "later, alone and called");
         assert_eq!(exports(&second), ["later"]);
         assert!(!exports(&first).contains(&"later") && exports(&first).contains(&"now"));
     }
 
     #[test]
-    fn what_both_need_is_imported_from_the_first_by_a_name_that_it_exports() {
-        let halves = split(&module(), "later").unwrap();
-        let (first, second) = (read(&halves.first).unwrap(), read(&halves.second).unwrap());
-        // The common function, the page's own, and the global.
-        assert_eq!(second.imports.iter().count(), 3);
-        for import in second.imports.iter() {
-            assert_eq!(import.module, FIRST);
-            assert!(exports(&first).contains(&import.name.as_str()), "{}", import.name);
+    fn what_both_need_is_imported_from_the_first_by_an_export_or_a_place_in_its_table() {
+        let (first, second, _) = halves();
+        let taken: Vec<_> = second.imports.iter().filter(|import| import.module == FIRST).collect();
+        // The common function, the global, the table and the memory.
+        assert_eq!(taken.len(), 4);
+        let slots = slots(&first).unwrap();
+        for import in taken {
+            let is_slot = slots.iter().any(|(slot, _)| slot.to_string() == import.name);
+            assert_ne!(is_slot, exports(&first).contains(&import.name.as_str()), "{}", import.name);
         }
+        assert!(exports(&first).contains(&TABLE));
+    }
+
+    #[test]
+    fn what_the_page_gives_to_the_second_alone_does_not_go_through_the_first() {
+        let (first, second, page) = halves();
+        assert_eq!(page, ["given"]);
+        assert_eq!(second.imports.iter().filter(|import| import.module == PAGE).count(), 1);
+        assert_eq!(first.imports.iter().count(), 0);
+    }
+
+    #[test]
+    fn the_constants_and_the_places_of_the_second_come_with_it() {
+        let (first, second, _) = halves();
+        assert_eq!(constants(&first), [(4, &b"abcd\0\0\0\0ijkl"[..])]);
+        assert_eq!(constants(&second), [(8, &b"efgh"[..])]);
+        let places = |module| slots(module).unwrap().into_iter().map(|(slot, _)| slot).collect::<Vec<_>>();
+        assert_eq!((places(&first), places(&second)), (vec![1], vec![2]));
     }
 
     #[test]
     fn a_module_without_the_entry_is_an_error() {
-        assert!(split(&module(), "elsewhere").is_err());
+        assert!(split(&module(), "elsewhere", &Apart::default(), Names::Dropped).is_err());
     }
 }

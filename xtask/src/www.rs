@@ -11,7 +11,6 @@ use serde_json::{Value, json};
 use crate::build::{Mode, Module, read};
 use crate::compression::{brotli, hash8, is_compressible};
 use crate::failure::{Failure, Result};
-use crate::glue;
 use crate::languages;
 use crate::package::Package;
 use crate::process::{node, root};
@@ -55,9 +54,9 @@ pub(crate) fn write(client: &Module, package: &Package, mode: Mode) -> Result<()
     names.extend(names.last().map(|(_, path)| ("__REJOIN_FILES__", path.replace("/assets/", "./"))));
     // The script of a module names what comes later.
     if let Some(rest) = &client.rest {
-        let script = Tree::from([("tabs.js".into(), glue::second_script()?.into_bytes())]);
+        let script = Tree::from([("tabs.js".into(), rest.script.clone())]);
         let script = minified(script, mode)?.remove("tabs.js").unwrap_or_default();
-        names.push(place("__REJOIN_REST__", "client", "wasm", rest.clone()));
+        names.push(place("__REJOIN_REST__", "client", "wasm", rest.wasm.clone()));
         names.push(place("__REJOIN_TABS__", "tabs", "js", script));
     }
     let mut scripts = Tree::new();

@@ -4,7 +4,7 @@ use client_core::{Contact, Input, View};
 use wasm_bindgen::{JsCast, JsValue};
 
 use super::node::{Node, Shown};
-use super::texts::{Texts, Word};
+use super::texts::{Late, Texts};
 use crate::browser::{Function, text};
 use crate::wake::{Listener, Wake, Waker};
 
@@ -78,17 +78,17 @@ impl ContactForm {
         self.form.show(Shown::when(is_asked));
         self.given.show(Shown::when(is_given && !is_asked));
         for (node, word) in [
-            (&self.label, Word::LeaveEmail),
-            (&self.save, Word::Save),
-            (&self.words, Word::EmailGiven),
-            (&self.change, Word::Change),
+            (&self.label, Late::LeaveEmail),
+            (&self.save, Late::Save),
+            (&self.words, Late::EmailGiven),
+            (&self.change, Late::Change),
         ] {
-            node.put(texts.of(word));
+            node.put(texts.late(word));
         }
         let is_wrong = view.contact == Contact::Refused;
-        self.wrong.put(if is_wrong { texts.of(Word::WrongEmail) } else { "" });
+        self.wrong.put(if is_wrong { texts.late(Late::WrongEmail) } else { "" });
         self.field.attribute("aria-invalid", if is_wrong { "true" } else { "false" });
-        self.field.attribute("placeholder", texts.of(Word::Email));
+        self.field.attribute("placeholder", texts.late(Late::Email));
         if self.step == Step::Submitted && (is_wrong || is_given) {
             // The focus was in the form, which may be gone.
             self.step = Step::Rest;

@@ -13,9 +13,9 @@ extern "C" {
     /// Shows what was sent with a message: JSON.
     #[wasm_bindgen(js_namespace = files)]
     pub(crate) fn show(node: &Node, file: &str);
-    /// Goes on with what an earlier page has left.
+    /// Goes on with what an earlier page has left, or with a file (JSON) that the server has lost.
     #[wasm_bindgen(js_namespace = files)]
-    pub(crate) fn resume();
+    pub(crate) fn resume(lost: &str);
     /// Cancels all that is not sent yet, and keeps nothing of it.
     #[wasm_bindgen(js_namespace = files)]
     pub(crate) fn forget();

@@ -3,19 +3,24 @@
 use core::cell::Cell;
 use std::rc::Rc;
 
-use client_core::{From, Item, Older, View};
+use client_core::{From, Item, View};
 
 use super::clock::Calendar;
 use super::node::{Node, Shown};
 use super::parts::{Part, Parts};
-use super::row::{Row, Standing, Surroundings};
-use super::texts::{Speech, Texts, Word};
+use super::row::{Dress, Row, Standing, Surroundings};
+use super::talk::Talk;
+use super::texts::{Speech, Texts};
 use crate::browser::{number, set_number};
 
 /// The list of messages, and what stands around it.
 pub(crate) struct Log {
-    parts: Rc<Parts>,
+    pub(super) parts: Rc<Parts>,
     rows: Vec<Row>,
+    /// What only a conversation has; the link's half makes it.
+    pub(super) talk: Option<Talk>,
+    /// What the link's half does to every row.
+    pub(super) dress: Option<Dress>,
     /// The reader has the newest message in sight, whatever room there is for it.
     is_at_end: Cell<bool>,
 }
@@ -28,43 +33,16 @@ const END_PX: f64 = 1e7;
 impl Log {
     /// Makes an empty list.
     pub(crate) fn new(parts: Rc<Parts>) -> Self {
-        Self { parts, rows: Vec::new(), is_at_end: Cell::new(true) }
+        Self { parts, rows: Vec::new(), talk: None, dress: None, is_at_end: Cell::new(true) }
     }
 
-    /// Shows the conversation; the reader stays where they are, and at the end when they were there.
+    /// Shows the conversation; whoever reads the end, or has written, sees the end. [`Talk`] does more.
     pub(crate) fn show(&mut self, view: &View, last: &View, texts: &Texts, speech: Speech) {
-        let (height, end) = (self.height(), self.at_end());
-        let (first, newest) = (last.items.first(), view.items.last());
-        let prepended = first.is_some_and(|first| view.items.first().is_some_and(|item| item.key != first.key));
-        let appended = newest.filter(|newest| last.items.last().is_none_or(|item| item.key != newest.key));
-
-        self.parts.of(Part::Older).show(Shown::when(view.older != Older::None));
-        self.parts.of(Part::Older).put(texts.of(if view.older == Older::Loading {
-            Word::Loading
-        } else {
-            Word::Older
-        }));
-        // What the reader asked for is not read out as if it were new.
-        self.list().attribute("aria-live", if prepended { "off" } else { "polite" });
+        let end = self.at_end();
         let site = view.site.as_ref().map(|site| site.name.as_str()).unwrap_or_default();
-        self.place(&view.items, &Surroundings { calendar: Calendar::now(), texts, speech, site });
-        if speech == Speech::New || view.typing != last.typing {
-            let words = match view.typing.as_str() {
-                "" => String::new(),
-                "…" => texts.with(Word::Types, texts.of(Word::Team)),
-                name => texts.with(Word::Types, name),
-            };
-            self.parts.of(Part::Typist).put(&words);
-        }
-        self.parts.of(Part::Typing).show(Shown::when(!view.typing.is_empty()));
-
-        if end || appended.is_some_and(|item| item.from == From::Own) {
+        self.place(&view.items, &Surroundings { calendar: Calendar::now(), texts, speech, site, dress: self.dress });
+        if end || view.items.len() > last.items.len() && view.items.last().is_some_and(|item| item.from == From::Own) {
             self.to_end();
-        } else if prepended {
-            let top = number(self.list(), "scrollTop");
-            set_number(self.list(), "scrollTop", top + self.height() - height);
-        } else if appended.is_some() {
-            self.parts.of(Part::Newer).show(Shown::Yes);
         }
     }
 
@@ -72,7 +50,7 @@ impl Log {
     pub(crate) fn to_end(&self) {
         set_number(self.list(), "scrollTop", END_PX);
         self.is_at_end.set(true);
-        self.parts.of(Part::Newer).show(Shown::No);
+        self.seen();
     }
 
     /// Takes note that the reader has scrolled.
@@ -80,7 +58,14 @@ impl Log {
         let is_at_end = self.at_end();
         self.is_at_end.set(is_at_end);
         if is_at_end {
-            self.parts.of(Part::Newer).show(Shown::No);
+            self.seen();
+        }
+    }
+
+    /// The newest message is in sight.
+    fn seen(&self) {
+        if let Some(talk) = &self.talk {
+            talk.newer.show(Shown::No);
         }
     }
 
@@ -109,8 +94,8 @@ impl Log {
                 Row::new(item, standing, surroundings)
             };
             if !in_place {
-                let next = old.last().map_or(self.parts.of(Part::Typing), |row| &row.node);
-                self.list().insert(&row.node, Some(next));
+                let next = old.last().map(|row| &row.node).or_else(|| self.talk.as_ref().map(|talk| &talk.typing));
+                self.list().insert(&row.node, next);
             }
             self.rows.push(row);
         }
@@ -119,11 +104,16 @@ impl Log {
         }
     }
 
-    fn list(&self) -> &Node {
+    pub(super) fn list(&self) -> &Node {
         self.parts.of(Part::List)
     }
 
-    fn height(&self) -> f64 {
+    /// Returns the first message.
+    pub(super) fn first(&self) -> Option<&Node> {
+        self.rows.first().map(|row| &row.node)
+    }
+
+    pub(super) fn height(&self) -> f64 {
         number(self.list(), "scrollHeight")
     }
 

@@ -13,6 +13,7 @@ mod log;
 mod node;
 mod parts;
 mod row;
+mod talk;
 mod texts;
 
 use core::cell::RefCell;
@@ -33,7 +34,7 @@ use contact::ContactForm;
 use log::Log;
 use node::{Node, Shown};
 use parts::{Part, Parts};
-pub(crate) use texts::{Speech, Texts, Word};
+pub(crate) use texts::{Late, Speech, Texts, Word};
 
 /// The style sheet, for the loader to adopt.
 pub(crate) const STYLE: &str = include_str!(concat!(env!("OUT_DIR"), "/widget.css"));
@@ -100,7 +101,7 @@ pub(crate) struct Panel {
 }
 
 /// What is listened to, beside the viewport.
-const LISTENERS: [(Part, &str, Act); 9] = [
+const LISTENERS: [(Part, &str, Act); 8] = [
     (Part::Close, "click", Act::Close),
     (Part::Send, "click", Act::Send),
     (Part::Field, "input", Act::Write),
@@ -108,7 +109,6 @@ const LISTENERS: [(Part, &str, Act); 9] = [
     (Part::Dialog, "keydown", Act::Key),
     (Part::List, "scroll", Act::Scroll),
     (Part::List, "click", Act::Click),
-    (Part::Newer, "click", Act::Newer),
     (Part::TryNow, "click", Act::TryNow),
 ];
 
@@ -315,6 +315,19 @@ impl Panel {
         }
     }
 
+    /// Takes the conversation and the draft out of sight, or gives them back. Only the link's half may call this.
+    pub(crate) fn veil(&self, is_veiled: bool) {
+        // The field stays where it is: whoever writes goes on, should it be the same person.
+        let hidden = [
+            (Part::List, "visibility", "hidden"),
+            (Part::Away, "visibility", "hidden"),
+            (Part::Field, "color", "#0000"),
+        ];
+        for (part, name, value) in hidden {
+            self.parts.of(part).style(name, if is_veiled { value } else { "" });
+        }
+    }
+
     /// Shows the first letter of whoever answers, in a colour of the name's own. Only the link's half may call this.
     pub(crate) fn introduce(&self, name: &str) {
         /// Each is readable below white.
@@ -343,8 +356,8 @@ impl Panel {
         self.parts.of(Part::TryNow).show(Shown::when(!matches!(banner, Banner::None | Banner::Refused)));
         self.parts.of(Part::BannerWords).put(match banner {
             Banner::None => "",
-            Banner::Reconnecting => texts.of(Word::Reconnecting),
-            Banner::Limited => texts.of(Word::Limited),
+            // The link's half says these: see `Panel::after`.
+            Banner::Reconnecting | Banner::Limited => "",
             Banner::Offline => texts.of(Word::Offline),
             Banner::Refused => texts.of(Word::Unavailable),
         });

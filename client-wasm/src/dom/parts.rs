@@ -1,10 +1,11 @@
 //! The elements that are always there, made from one table: a table is smaller than the code that would make them.
 
 use super::node::{Node, create};
-use super::texts::{Texts, Word};
+use super::texts::{Texts, Word, cut};
 
 /// An element of the panel; its place in [`PLAN`].
 #[derive(Clone, Copy, PartialEq, Eq)]
+#[expect(dead_code, reason = "some are made and never asked for again")]
 pub(crate) enum Part {
     Root,
     Dialog,
@@ -24,12 +25,6 @@ pub(crate) enum Part {
     AwayMore,
     Wrap,
     List,
-    Older,
-    Typing,
-    Typist,
-    Newer,
-    NewerIcon,
-    NewerLines,
     Composer,
     Note,
     Frame,
@@ -41,77 +36,35 @@ pub(crate) enum Part {
     Picker,
 }
 
-/// The parent, the tag and the class of every part but the first, which the loader has made; see `widget.css` for the letters.
-const PLAN: [(Part, &str, &str); 35] = [
-    (Part::Root, "div", "p"),
-    (Part::Dialog, "div", "h"),
-    (Part::Head, "div", "a"),
-    (Part::Head, "div", "j"),
-    (Part::Words, "h2", ""),
-    (Part::Words, "p", ""),
-    (Part::Head, "button", "x"),
-    (Part::Close, "svg", ""),
-    (Part::CloseIcon, "path", ""),
-    (Part::Dialog, "div", "b"),
-    (Part::Banner, "span", ""),
-    (Part::Banner, "button", ""),
-    (Part::Dialog, "div", "u"),
-    (Part::Away, "p", ""),
-    (Part::Away, "p", ""),
-    (Part::Dialog, "div", "w"),
-    (Part::Wrap, "div", "l"),
-    (Part::List, "button", "q"),
-    (Part::List, "div", "y"),
-    (Part::Typing, "span", "v"),
-    (Part::Wrap, "button", "g"),
-    (Part::Newer, "svg", ""),
-    (Part::NewerIcon, "path", ""),
-    (Part::Dialog, "div", "c"),
-    (Part::Composer, "div", "z"),
-    // The frame repeats the text out of sight and so gives the field its height.
-    (Part::Composer, "div", "r"),
-    (Part::Frame, "textarea", "e"),
-    (Part::Frame, "button", "k"),
-    (Part::Send, "svg", ""),
-    (Part::SendIcon, "path", ""),
-    (Part::Frame, "label", "x at"),
-    (Part::Attach, "input", ""),
-    // The three dots of somebody who types have no names.
-    (Part::Typing, "i", ""),
-    (Part::Typing, "i", ""),
-    (Part::Typing, "i", ""),
-];
-
-const ATTRIBUTES: [(Part, &str, &str); 26] = [
-    (Part::Dialog, "role", "dialog"),
-    (Part::Dialog, "tabindex", "-1"),
-    (Part::Dialog, "data-state", "idle"),
-    (Part::Dialog, "hidden", ""),
-    (Part::Letter, "aria-hidden", "true"),
-    (Part::CloseIcon, "viewBox", VIEW),
-    (Part::CloseLines, "d", "M6 6l12 12M18 6L6 18"),
-    (Part::Banner, "role", "status"),
-    (Part::Banner, "hidden", ""),
-    (Part::Away, "hidden", ""),
-    (Part::AwayMore, "dir", "auto"),
-    (Part::List, "role", "log"),
-    (Part::List, "tabindex", "0"),
-    (Part::Older, "hidden", ""),
-    (Part::Typing, "hidden", ""),
-    (Part::Newer, "hidden", ""),
-    (Part::NewerIcon, "viewBox", VIEW),
-    (Part::NewerLines, "d", "M12 5v14M5 12l7 7 7-7"),
-    (Part::Note, "role", "status"),
-    (Part::Field, "rows", "1"),
-    (Part::Field, "enterkeyhint", "send"),
-    (Part::SendIcon, "viewBox", VIEW),
-    (Part::SendLines, "d", "M5 12h14M12 5l7 7-7 7"),
-    (Part::Attach, "hidden", ""),
-    (Part::Picker, "type", "file"),
-    (Part::Picker, "multiple", ""),
-];
-
-const VIEW: &str = "0 0 24 24";
+/// Every part but the first, which the loader has made: how deep it stands, its tag, its class (see `widget.css` for the letters) and its
+/// attributes.
+const PLAN: &str = "\
+0div|p|role=dialog|tabindex=-1|data-state=idle|hidden=
+1div|h
+2div|a|aria-hidden=true
+2div|j
+3h2|
+3p|
+2button|x
+3svg||viewBox=0 0 24 24
+4path||d=M6 6l12 12M18 6L6 18
+1div|b|role=status|hidden=
+2span|
+2button|
+1div|u|hidden=
+2p|
+2p||dir=auto
+1div|w
+2div|l|role=log|tabindex=0
+1div|c
+2div|z|role=status
+2div|r
+3textarea|e|rows=1|enterkeyhint=send
+3button|k
+4svg||viewBox=0 0 24 24
+5path||d=M5 12h14M12 5l7 7-7 7
+3label|x at|hidden=
+4input||type=file|multiple=";
 
 /// All parts of one panel.
 pub(crate) struct Parts(Vec<Node>);
@@ -120,13 +73,24 @@ impl Parts {
     /// Makes them in the shadow root.
     pub(crate) fn new(root: Node) -> Self {
         let mut parts = Self(vec![root]);
-        for (parent, tag, class) in PLAN {
-            let node = create(tag, class);
-            parts.of(parent).append(&node);
+        // Where the parts are that the next one may stand in, the outermost first.
+        let mut around = vec![0];
+        let mut plan = Some(PLAN);
+        while let Some((line, more)) = plan.map(|plan| cut(plan, b'\n')) {
+            plan = more;
+            let (tag, rest) = cut(line, b'|');
+            let (class, mut attributes) = cut(rest.unwrap_or_default(), b'|');
+            let depth = tag.bytes().next().unwrap_or_default() - b'0';
+            let node = create(tag.get(1..).unwrap_or_default(), class);
+            while let Some((attribute, more)) = attributes.map(|attributes| cut(attributes, b'|')) {
+                attributes = more;
+                let (name, value) = cut(attribute, b'=');
+                node.attribute(name, value.unwrap_or_default());
+            }
+            around.truncate(usize::from(depth) + 1);
+            parts.0[around[usize::from(depth)]].append(&node);
+            around.push(parts.0.len());
             parts.0.push(node);
-        }
-        for (part, name, value) in ATTRIBUTES {
-            parts.of(part).attribute(name, value);
         }
         parts
     }
@@ -137,7 +101,6 @@ impl Parts {
             (Part::Dialog, "dir", Word::Direction),
             (Part::Close, "aria-label", Word::Close),
             (Part::List, "aria-label", Word::Messages),
-            (Part::Newer, "aria-label", Word::Newer),
             (Part::Field, "aria-label", Word::Write),
             (Part::Field, "placeholder", Word::Write),
             (Part::Send, "aria-label", Word::Send),

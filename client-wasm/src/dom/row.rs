@@ -1,22 +1,25 @@
 //! One message on the screen.
 
+use core::cell::Cell;
+
 use client_core::{Delivery, From, Item};
 use protocol::AuthorKind;
 
 use super::clock::{self, Calendar};
-use super::files;
 use super::links::{Piece, pieces};
 use super::node::{Node, create, create_text};
 use super::texts::{Speech, Texts, Word};
 use crate::browser::set_text;
-use crate::words;
 
 /// A message and the elements that show it.
 pub(crate) struct Row {
     pub(crate) node: Node,
     day: Node,
     author: Node,
-    state: Node,
+    pub(super) bubble: Node,
+    pub(super) state: Node,
+    /// Whether what was sent with it is on the screen.
+    pub(super) has_file: Cell<bool>,
     key: String,
     shown: Shown,
 }
@@ -31,7 +34,11 @@ pub(crate) struct Surroundings<'a> {
     pub(crate) speech: Speech,
     /// The name of the site; it speaks where nobody else does.
     pub(crate) site: &'a str,
+    pub(crate) dress: Option<Dress>,
 }
+
+/// What the link's half does to a row: it says how far a message has come.
+pub(crate) type Dress = fn(&Row, &Item, &Surroundings<'_>);
 
 /// How a message stands among its neighbours.
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -74,11 +81,9 @@ impl Row {
         let author = node.child("div", "n");
         let bubble = node.child("div", "t");
         let state = node.child("div", "s");
-        let row = Self { node, day, author, state, key: item.key.clone(), shown: shown(item, standing, surroundings) };
         fill(&bubble, &item.text);
-        if !item.file.is_empty() {
-            files::show(&bubble, &item.file);
-        }
+        let (key, shown) = (item.key.clone(), shown(item, standing, surroundings));
+        let row = Self { node, day, author, bubble, state, has_file: Cell::new(false), key, shown };
         row.show(item, surroundings);
         row
     }
@@ -86,6 +91,11 @@ impl Row {
     /// Returns the id of the message.
     pub(crate) fn key(&self) -> &str {
         &self.key
+    }
+
+    /// Says whether it ends a group.
+    pub(super) fn is_last(&self) -> bool {
+        self.shown.2.last
     }
 
     /// Shows what has changed of an item.
@@ -113,16 +123,25 @@ impl Row {
         );
         self.day.put(&if standing.new_day { calendar.day_name(item.at, texts) } else { String::new() });
         self.author.put(if own { texts.of(Word::You) } else { name(item, surroundings) });
-        self.state.put(&state(item, standing.last, texts));
-        // Of several in doubt the last one asks for all: they go over one link.
-        if item.delivery == Delivery::Expired || item.delivery == Delivery::Unconfirmed && standing.last {
-            let retry = self.state.child("button", "");
-            retry.attribute("data-retry", &item.key);
-            retry.put(texts.of(if item.delivery == Delivery::Expired { Word::Retry } else { Word::TryNow }));
+        match surroundings.dress {
+            Some(dress) => dress(self, item, surroundings),
+            None if own => self.wait(item, texts),
+            None => {}
         }
-        if own {
-            self.node.attribute("data-state", words::delivery(item.delivery));
+    }
+
+    /// Says of an own message that it is on its way: more is not known while there is no link.
+    fn wait(&self, item: &Item, texts: &Texts) {
+        let is_unsaved = item.delivery == Delivery::Unsaved;
+        let (state, word) = if is_unsaved { ("unsaved", Word::Unsaved) } else { ("sending", Word::Sending) };
+        self.node.attribute("data-state", state);
+        let mut line = String::new();
+        if self.is_last() || is_unsaved {
+            line = clock::time(item.at, texts);
+            line.push_str(" · ");
+            line.push_str(texts.of(word));
         }
+        self.state.put(&line);
     }
 }
 
@@ -155,28 +174,4 @@ fn name<'a>(item: &'a Item, surroundings: &Surroundings<'a>) -> &'a str {
         AuthorKind::System if !surroundings.site.is_empty() => surroundings.site,
         AuthorKind::Visitor | AuthorKind::Operator | AuthorKind::System => surroundings.texts.of(Word::Team),
     }
-}
-
-/// Returns the line below a message: the time of the last one of a group, and how far an own one has come.
-fn state(item: &Item, last: bool, texts: &Texts) -> String {
-    let own = item.from == From::Own;
-    let settled = matches!(item.delivery, Delivery::Sent | Delivery::Delivered | Delivery::Read | Delivery::Sending);
-    if !last && (!own || settled) || item.at == 0 {
-        return String::new();
-    }
-    let mut line = clock::time(item.at, texts);
-    if own {
-        line.push_str(" · ");
-        line.push_str(texts.of(match item.delivery {
-            Delivery::Sending => Word::Sending,
-            Delivery::Unconfirmed => Word::Unconfirmed,
-            Delivery::Unsaved => Word::Unsaved,
-            Delivery::Sent => Word::Sent,
-            Delivery::Delivered => Word::Delivered,
-            Delivery::Read => Word::Read,
-            Delivery::Expired => Word::Expired,
-            Delivery::Refused => Word::Refused,
-        }));
-    }
-    line
 }

@@ -273,8 +273,12 @@ impl Face for Listeners {
                     let _ = reader.call_guarded(&JsValue::UNDEFINED, &entry);
                 }
             }
-            // Told by `measured`.
-            Event::Quality => {}
+            Event::FileLost { file } => {
+                set_text(&value, "file", file);
+                self.emit("lost", &value);
+            }
+            // Told by `measured`; and a link without a panel says nothing.
+            Event::Quality | Event::Locale(_) => {}
             Event::Refused { code, reason } => {
                 set_number(&value, "code", f64::from(*code));
                 set_text(&value, "reason", reason);
