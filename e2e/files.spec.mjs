@@ -281,3 +281,121 @@ test('whoever logs out leaves no file that was on its way', async ({ page, rejoi
   await expect(visitor.dialog.locator('.fi')).toHaveCount(0);
   await expect.poll(() => kept(page)).toEqual([]);
 });
+
+/** Answers the uploads of a page as a server would that has lost what it took: the message finds no file. */
+async function losesUploads(page, statuses) {
+  await page.route('**/files/*', async (route) => {
+    const request = route.request();
+    const status = request.method() === 'PUT' ? statuses.shift() : undefined;
+    if (!status) return route.continue();
+    const { pathname, searchParams } = new URL(request.url());
+    const bytes = request.postDataBuffer();
+    const file = { id: pathname.split('/').at(-1), name: searchParams.get('name'), mime: 'text/plain', size: bytes?.length ?? 4 };
+    return route.fulfill({ status, json: { file } });
+  });
+}
+
+test('a file that the server has lost before its message came goes up again, and comes once', async ({ page, rejoin }) => {
+  const visitor = await Visitor.visit(page, `${rejoin.url}/demo/one`);
+  await visitor.send('Here it comes');
+  await visitor.expectDelivery('Here it comes', 'sent');
+  await losesUploads(page, [201]);
+  await picker(visitor).setInputFiles({ name: 'offer.txt', mimeType: 'text/plain', buffer: Buffer.from('12 €') });
+  await expect.poll(async () => (await readLog(rejoin, await visitor.dialogId())).map(({ file }) => file?.name)).toContain('offer.txt');
+  await expect(visitor.log.getByRole('button', { name: /^Save offer\.txt/ })).toHaveCount(1);
+  await expect(visitor.rows.last()).toHaveAttribute('data-state', /sent|delivered/);
+  await expect(visitor.dialog.locator('.fi')).toHaveCount(0);
+  await expect.poll(() => kept(page)).toEqual([]);
+});
+
+test('a file that the server loses again and again is named, to be chosen again', async ({ page, rejoin, noise }) => {
+  noise.allow(/422/);
+  const visitor = await Visitor.visit(page, `${rejoin.url}/demo/one`);
+  await losesUploads(page, [201, 201]);
+  await picker(visitor).setInputFiles({ name: 'offer.txt', mimeType: 'text/plain', buffer: Buffer.from('12 €') });
+  const rows = visitor.dialog.locator('.fi');
+  await expect(rows).toHaveText([/offer\.txt was not sent\. Please choose it again/]);
+  await expect(visitor.log.getByRole('button', { name: /offer\.txt/ })).toHaveCount(0);
+  await page.reload();
+  await visitor.open();
+  await expect(rows).toHaveText([/offer\.txt was not sent\. Please choose it again/]);
+  await visitor.dialog.getByRole('button', { name: 'Cancel offer.txt' }).click();
+  await picker(visitor).setInputFiles({ name: 'offer.txt', mimeType: 'text/plain', buffer: Buffer.from('12 €') });
+  await expect(visitor.log.getByRole('button', { name: /^Save offer\.txt/ })).toHaveCount(1);
+});
+
+test('an operator’s file that the server has lost goes up again as well', async ({ page, rejoin, someone }) => {
+  const visitor = await Visitor.visit(page, `${rejoin.url}/demo/one`);
+  await visitor.send('Anything for me?');
+  await visitor.expectDelivery('Anything for me?', 'sent');
+  const operator = await Operator.logIn(await someone(), rejoin);
+  await operator.open(await visitor.dialogId());
+  await losesUploads(operator.page, [201]);
+  await operator.page.locator('#attach').setInputFiles({ name: 'offer.txt', mimeType: 'text/plain', buffer: Buffer.from('12 €') });
+  await expect(visitor.log.getByRole('button', { name: /^Save offer\.txt/ })).toBeVisible();
+  await expect(operator.log.getByRole('button', { name: /^Save offer\.txt/ })).toHaveCount(1);
+  await expect(operator.page.locator('.fi')).toHaveCount(0);
+});
+
+test('a proxy that has no room for a file is believed at once', async ({ page, rejoin, noise }) => {
+  noise.allow(/413/);
+  const visitor = await Visitor.visit(page, `${rejoin.url}/demo/one`);
+  let asked = 0;
+  await page.route('**/files/*', (route) => {
+    asked += 1;
+    return route.fulfill({ status: 413, contentType: 'text/html', body: '<h1>413 Request Entity Too Large</h1>' });
+  });
+  await picker(visitor).setInputFiles({ name: 'red.png', mimeType: 'image/png', buffer: await picture(page) });
+  await expect(visitor.dialog.locator('.fi')).toHaveText([/red\.png is too large to be sent from here/]);
+  await page.evaluate(() => dispatchEvent(new Event('online')));
+  await visitor.send('Then without it');
+  await visitor.expectDelivery('Then without it', 'sent');
+  expect(asked).toBe(1);
+  await expect.poll(() => kept(page)).toEqual([]);
+});
+
+test('what somebody in between never lets pass ends as a refusal that can be tried again', async ({ page, host, rejoin, noise }) => {
+  noise.allow(CONNECTION_TROUBLE);
+  const token = await addSite(rejoin, { origins: [host.url] });
+  const visitor = await Visitor.visit(page, host.page('/', snippet(rejoin, token)));
+  // A page of another origin is not told what somebody in between has answered: to it, the request has failed.
+  await page.route('**/files/*', (route) => route.abort('connectionreset'));
+  await picker(visitor).setInputFiles({ name: 'red.png', mimeType: 'image/png', buffer: await picture(page) });
+  const rows = visitor.dialog.locator('.fi');
+  await expect(rows).toHaveText([/Waiting for the connection: red\.png/]);
+  const look = async () => {
+    // Whoever comes online anew does not wait for the next try.
+    await page.evaluate(() => dispatchEvent(new Event('online')));
+    return rows.first().textContent();
+  };
+  await expect.poll(look, { timeout: 30_000 }).toContain('red.png cannot be sent here');
+  await page.unroute('**/files/*');
+  await rows.getByRole('button', { name: 'Try again' }).click();
+  await expect(visitor.log.getByRole('button', { name: /^Image red\.png/ })).toBeVisible();
+  await expect(rows).toHaveCount(0);
+});
+
+test('the console offers no files where the site takes none, and says so to who drops one', async ({ page, host, rejoin, someone }) => {
+  const token = await addSite(rejoin, { origins: [host.url] });
+  await rejoin.command('site', 'set', token, '--files', 'off', '--data', rejoin.data);
+  const visitor = await Visitor.visit(page, host.page('/', snippet(rejoin, token)));
+  await visitor.send('Hello');
+  await visitor.expectDelivery('Hello', 'sent');
+  const operator = await Operator.hire(await someone(), rejoin, { email: 'op@example.org', name: 'Olga' });
+  await operator.open(await visitor.dialogId());
+  await expect(operator.page.locator('.attach')).toBeHidden();
+  await operator.page.locator('#thread').evaluate((pane) => {
+    const data = new DataTransfer();
+    data.items.add(new File(['12'], 'offer.txt', { type: 'text/plain' }));
+    pane.dispatchEvent(new DragEvent('drop', { bubbles: true, cancelable: true, dataTransfer: data }));
+  });
+  await expect(operator.page.getByRole('alert')).toHaveText('This site takes no files.');
+  await expect(operator.page.locator('.fi')).toHaveCount(0);
+  // Another site’s dialogs have it.
+  const other = await someone();
+  const guest = await Visitor.visit(other, `${rejoin.url}/demo/one`);
+  await guest.send('Hello');
+  await guest.expectDelivery('Hello', 'sent');
+  await operator.open(await guest.dialogId());
+  await expect(operator.page.locator('.attach')).toBeVisible();
+});

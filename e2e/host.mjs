@@ -22,10 +22,10 @@ export class Host {
     return `http://127.0.0.1:${this.#server.address().port}`;
   }
 
-  /** Puts a page at a path, with this in its body; gives its address. */
-  page(path, body, headers = {}) {
+  /** Puts a page at a path, with this in its body; gives its address. A page without a language has an empty one. */
+  page(path, body, headers = {}, lang = 'en') {
     const html = `<!doctype html>
-<html lang="en">
+<html${lang && ` lang="${lang}"`}>
 <head><meta charset="utf-8"><meta name="viewport" content="width=device-width"><title>Somebody’s shop</title><link rel="icon" href="data:,"></head>
 <body><main><h1>Somebody’s shop</h1><p>Soap, and more soap.</p></main>${body}</body>
 </html>`;

@@ -1,6 +1,6 @@
 // Visitors whom the site knows: the same person elsewhere, another one here, and nobody any more.
 import { NOTHING, kept, knowingSite } from './backend.mjs';
-import { test, expect } from './fixtures.mjs';
+import { CONNECTION_TROUBLE, test, expect } from './fixtures.mjs';
 import { addSite } from './host.mjs';
 import { Operator } from './operator.mjs';
 import { Visitor } from './visitor.mjs';
@@ -61,6 +61,21 @@ test('what was said before the log-in goes along', async ({ page, host, rejoin, 
   const phone = await Visitor.visit(other, site.address);
   await identify(other, site.sign('ann'));
   await phone.expectMessages(['Before I logged in', 'After']);
+});
+
+test('what was not sent before the log-in is kept as the person’s, and no longer as nobody’s', async ({ page, host, rejoin, noise }) => {
+  noise.allow(CONNECTION_TROUBLE, /net::ERR_FAILED/);
+  const site = await knowingSite(rejoin, host);
+  const visitor = await Visitor.visit(page, site.address);
+  await page.route(/\/api\/site\/dialogs\?/, (route) => route.abort());
+  await visitor.send('Nobody answers');
+  const unsent = async () => (await kept(page)).local.filter((name) => /:o:/.test(name));
+  await expect.poll(async () => (await unsent()).map((name) => name.includes('@'))).toEqual([false]);
+  await identify(page, site.sign('ann'));
+  await expect.poll(async () => (await unsent()).map((name) => name.includes('@'))).toEqual([true]);
+  await page.unroute(/\/api\/site\/dialogs\?/);
+  await visitor.expectDelivery('Nobody answers', 'sent');
+  expect(await unsent()).toEqual([]);
 });
 
 test('another person starts afresh, in the same page and after a reload', async ({ page, host, rejoin }) => {
@@ -233,6 +248,35 @@ test('who cannot say who they are is told so, and waits', async ({ page, host, r
   await expect(visitor.field).toHaveValue('Let me in');
   await visitor.field.press('Enter');
   await visitor.expectDelivery('Let me in', 'sent');
+});
+
+test('what one person wrote is out of sight until it is known that it is still them', async ({ page, host, rejoin }) => {
+  const site = await knowingSite(rejoin, host);
+  const visitor = await Visitor.visit(page, site.address);
+  await identify(page, site.sign('ann'));
+  await visitor.send('For Ann alone');
+  await visitor.expectDelivery('For Ann alone', 'sent');
+  await visitor.field.fill('a draft of Ann’s');
+  const ask = () => page.evaluate(() => rejoin('identify', () => new Promise((done) => (globalThis.tell = done))));
+  const tell = (token) => page.evaluate((token) => globalThis.tell(token), token);
+  const seen = visitor.message('For Ann alone');
+  await ask();
+  await expect(seen).toBeHidden();
+  await expect(visitor.field).toHaveCSS('color', 'rgba(0, 0, 0, 0)');
+  // It is still her: all is where it was.
+  await expect.poll(() => page.evaluate(() => typeof globalThis.tell)).toBe('function');
+  await tell(site.sign('ann'));
+  await expect(seen).toBeVisible();
+  await expect(visitor.field).toHaveValue('a draft of Ann’s');
+  await expect(visitor.field).not.toHaveCSS('color', 'rgba(0, 0, 0, 0)');
+  await page.evaluate(() => delete globalThis.tell);
+  await ask();
+  await expect(seen).toBeHidden();
+  await expect.poll(() => page.evaluate(() => typeof globalThis.tell)).toBe('function');
+  await tell(site.sign('bob'));
+  await expect.poll(() => visitor.texts()).toEqual(['Welcome to the soap shop.']);
+  await expect(visitor.bubbles.first()).toBeVisible();
+  await expect(visitor.field).toHaveValue('');
 });
 
 test('in an iframe a person is known as well, and asked through the port', async ({ page, host, rejoin }) => {

@@ -258,3 +258,36 @@ test('a site calls its launcher as it likes', async ({ page, rejoin, host }) => 
   await expect(page.getByRole('dialog')).toBeVisible();
   await expect(launcher).toHaveAccessibleName('Ask the soap maker');
 });
+
+test('the site’s own language is spoken where the page and its tag name none that is there', async ({ page, host, rejoin }) => {
+  test.slow();
+  const token = await addSite(rejoin, { origins: [host.url] });
+  await rejoin.command('site', 'set', token, '--locale', 'de', '--data', rejoin.data);
+  const visit = async (attributes, lang) => {
+    await page.goto(host.page('/shop', snippet(rejoin, token, attributes), {}, lang));
+    const visitor = launched(page);
+    await visitor.open();
+    return visitor;
+  };
+  // The page says nothing, and the visitor's browser English.
+  await expectLanguage(await visit('', ''), 'de');
+  // One that nobody speaks here.
+  await expectLanguage(await visit('', 'nl'), 'de');
+  await expectLanguage(await visit('data-locale="sv"', 'fr'), 'de');
+  // What is named goes before it.
+  await expectLanguage(await visit('', 'fr'), 'fr');
+  await expectLanguage(await visit('', 'en'), 'en');
+  await expectLanguage(await visit('data-locale="it"', 'fr'), 'it');
+  await expectLanguage(await visit('data-locale="auto"', 'fr'), 'en');
+  const visitor = await visit('', '');
+  await expectLanguage(visitor, 'de');
+  await page.evaluate(() => rejoin('locale', 'es'));
+  await expectLanguage(visitor, 'es');
+  // In a dialog that goes on, the link asks for the settings.
+  await visitor.send('Hola');
+  await visitor.expectDelivery('Hola', 'sent');
+  await page.evaluate(() => rejoin('close'));
+  await expectLanguage(await visit('', ''), 'de');
+  await rejoin.command('site', 'set', token, '--locale=', '--data', rejoin.data);
+  await expectLanguage(await visit('', ''), 'en');
+});

@@ -1,5 +1,6 @@
 // On a phone: the keyboard, the way back, fingers, turning it, and zooming in.
 import { test, expect } from './fixtures.mjs';
+import { addSite, snippet } from './host.mjs';
 import { Visitor } from './visitor.mjs';
 
 test.use({ viewport: { width: 390, height: 844 }, hasTouch: true, isMobile: true });
@@ -94,4 +95,49 @@ test('the keyboard does not jump up before somebody wants to write', async ({ pa
   await expect(visitor.field).toHaveCSS('font-size', '16px');
   await visitor.field.tap();
   await expect(visitor.field).toBeFocused();
+});
+
+test('in a frame the field stays above the keyboard as well', async ({ page, rejoin }) => {
+  await page.goto(`${rejoin.url}/demo/iframe`);
+  await page.getByRole('button', { name: 'Open chat' }).tap();
+  let inside;
+  await expect.poll(() => (inside = page.frame({ url: /\/embed\?/ }))).toBeTruthy();
+  const visitor = new Visitor(inside);
+  await expect(visitor.bubbles.first()).toBeVisible();
+  const frame = page.locator('iframe');
+  await expect.poll(() => frame.boundingBox()).toEqual({ x: 0, y: 0, width: 390, height: 844 });
+  for (let number = 1; number <= 14; number += 1) await visitor.send(`Message ${number}`);
+  await visitor.expectDelivery('Message 14', /sent|delivered/);
+  await keyboard(page, { height: 420, offsetTop: 60 });
+  await expect.poll(() => frame.boundingBox()).toEqual({ x: 0, y: 60, width: 390, height: 420 });
+  await expect(visitor.field).toBeInViewport({ ratio: 1 });
+  const field = await visitor.field.boundingBox();
+  expect(field.y + field.height).toBeLessThanOrEqual(480);
+  await expect.poll(async () => (await visitor.rows.last().boundingBox()).y).toBeLessThan(field.y);
+  // Who zooms in sees it as large as it was.
+  await keyboard(page, { height: 210, offsetTop: 30, scale: 2 });
+  expect(await frame.boundingBox()).toEqual({ x: 0, y: 60, width: 390, height: 420 });
+  await keyboard(page, { height: 844 });
+  await expect.poll(() => frame.boundingBox()).toEqual({ x: 0, y: 0, width: 390, height: 844 });
+  // Turned, it fills the low screen, too.
+  await page.setViewportSize({ width: 844, height: 390 });
+  await keyboard(page, { height: 390 });
+  await expect.poll(() => frame.boundingBox()).toEqual({ x: 0, y: 0, width: 844, height: 390 });
+  await page.evaluate(() => rejoin('destroy'));
+  await expect(frame).toHaveCount(0);
+  await keyboard(page, { height: 200 });
+});
+
+test('a launcher that is hidden on phones is there in a narrow window of a desk', async ({ page, someone, host, rejoin }) => {
+  const token = await addSite(rejoin, { origins: [host.url] });
+  const address = host.page('/hidden', snippet(rejoin, token, 'data-hide-on-mobile'));
+  await page.goto(address);
+  await expect.poll(() => page.evaluate(() => typeof window.rejoin)).toBe('function');
+  const visitor = new Visitor(page);
+  await expect(visitor.launcher).toBeHidden();
+  await page.evaluate(() => rejoin('open'));
+  await expect(visitor.bubbles.first()).toBeVisible();
+  const desk = await someone({ viewport: { width: 390, height: 844 }, hasTouch: false, isMobile: false });
+  await desk.goto(address);
+  await expect(new Visitor(desk).launcher).toBeVisible();
 });

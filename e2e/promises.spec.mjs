@@ -209,18 +209,13 @@ test('elements that are added later open the chat, and so do those inside of the
   await expect(new Visitor(page).bubbles.first()).toBeVisible();
 });
 
-test('the attributes for phones and for opening at once do what they say', async ({ someone, host, rejoin }) => {
+test('the attributes for phones and for opening at once do what they say', async ({ page, someone, host, rejoin }) => {
   const token = await addSite(rejoin, { origins: [host.url] });
+  // A phone that has it hidden: e2e/phone.spec.mjs.
   const address = host.page('/hidden', snippet(rejoin, token, 'data-hide-on-mobile'));
   const never = host.page('/never', snippet(rejoin, token, 'data-hide-on-mobile="false" data-open="false"'));
-  const phone = await someone({ viewport: { width: 390, height: 844 } });
-  await phone.goto(address);
-  await expect.poll(() => phone.evaluate(() => typeof window.rejoin)).toBe('function');
-  const visitor = new Visitor(phone);
-  await expect(visitor.launcher).toBeHidden();
-  await phone.evaluate(() => rejoin('open'));
-  await expect(visitor.bubbles.first()).toBeVisible();
-  await phone.goto(never);
+  await page.goto(never);
+  const visitor = new Visitor(page);
   await expect(visitor.launcher).toBeVisible();
   await expect(visitor.dialog).toHaveCount(0);
   const desk = await someone();

@@ -120,6 +120,9 @@ impl Client {
         self.marks.operators.clone_from(&site.operators);
         self.servers.learn(&site.servers);
         self.site_failures = 0;
+        if !site.locale.is_empty() {
+            self.emit(Event::Locale(site.locale.clone()));
+        }
         self.site = Some(crate::staffing::receive(site, self.now.wall));
     }
 
@@ -223,10 +226,15 @@ impl Client {
         let error = json::from_str::<ErrorBody>(body).ok().map(|body| body.error);
         let retry_ms = error.as_ref().and_then(|error| error.retry_after_ms).map_or(0, u64::from);
         // What stands in between (a proxy, a hotel's log-in page) says nothing about us.
-        let Some(reason) = error.map(|error| error.code) else { return self.back_off(0) };
+        let reason = match (error, first) {
+            (Some(error), _) => error.code,
+            // It has no room for so much, and will have none.
+            (None, Some(_)) if status == 413 => String::new(),
+            (None, _) => return self.back_off(0),
+        };
         match (status, first) {
-            (409 | 422, Some(id)) if reason != code::ORDER => {
-                self.outbox.refuse(id);
+            (409 | 413 | 422, Some(id)) if reason != code::ORDER => {
+                self.give_up(id, &reason);
                 self.lost_at = None;
                 self.phase = Phase::Idle;
                 // The message is refused, and not the one who wrote it: a dialog may be there all the same.

@@ -7,6 +7,10 @@ use crate::{Level, LinkId, RequestId};
 
 /// Everything that can happen to a [`crate::Client`].
 #[derive(Clone, Debug)]
+#[cfg_attr(
+    target_pointer_width = "64",
+    expect(clippy::large_enum_variant, reason = "the settings come once, and are taken apart where they arrive")
+)]
 pub enum Input {
     /// What storage held when the page came up: names and values as [`crate::Output::Save`] wrote them. Given once, first.
     Restored(Vec<(String, String)>),

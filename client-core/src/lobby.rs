@@ -320,6 +320,7 @@ impl Lobby {
             banner,
             draft: self.draft.clone(),
             notice: self.notice,
+            is_veiled: false,
         }
     }
 

@@ -140,6 +140,14 @@ pub enum Event {
         /// Up to where they were compared.
         seq: u64,
     },
+    /// The server does not have the file that a message brings; the message is given up, and out of the view. Whoever has the bytes may
+    /// bring them again, with another message.
+    FileLost {
+        /// A [`protocol::File`] as JSON.
+        file: String,
+    },
+    /// The site has a language for pages that name none that is spoken, as in BCP 47.
+    Locale(String),
     /// A round trip was measured, or the health has another score: see [`crate::Client::report`].
     Quality,
     /// Something happened, of a level that the page asked for by [`crate::Input::Log`].

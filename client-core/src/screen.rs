@@ -29,6 +29,7 @@ impl Client {
             banner: self.banner(),
             draft: self.draft.clone(),
             notice: self.notice,
+            is_veiled: self.is_doubted(),
         }
     }
 

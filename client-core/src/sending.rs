@@ -6,13 +6,13 @@ use protocol::{ClientFrame, Refused, ServerFrame, Stored, code, json, limits};
 
 use crate::client::Settled;
 use crate::connection::{Phase, Why};
-use crate::enclosure::frame_of;
+use crate::enclosure::{frame_of, parts_of};
 use crate::outbox::{Pending, State};
 use crate::requests::Purpose;
 use crate::servers::Failure;
 use crate::timers::UNCONFIRMED_MS;
 use crate::trouble::Trouble;
-use crate::{Client, LinkId, Output, Transport};
+use crate::{Client, Event, LinkId, Output, Transport};
 
 /// Messages on their way at once over a WebSocket.
 const WINDOW: usize = 50;
@@ -201,7 +201,7 @@ impl Client {
     pub(crate) fn on_refused(&mut self, refused: &Refused) {
         self.trouble(Trouble::of_refusal(&refused.code, refused.retry), "message");
         if !refused.retry && refused.code != code::ORDER {
-            self.outbox.refuse(&refused.id);
+            self.give_up(&refused.id, &refused.code);
             if self.outbox.on_their_way() > 0 {
                 // These have numbers that count the refused one: another link, another sender.
                 self.lost(Why::Lost);
@@ -219,6 +219,18 @@ impl Client {
         // The first refusal puts back everything behind it, and the refusals of all that are no news.
         if refused.code == code::ORDER && self.outbox.on_their_way() < before {
             self.set_back();
+        }
+    }
+
+    /// The server will never take a message as it is.
+    pub(crate) fn give_up(&mut self, id: &str, why: &str) {
+        self.outbox.refuse(id);
+        let is_enclosed = |item: &Pending| item.id == id && !parts_of(&item.text).1.is_empty();
+        if why == code::FILE_NOT_FOUND
+            && self.outbox.items().iter().any(is_enclosed)
+            && let Some(item) = self.forget(id)
+        {
+            self.emit(Event::FileLost { file: String::from(parts_of(&item.text).1) });
         }
     }
 
@@ -254,6 +266,17 @@ impl Client {
             (403 | 404, _, Some(error)) => {
                 self.put_back(link, ids);
                 self.refused_for_good(status, &error.code);
+            }
+            // Somebody in between has no room for so much at once, and will have none.
+            (413, _, None) => {
+                match ids {
+                    [id] if self.link() == Some(link) => {
+                        self.outbox.refuse(id);
+                        self.lost(Why::Lost);
+                    }
+                    _ => self.config.buffer.batch = 1,
+                }
+                self.post_failed(link, ids, POST_PAUSE_MS);
             }
             (_, _, error) => {
                 let pause = error.and_then(|error| error.retry_after_ms).map_or(POST_PAUSE_MS, u64::from);

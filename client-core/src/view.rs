@@ -32,6 +32,8 @@ pub struct View {
     pub draft: String,
     /// Why the last message was not taken into the outbox.
     pub notice: Notice,
+    /// Whether somebody else may look at it by now: the conversation and the draft are not to be seen.
+    pub is_veiled: bool,
 }
 
 /// What a site says about itself.

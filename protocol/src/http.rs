@@ -132,6 +132,8 @@ wire! {
         pub now: u64 [default],
         /// The files that the site takes; none where it takes none.
         pub files: Option<FileLimits> [optional],
+        /// The language of the site, for pages that name none that is spoken; empty: the visitor's own.
+        pub locale: String [optional],
     }
 }
 
@@ -251,6 +253,8 @@ wire! {
         pub visitor: Option<VisitorLine> [optional],
         /// Where the visitor can be written to, if an address was left.
         pub email: Option<Secret> [optional],
+        /// Whether its site takes files.
+        pub files: bool [default],
     }
 }
 

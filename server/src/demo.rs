@@ -209,6 +209,7 @@ fn put_site(admin: &mut Admin, site: &DemoSite, origins: &[Pattern]) -> Result<u
         zone: Zone::default(),
         away: String::new(),
         files: Files::default(),
+        locale: String::new(),
         origins: origins.to_vec(),
     })?;
     Ok(site.id)

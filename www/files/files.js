@@ -14,27 +14,35 @@ const SHOWN = /^image\/(png|jpeg|gif|webp|avif)$/;
 const KEPT_BYTES = 64 * 1024 * 1024;
 /** The server forgets what was not sent for so long, and so do we. */
 const KEPT_MS = 86_400_000;
+/** So many refusals, or no answer from a server that is there, and a file is given up: somebody in between does not let it pass. */
+const STRIKES = 8;
+/** Answers that stay the same, whoever gives them. */
+const HOPELESS = [405, 411, 413, 414, 415, 417, 431, 451, 501, 505];
+/** Answers that say nothing about the file. */
+const PASSING = [401, 407, 408, 425, 429];
 const PREVIEW_PX = [240, 240];
 /** Refusals that another try would only repeat, and the words for them. */
 const FINAL = { file_too_big: 'big', file_type: 'type', files_off: 'off', file_limit: 'limit', forbidden_origin: 'off', id_conflict: 'off' };
 
 /** Failures that may be over when somebody tries again. */
 const RETRIED = ['unreadable', 'limit', 'off'];
+/** Failures after which the name is kept: the file can be chosen again. */
+const NAMED = [...RETRIED, 'lost'];
 
 // `{}` is a name, `#` a number of megabytes.
 const WORDS = {
-  en: ['Uploading {}', 'Waiting for the connection: {}', '{} was sent', 'Cancel {}', 'Try again', '{} is too large: # MB at most', '{} is of a type that is not accepted here', 'Only images are accepted here: {}', '{} cannot be sent here', 'No more files can be sent in this chat: {}', '{} cannot be read', 'Save {}', 'Image {}', 'Files', '{} was not sent. Please choose it again'],
-  de: ['{} wird hochgeladen', 'Wartet auf die Verbindung: {}', '{} wurde gesendet', '{} abbrechen', 'Erneut versuchen', '{} ist zu groß: höchstens # MB', '{} hat einen Typ, der hier nicht angenommen wird', 'Hier werden nur Bilder angenommen: {}', '{} kann hier nicht gesendet werden', 'In diesem Chat können keine weiteren Dateien gesendet werden: {}', '{} kann nicht gelesen werden', '{} speichern', 'Bild {}', 'Dateien', '{} wurde nicht gesendet. Bitte erneut auswählen'],
-  es: ['Subiendo {}', 'Esperando la conexión: {}', '{} se ha enviado', 'Cancelar {}', 'Reintentar', '{} es demasiado grande: # MB como máximo', 'Aquí no se acepta este tipo de archivo: {}', 'Aquí solo se aceptan imágenes: {}', '{} no se puede enviar aquí', 'No se pueden enviar más archivos en este chat: {}', 'No se puede leer {}', 'Guardar {}', 'Imagen {}', 'Archivos', '{} no se ha enviado. Vuelva a elegirlo'],
-  fr: ['Envoi de {}', 'En attente de connexion : {}', '{} a été envoyé', 'Annuler {}', 'Réessayer', '{} est trop volumineux : # Mo au maximum', 'Ce type de fichier n’est pas accepté ici : {}', 'Seules les images sont acceptées ici : {}', '{} ne peut pas être envoyé ici', 'Plus aucun fichier ne peut être envoyé dans ce chat : {}', '{} ne peut pas être lu', 'Enregistrer {}', 'Image {}', 'Fichiers', '{} n’a pas été envoyé. Veuillez le choisir à nouveau'],
-  it: ['Caricamento di {}', 'In attesa della connessione: {}', '{} è stato inviato', 'Annulla {}', 'Riprova', '{} è troppo grande: massimo # MB', 'Questo tipo di file non è accettato qui: {}', 'Qui sono accettate solo immagini: {}', '{} non può essere inviato qui', 'In questa chat non si possono inviare altri file: {}', '{} non può essere letto', 'Salva {}', 'Immagine {}', 'File', '{} non è stato inviato. Sceglierlo di nuovo'],
-  pt: ['Enviando {}', 'Aguardando a conexão: {}', '{} foi enviado', 'Cancelar {}', 'Tentar novamente', '{} é grande demais: no máximo # MB', 'Este tipo de arquivo não é aceito aqui: {}', 'Aqui só são aceitas imagens: {}', '{} não pode ser enviado aqui', 'Não é possível enviar mais arquivos neste chat: {}', '{} não pode ser lido', 'Salvar {}', 'Imagem {}', 'Arquivos', '{} não foi enviado. Escolha-o novamente'],
-  ru: ['Загружается {}', 'Ожидание соединения: {}', '{} — отправлено', 'Отменить {}', 'Повторить', '{} — слишком большой файл, не более # МБ', 'Такие файлы здесь не принимаются: {}', 'Здесь принимаются только изображения: {}', '{} нельзя отправить здесь', 'В этом чате больше нельзя отправлять файлы: {}', '{} не удаётся прочитать', 'Сохранить {}', 'Изображение {}', 'Файлы', '{} — не отправлено. Выберите файл ещё раз'],
-  ar: ['جارٍ رفع {}', 'في انتظار الاتصال: {}', 'تم إرسال {}', 'إلغاء {}', 'إعادة المحاولة', '{} كبير جدًا: # ميغابايت كحد أقصى', 'هذا النوع من الملفات غير مقبول هنا: {}', 'تُقبل الصور فقط هنا: {}', 'لا يمكن إرسال {} هنا', 'لا يمكن إرسال مزيد من الملفات في هذه المحادثة: {}', 'تعذّرت قراءة {}', 'حفظ {}', 'صورة {}', 'ملفات', 'لم يتم إرسال {}. يُرجى اختياره مرة أخرى'],
-  he: ['{} בהעלאה', 'ממתין לחיבור: {}', '{} נשלח', 'ביטול {}', 'לנסות שוב', '{} גדול מדי: לכל היותר # מ״ב', 'סוג הקובץ אינו מתקבל כאן: {}', 'מתקבלות כאן רק תמונות: {}', 'לא ניתן לשלוח כאן את {}', 'לא ניתן לשלוח עוד קבצים בשיחה זו: {}', 'לא ניתן לקרוא את {}', 'שמירת {}', 'תמונה {}', 'קבצים', '{} לא נשלח. יש לבחור אותו שוב'],
-  zh: ['正在上传 {}', '正在等待连接：{}', '{} 已发送', '取消 {}', '重试', '{} 太大：最多 # MB', '此处不接受该类型的文件：{}', '此处仅接受图片：{}', '{} 无法在此发送', '此对话中不能再发送文件：{}', '无法读取 {}', '保存 {}', '图片 {}', '文件', '{} 未发送，请重新选择'],
+  en: ['Uploading {}', 'Waiting for the connection: {}', '{} was sent', 'Cancel {}', 'Try again', '{} is too large: # MB at most', '{} is of a type that is not accepted here', 'Only images are accepted here: {}', '{} cannot be sent here', 'No more files can be sent in this chat: {}', '{} cannot be read', 'Save {}', 'Image {}', 'Files', '{} was not sent. Please choose it again', '{} is too large to be sent from here'],
+  de: ['{} wird hochgeladen', 'Wartet auf die Verbindung: {}', '{} wurde gesendet', '{} abbrechen', 'Erneut versuchen', '{} ist zu groß: höchstens # MB', '{} hat einen Typ, der hier nicht angenommen wird', 'Hier werden nur Bilder angenommen: {}', '{} kann hier nicht gesendet werden', 'In diesem Chat können keine weiteren Dateien gesendet werden: {}', '{} kann nicht gelesen werden', '{} speichern', 'Bild {}', 'Dateien', '{} wurde nicht gesendet. Bitte erneut auswählen', '{} ist zu groß, um von hier gesendet zu werden'],
+  es: ['Subiendo {}', 'Esperando la conexión: {}', '{} se ha enviado', 'Cancelar {}', 'Reintentar', '{} es demasiado grande: # MB como máximo', 'Aquí no se acepta este tipo de archivo: {}', 'Aquí solo se aceptan imágenes: {}', '{} no se puede enviar aquí', 'No se pueden enviar más archivos en este chat: {}', 'No se puede leer {}', 'Guardar {}', 'Imagen {}', 'Archivos', '{} no se ha enviado. Vuelva a elegirlo', '{} es demasiado grande para enviarse desde aquí'],
+  fr: ['Envoi de {}', 'En attente de connexion : {}', '{} a été envoyé', 'Annuler {}', 'Réessayer', '{} est trop volumineux : # Mo au maximum', 'Ce type de fichier n’est pas accepté ici : {}', 'Seules les images sont acceptées ici : {}', '{} ne peut pas être envoyé ici', 'Plus aucun fichier ne peut être envoyé dans ce chat : {}', '{} ne peut pas être lu', 'Enregistrer {}', 'Image {}', 'Fichiers', '{} n’a pas été envoyé. Veuillez le choisir à nouveau', '{} est trop volumineux pour être envoyé d’ici'],
+  it: ['Caricamento di {}', 'In attesa della connessione: {}', '{} è stato inviato', 'Annulla {}', 'Riprova', '{} è troppo grande: massimo # MB', 'Questo tipo di file non è accettato qui: {}', 'Qui sono accettate solo immagini: {}', '{} non può essere inviato qui', 'In questa chat non si possono inviare altri file: {}', '{} non può essere letto', 'Salva {}', 'Immagine {}', 'File', '{} non è stato inviato. Sceglierlo di nuovo', '{} è troppo grande per essere inviato da qui'],
+  pt: ['Enviando {}', 'Aguardando a conexão: {}', '{} foi enviado', 'Cancelar {}', 'Tentar novamente', '{} é grande demais: no máximo # MB', 'Este tipo de arquivo não é aceito aqui: {}', 'Aqui só são aceitas imagens: {}', '{} não pode ser enviado aqui', 'Não é possível enviar mais arquivos neste chat: {}', '{} não pode ser lido', 'Salvar {}', 'Imagem {}', 'Arquivos', '{} não foi enviado. Escolha-o novamente', '{} é grande demais para ser enviado daqui'],
+  ru: ['Загружается {}', 'Ожидание соединения: {}', '{} — отправлено', 'Отменить {}', 'Повторить', '{} — слишком большой файл, не более # МБ', 'Такие файлы здесь не принимаются: {}', 'Здесь принимаются только изображения: {}', '{} нельзя отправить здесь', 'В этом чате больше нельзя отправлять файлы: {}', '{} не удаётся прочитать', 'Сохранить {}', 'Изображение {}', 'Файлы', '{} — не отправлено. Выберите файл ещё раз', '{} — слишком большой файл, отсюда его не отправить'],
+  ar: ['جارٍ رفع {}', 'في انتظار الاتصال: {}', 'تم إرسال {}', 'إلغاء {}', 'إعادة المحاولة', '{} كبير جدًا: # ميغابايت كحد أقصى', 'هذا النوع من الملفات غير مقبول هنا: {}', 'تُقبل الصور فقط هنا: {}', 'لا يمكن إرسال {} هنا', 'لا يمكن إرسال مزيد من الملفات في هذه المحادثة: {}', 'تعذّرت قراءة {}', 'حفظ {}', 'صورة {}', 'ملفات', 'لم يتم إرسال {}. يُرجى اختياره مرة أخرى', '{} كبير جدًا بحيث لا يمكن إرساله من هنا'],
+  he: ['{} בהעלאה', 'ממתין לחיבור: {}', '{} נשלח', 'ביטול {}', 'לנסות שוב', '{} גדול מדי: לכל היותר # מ״ב', 'סוג הקובץ אינו מתקבל כאן: {}', 'מתקבלות כאן רק תמונות: {}', 'לא ניתן לשלוח כאן את {}', 'לא ניתן לשלוח עוד קבצים בשיחה זו: {}', 'לא ניתן לקרוא את {}', 'שמירת {}', 'תמונה {}', 'קבצים', '{} לא נשלח. יש לבחור אותו שוב', '{} גדול מדי לשליחה מכאן'],
+  zh: ['正在上传 {}', '正在等待连接：{}', '{} 已发送', '取消 {}', '重试', '{} 太大：最多 # MB', '此处不接受该类型的文件：{}', '此处仅接受图片：{}', '{} 无法在此发送', '此对话中不能再发送文件：{}', '无法读取 {}', '保存 {}', '图片 {}', '文件', '{} 未发送，请重新选择', '{} 太大，无法从此处发送'],
 };
-const NAMES = ['uploading', 'waiting', 'sent', 'cancel', 'again', 'big', 'type', 'images', 'off', 'limit', 'unreadable', 'save', 'image', 'files', 'lost'];
+const NAMES = ['uploading', 'waiting', 'sent', 'cancel', 'again', 'big', 'type', 'images', 'off', 'limit', 'unreadable', 'save', 'image', 'files', 'lost', 'large'];
 
 const STYLE = `
 .ft { grid-column: 1 / -1; display: grid; gap: 4px; max-height: 30vh; overflow: auto; margin: 0 0 8px; padding: 0; list-style: none }
@@ -87,6 +95,8 @@ export function open(dialog, ask, speech, { place = dialog.querySelector('.c'), 
   const queue = [];
   /** What was sent from here needs not be fetched. */
   const mine = new Map();
+  /** What had to be sent once more, and how the server answered: 200 where it had it. */
+  const repeated = new Map();
   let running;
 
   // While the link is on its way nobody knows; so it is asked again.
@@ -141,7 +151,7 @@ export function open(dialog, ask, speech, { place = dialog.querySelector('.c'), 
   }
 
   function add(id, name, file) {
-    const item = { id, name, file, tries: 0 };
+    const item = { id, name, file, tries: 0, strikes: 0 };
     item.row = row(item);
     if (file) item.row.say('uploading');
     queue.push(item);
@@ -172,7 +182,8 @@ export function open(dialog, ask, speech, { place = dialog.querySelector('.c'), 
 
   // What an earlier page has left goes on, unless another page has it in hand.
   const awaited = new Set();
-  async function resume() {
+  async function resume(lost) {
+    if (lost) return repeat(JSON.parse(lost));
     const { key, store } = await target();
     if (!store || !key) return;
     await sweep(store);
@@ -194,6 +205,24 @@ export function open(dialog, ask, speech, { place = dialog.querySelector('.c'), 
         await new Promise((done) => (item.settled = done));
       });
     }
+  }
+
+  // The server did not have a file when its message came: swept away, or of the time after a backup. It goes up once more.
+  async function repeat({ id, name }) {
+    const file = mine.get(id);
+    // It has it, and takes no message with it: another one has brought it, and stands in the log.
+    if (repeated.get(id) === 200 || queue.some((item) => item.id === id)) return;
+    if (file && !repeated.has(id)) {
+      repeated.set(id, 0);
+      const item = add(id, name, file);
+      hold(id, () => queue.includes(item) && new Promise((done) => (item.settled = done)));
+      return run();
+    }
+    const to = await target();
+    const item = add(id, name);
+    // Kept first: a reload says it again.
+    own(item, to);
+    fail(item, 'lost');
   }
 
   async function run() {
@@ -222,13 +251,18 @@ export function open(dialog, ask, speech, { place = dialog.querySelector('.c'), 
       if (body?.file && answered < 300) {
         if (!own(item, await target())) return drop(item);
         mine.set(item.id, item.file);
+        if (repeated.has(item.id)) repeated.set(item.id, answered);
         drop(item);
         announce('sent', item.name);
         return ask('\u0001' + JSON.stringify(body.file));
       }
       const code = body?.error?.code;
       if (FINAL[code]) return fail(item, FINAL[code], /\d+/.exec(body.error.message)?.[0]);
+      if (HOPELESS.includes(answered)) return fail(item, answered === 413 ? 'large' : 'off');
       if (broken && !(await isReadable(item.file))) return fail(item, 'unreadable');
+      // What somebody in between says may be hidden from a page of another origin.
+      const isStrike = broken ? await isThere(to) : answered >= 400 && answered < 500 && !PASSING.includes(answered);
+      if (isStrike && ++item.strikes >= STRIKES) return fail(item, 'off');
       item.row.say('waiting');
       await again(item, body?.error?.retry_after_ms);
       item.row.say('uploading');
@@ -270,7 +304,7 @@ export function open(dialog, ask, speech, { place = dialog.querySelector('.c'), 
   function fail(item, why, most) {
     item.failed = why;
     // Another try would be refused as well.
-    if (!RETRIED.includes(why) && why != 'lost') release(item);
+    if (!NAMED.includes(why)) release(item);
     item.row.say(why, most);
     announce(why, item.name, most);
   }
@@ -308,6 +342,7 @@ export function open(dialog, ask, speech, { place = dialog.querySelector('.c'), 
     retry.hidden = true;
     retry.onclick = () => {
       item.failed = undefined;
+      item.strikes = 0;
       item.row.say('uploading');
       run();
     };
@@ -455,12 +490,13 @@ export function open(dialog, ask, speech, { place = dialog.querySelector('.c'), 
     unsent: () => queue.length,
     /** Puts the uploads out of sight, or back. */
     hide: (hidden) => (list.hidden = hidden),
-    /** Goes on with what an earlier page has left. */
+    /** Goes on with what an earlier page has left, or with a file (JSON) that the server has lost. */
     resume,
     /** Cancels all, and keeps nothing. */
     forget() {
       [...queue].forEach(drop);
       mine.clear();
+      repeated.clear();
       target().then(({ store }) => store && sweep(store));
     },
   };
@@ -541,6 +577,14 @@ function shelf(mode, work) {
 async function isReadable(file) {
   return file.slice(0, 1).arrayBuffer().then(
     () => true,
+    () => false,
+  );
+}
+
+// The server lets others in.
+function isThere({ url }) {
+  return fetch(new URL('/health?ws=1', new URL(url, location.href))).then(
+    (response) => response.ok,
     () => false,
   );
 }

@@ -5,7 +5,8 @@ const STYLE =
   'width:min(400px,100vw - 2*var(--x,20px));height:min(680px,100dvh - 108px);margin-bottom:72px;border-radius:20px;' +
   'box-shadow:0 6px 24px #0003}' +
   ':host([data-position=left]) iframe{right:auto;left:var(--x,20px)}' +
-  '@media(max-width:480px){iframe{inset:0!important;width:100%;height:100%;margin:0;border-radius:0}}';
+  '@media(max-width:480px),(max-height:480px){[aria-expanded=true]{visibility:hidden}' +
+  'iframe{inset:var(--t,0) 0 auto!important;width:100%;height:var(--h,100%);margin:0;border-radius:0}}';
 
 /** Puts the frame up; `take` is given what talks to it, and the promise ends when its widget is there. */
 export default ({ base, assistant, options, kept, state, add, root, style, say, emit }, take) =>
@@ -13,6 +14,7 @@ export default ({ base, assistant, options, kept, state, add, root, style, say, 
     // Inline, the loader has said how it fills its place.
     style(options.inline ? 'iframe{border:0}' : STYLE);
     const frame = add(root, 'iframe', { title: 'Chat', hidden: '' });
+    if (!options.inline) stayAboveKeyboard(frame);
     const { port1, port2 } = new MessageChannel();
     take({ frame, command: (...call) => port1.postMessage(call) });
     port1.onmessage = ({ data: [name, value] }) => {
@@ -25,3 +27,18 @@ export default ({ base, assistant, options, kept, state, add, root, style, say, 
     };
     frame.src = `${base}/embed?assistant_id=${assistant}&parent_origin=${encodeURIComponent(location.origin)}#loader`;
   });
+
+// Only the top page can see how much of it a phone's keyboard leaves; the frame is made as high as that, and what is inside follows.
+function stayAboveKeyboard(frame) {
+  const seen = visualViewport;
+  const names = ['resize', 'scroll'];
+  const fit = () => {
+    if (!frame.isConnected) return names.forEach((name) => seen.removeEventListener(name, fit));
+    // A reader who zooms in wants to see it as large as it was.
+    if (seen.scale > 1) return;
+    frame.style.setProperty('--h', seen.height + 'px');
+    frame.style.setProperty('--t', seen.offsetTop + 'px');
+  };
+  for (const name of names) seen.addEventListener(name, fit);
+  fit();
+}

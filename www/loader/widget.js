@@ -22,7 +22,7 @@
   const prefix = `rejoin:${site || 'a' + assistant}:`;
   const state = { unread: 0, state: 'idle' };
   const listeners = {};
-  const phone = matchMedia('(max-width:480px)');
+  const phone = matchMedia('(pointer:coarse)and (max-width:480px)');
   // One line that says what to change; what follows from it is not said as well.
   let said;
   const say = (words) => (said ||= (console.error('[rejoin] ' + words), emit('error', words.split(':')[0]), 1));
@@ -59,9 +59,7 @@
       '.launcher svg{display:block;fill:none;stroke:currentColor;stroke-width:2;stroke-linecap:round;stroke-linejoin:round}' +
       '[aria-expanded=true] svg:first-child,[aria-expanded=false] svg+svg,[hidden]{display:none!important}' +
       '.launcher b{position:absolute;top:-4px;right:-4px;min-width:10px;padding:0 6px;border-radius:11px;' +
-      'font:12px/22px system-ui;background:#c00;color:#fff}' +
-      '@media(max-width:480px){' +
-      '[aria-expanded=true]{visibility:hidden}}',
+      'font:12px/22px system-ui;background:#c00;color:#fff}',
   );
   // Inline, it fills what the page has put it into.
   if (__REJOIN_PACKAGE__ && given.inline)

@@ -67,7 +67,7 @@ export interface WidgetOptions {
   /** The element to stand in, or its selector; inline, the panel fills it. A launcher stands beside the body without it. */
   mount?: Element | string;
   mode?: 'auto' | 'direct' | 'iframe';
-  /** The language: `de`, `pt-BR`; `auto`, the visitor's own. Default: that of the page's `lang`, else the visitor's own. */
+  /** The language: `de`, `pt-BR`; `auto`, the visitor's own. Default: that of the page's `lang`, else the site's, else the visitor's own. */
   locale?: string;
   /** What the launcher is called, instead of "Open chat" in that language. */
   label?: string;
@@ -81,6 +81,7 @@ export interface WidgetOptions {
   launcher?: 'bubble' | 'none';
   /** Opens at once. */
   open?: boolean;
+  /** No launcher on narrow screens that a finger points at. */
   hideOnMobile?: boolean;
   /** Whether it rings for a message that nobody is looking at. Default true. */
   sound?: boolean;

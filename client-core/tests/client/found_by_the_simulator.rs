@@ -77,7 +77,7 @@ fn a_poll_that_skips_what_is_too_far_behind_shows_an_own_message_once() {
 
 #[test]
 fn a_person_whose_first_message_is_refused_finds_their_dialog_all_the_same() {
-    let refusal = json!({"error": {"code": "file_not_found", "message": "x"}});
+    let refusal = json!({"error": {"code": "id_conflict", "message": "x"}});
     let mut bench = Bench::visitor();
     // {"sub":"ann"}
     bench.input(Input::Identify(Identify::Token(Secret::new("h.eyJzdWIiOiJhbm4ifQ.1"))));

@@ -1,130 +1,10 @@
 //! Visitors whom the site knows: who they are, where they go on, and that nothing of one is ever another's.
 
-use std::cell::RefCell;
-use std::collections::BTreeMap;
-use std::rc::Rc;
-
-use crate::bench::{Bench, loaded, message, ready};
-use client_core::{Delivery, End, Event, Identify, Input, LinkId, LinkState, Output, Panel, Side, Transport};
+use crate::bench::{loaded, message};
+use crate::tab::{ANN, ANN_LATER, BOB, KEY, Shelf, Tab, shelf};
+use client_core::{Delivery, End, Event, Identify, Input, LinkState, Output, Panel, Transport};
 use protocol::Secret;
 use serde_json::{Value, json};
-
-/// `{"sub":"ann"}` and `{"sub":"bob"}`, as anybody could have signed them; the last part tells tokens of one person apart.
-const ANN: &str = "h.eyJzdWIiOiJhbm4ifQ.1";
-const ANN_LATER: &str = "h.eyJzdWIiOiJhbm4ifQ.2";
-const BOB: &str = "h.eyJzdWIiOiJib2IifQ.1";
-const KEY: &str = "vk_0123456789abcdefghijkl";
-
-/// The storage of one browser.
-type Shelf = Rc<RefCell<BTreeMap<String, String>>>;
-
-/// One page of a browser, which keeps things as the widget does.
-struct Tab {
-    bench: Bench,
-    shelf: Shelf,
-    suffix: String,
-}
-
-impl Tab {
-    /// Opens a page; storage is what earlier ones have left.
-    fn open(shelf: &Shelf) -> Self {
-        let mut config = client_core::Config::new(Side::Site { site_token: "st_demo".into() }, Secret::new(KEY));
-        config.request_timeout_ms = 5_000;
-        let mut tab = Self { bench: Bench::of(config), shelf: shelf.clone(), suffix: String::new() };
-        tab.input(Input::Restored(tab.values()));
-        tab
-    }
-
-    fn values(&self) -> Vec<(String, String)> {
-        let own = |name: &str| match name.split_once('@') {
-            Some((name, tag)) => (format!("@{tag}") == self.suffix).then(|| name.to_owned()),
-            None => self.suffix.is_empty().then(|| name.to_owned()),
-        };
-        let shelf = self.shelf.borrow();
-        shelf.iter().filter_map(|(name, value)| own(name).map(|name| (name, value.clone()))).collect()
-    }
-
-    fn input(&mut self, input: Input) {
-        let mut inputs = vec![input];
-        while let Some(input) = inputs.pop() {
-            let before = self.bench.outputs.len();
-            self.bench.input(input);
-            for output in self.bench.outputs[before..].iter().cloned() {
-                match output {
-                    Output::Save { name, value } => {
-                        self.shelf.borrow_mut().insert(name + &self.suffix, value);
-                    }
-                    Output::Remove { name } => {
-                        self.shelf.borrow_mut().remove(&(name + &self.suffix));
-                    }
-                    Output::Person { tag } => {
-                        self.suffix = format!("@{tag}");
-                        inputs.push(Input::Person { tag, values: self.values() });
-                    }
-                    Output::Forget { key } => {
-                        let key = key.as_ref().map(Secret::expose);
-                        let is_brought = key.is_some() && self.shelf.borrow().get("key").map(String::as_str) == key;
-                        self.shelf.borrow_mut().retain(|name, _| match name.contains('@') {
-                            true => name.ends_with(&self.suffix) || name.starts_with("o:"),
-                            false => !is_brought,
-                        });
-                    }
-                    _ => {}
-                }
-            }
-        }
-    }
-
-    fn identify(&mut self, token: &str) {
-        self.input(Input::Identify(Identify::Token(Secret::new(token))));
-    }
-
-    fn answer(&mut self, part: &str, status: u16, body: &Value) {
-        let (request, _) = self.bench.request(part);
-        self.input(Input::Answered { request, status, body: body.to_string() });
-    }
-
-    /// The body of the newest question for the dialog.
-    fn asked(&mut self) -> Value {
-        serde_json::from_str(&self.bench.request("/dialogs?").1.body.unwrap()).unwrap()
-    }
-
-    /// Answers the question for the dialog, and lets the socket open.
-    fn link(&mut self, messages: &[Value]) -> LinkId {
-        self.answer("/dialogs?", 200, &loaded(messages));
-        self.reopen(messages.len() as u64)
-    }
-
-    fn reopen(&mut self, head: u64) -> LinkId {
-        let link = self.bench.link(Transport::WebSocket);
-        self.input(Input::Opened { link });
-        self.input(Input::Received { link, text: ready(head, head + 1).to_string() });
-        self.input(Input::Received { link, text: json!({"type": "synced", "head": head}).to_string() });
-        link
-    }
-
-    fn send(&mut self, text: &str) -> String {
-        self.input(Input::Send { text: text.into() });
-        self.bench.client.view().items.last().unwrap().key.clone()
-    }
-
-    fn needs(&mut self) -> usize {
-        let outputs = self.bench.taken();
-        outputs.iter().filter(|output| matches!(output, Output::Event(Event::CredentialsNeeded))).count()
-    }
-
-    fn texts(&self) -> Vec<String> {
-        self.bench.client.view().items.into_iter().map(|item| item.text).collect()
-    }
-
-    fn names(&self) -> Vec<String> {
-        self.shelf.borrow().keys().cloned().collect()
-    }
-}
-
-fn shelf() -> Shelf {
-    Shelf::default()
-}
 
 fn welcome() -> Value {
     message(1, "welcome", "system")
@@ -570,6 +450,29 @@ fn who_may_be_somebody_else_by_now_sends_nothing_before_the_answer_and_ends_with
     // It was somebody else, to whom nothing of it is told.
     tab.identify(BOB);
     assert_eq!(tab.asked()["message"], Value::Null);
+    assert_eq!(tab.texts(), Vec::<String>::new());
+}
+
+#[test]
+fn what_one_person_wrote_is_not_to_be_seen_while_it_may_be_another() {
+    let mut tab = Tab::open(&shelf());
+    let is_veiled = |tab: &Tab| tab.bench.client.view().is_veiled;
+    tab.input(Input::Start);
+    // Somebody who was nobody before has nothing that another may not see.
+    tab.input(Input::Identify(Identify::Asked));
+    assert!(!is_veiled(&tab));
+    tab.identify(ANN);
+    tab.link(&[welcome()]);
+    assert!(!is_veiled(&tab));
+    tab.input(Input::Identify(Identify::Asked));
+    assert!(is_veiled(&tab));
+    tab.identify(ANN_LATER);
+    assert!(!is_veiled(&tab), "it is still her");
+    tab.input(Input::Identify(Identify::Asked));
+    tab.input(Input::Identify(Identify::Failed));
+    assert!(is_veiled(&tab), "nobody has said who it is");
+    tab.identify(BOB);
+    assert!(!is_veiled(&tab));
     assert_eq!(tab.texts(), Vec::<String>::new());
 }
 

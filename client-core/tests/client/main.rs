@@ -4,6 +4,7 @@
 
 mod bench;
 mod contact;
+mod files;
 mod found_by_the_simulator;
 mod identity;
 mod journeys;
@@ -13,5 +14,6 @@ mod patience;
 mod quality;
 mod review;
 mod servers;
+mod tab;
 mod tabs;
 mod trouble;

@@ -18,6 +18,9 @@ use crate::store::{FileKinds, Files, Identity, Metrics, Site};
 /// The accent colour of a site that chose none.
 const COLOR: &str = "#3b4cca";
 
+/// What the panel speaks: the files of client-wasm/languages.
+pub(super) const LANGUAGES: [&str; 10] = ["ar", "de", "en", "es", "fr", "he", "it", "pt", "ru", "zh"];
+
 /// Characters in a name, and in a welcome.
 const MOST_CHARS: usize = 1_000;
 
@@ -92,6 +95,9 @@ struct Options {
     /// How large one file may be, in MiB
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=1_024))]
     file_mb: Option<u32>,
+    /// The language of the panel where a page names none that is there: de, pt-BR; "" for the visitor's own
+    #[arg(long, value_name = "LOCALE", value_parser = locale)]
+    locale: Option<String>,
     /// This server's address, as visitors see it, for the line to embed
     #[arg(long, value_name = "URL", env = "REJOIN_URL", default_value = "http://127.0.0.1:8787")]
     url: String,
@@ -125,6 +131,7 @@ impl SiteCommand {
                         kinds: args.options.files.unwrap_or_default(),
                         most_mb: args.options.file_mb.unwrap_or(Files::MOST_MB),
                     },
+                    locale: args.options.locale.unwrap_or_default(),
                     origins: args.options.origin,
                 };
                 embed(&admin.put_site(&new)?, &args.options.url);
@@ -161,6 +168,7 @@ impl SiteCommand {
                         kinds: args.options.files.unwrap_or(site.files.kinds),
                         most_mb: args.options.file_mb.unwrap_or(site.files.most_mb),
                     },
+                    locale: args.options.locale.unwrap_or(site.locale),
                     origins,
                 };
                 let site = admin.put_site(&changed)?;
@@ -237,6 +245,19 @@ fn file_kinds(text: &str) -> Result<FileKinds, String> {
         "on" => Ok(FileKinds::On),
         _ => Err("`off`, `images` or `on` is needed".into()),
     }
+}
+
+/// Takes a language that the panel speaks, with a region or without, or nothing.
+fn locale(text: &str) -> Result<String, String> {
+    let text = text.trim();
+    let mut parts = text.split('-');
+    let language = parts.next().unwrap_or_default().to_ascii_lowercase();
+    let is_part =
+        |part: &str| (1..=8).contains(&part.len()) && part.bytes().all(|letter| letter.is_ascii_alphanumeric());
+    if text.is_empty() || LANGUAGES.contains(&language.as_str()) && parts.all(is_part) {
+        return Ok(text.to_owned());
+    }
+    Err(format!("the panel speaks {}, also with a region, as pt-BR", LANGUAGES.join(", ")))
 }
 
 fn metrics(text: &str) -> Result<Metrics, String> {

@@ -79,6 +79,25 @@ fn hours_that_cannot_be_read_are_refused_with_what_to_write_instead() {
 }
 
 #[test]
+fn the_language_of_a_site_is_one_that_the_panel_speaks() {
+    let folder = concat!(env!("CARGO_MANIFEST_DIR"), "/../client-wasm/languages");
+    let mut spoken: Vec<String> = std::fs::read_dir(folder)
+        .unwrap()
+        .map(|file| file.unwrap().path().file_stem().unwrap().to_string_lossy().into_owned())
+        .collect();
+    spoken.sort();
+    assert_eq!(spoken, super::site::LANGUAGES);
+    let parse = |locale: &str| Cli::try_parse_from(["rejoin", "site", "set", "st_x", "--locale", locale]);
+    for good in ["", "de", "pt-BR", "DE-at", "zh-Hans-CN"] {
+        assert!(parse(good).is_ok(), "{good}");
+    }
+    for bad in ["nl", "d", "de_AT", "de-", "de\" onload=\"", "auto"] {
+        let said = parse(bad).unwrap_err().to_string();
+        assert!(said.contains("the panel speaks ar, de, en"), "{bad}: {said}");
+    }
+}
+
+#[test]
 fn a_command_that_cannot_be_understood_ends_with_2_and_one_that_fails_with_1() {
     let directory = tempfile::tempdir().unwrap();
     let data = directory.path().display();

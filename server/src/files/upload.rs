@@ -311,7 +311,7 @@ mod tests {
         let data = tempfile::tempdir().unwrap();
         let mut folder = Folder::open(data.path(), Patience::default()).unwrap();
         let received = receive(&folder).await.unwrap();
-        assert_eq!(names(&folder), [received.blob.clone()], "a disk that does its work");
+        assert_eq!(names(&folder), std::slice::from_ref(&received.blob), "a disk that does its work");
         drop(received);
         assert_eq!(names(&folder), [""; 0]);
         // First the bytes cannot be flushed, then the folder that has their name.

@@ -54,6 +54,7 @@ pub(super) async fn read<S: Side>(mut call: Call<S>) -> Result<Response, ApiErro
         now,
         identity_required: site.identity == Identity::Required,
         files: call.app.files().and_then(|_| site.files.told()),
+        locale: site.locale.clone(),
     };
     Ok(Json(config).into_response())
 }

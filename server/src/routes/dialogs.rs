@@ -131,6 +131,7 @@ pub(super) async fn list(mut call: Call<Admin>) -> Result<Response, ApiError> {
         Some(last) if lines.len() == limit as usize => Some(format!("{}.{}", last.at, last.id)),
         Some(_) | None => None,
     };
+    let has_folder = call.app.files().is_some();
     let dialogs = lines.into_iter().map(|line| DialogLine {
         dialog_id: line.id,
         site_id: line.site_id,
@@ -148,6 +149,7 @@ pub(super) async fn list(mut call: Call<Admin>) -> Result<Response, ApiError> {
             attributes,
         }),
         email: line.email,
+        files: has_folder && line.takes_files,
     });
     Ok(Json(DialogList { dialogs: dialogs.collect(), next }).into_response())
 }

@@ -143,6 +143,8 @@ pub struct DialogSummary {
     pub at: Millis,
     /// Who the visitor is, where anybody has said.
     pub visitor: Option<Visitor>,
+    /// Whether its site takes files.
+    pub takes_files: bool,
 }
 
 /// A visitor's message that an assistant has to answer.

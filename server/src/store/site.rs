@@ -33,6 +33,8 @@ pub struct Site {
     pub away: String,
     /// The files that may be sent in its dialogs.
     pub files: Files,
+    /// The language of the panel where a page names none that is spoken; empty: the visitor's own.
+    pub locale: String,
     /// Pages that may embed the widget; empty: none.
     pub origins: Vec<Pattern>,
     /// Whether its visitors must say who they are.

@@ -67,5 +67,7 @@ export function createComposer(form, { send, typed }) {
       resize();
     },
     focus: () => input.focus(),
+    /** Says something below the field, until somebody writes. */
+    say: (text) => (notice.textContent = text),
   };
 }

@@ -62,6 +62,7 @@ function toDialog(line) {
     text: line.preview,
     author: line.last_author,
     email: line.email ?? '',
+    takesFiles: line.files,
     ...whoItIs(line),
   };
 }

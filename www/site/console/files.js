@@ -4,8 +4,11 @@ import { mark, open } from '__REJOIN_FILES_PATH__';
 
 const SPEECH = { said: 'en' };
 
-/** Takes files that are chosen, pasted or dropped on `pane` for the dialog that `current()` names. */
-export function createFiles(links, session, { pane, form, scroller, picker, current }) {
+/**
+ * Takes files that are chosen, pasted or dropped on `pane` for the dialog that `current()` names; `refuse()` says that its site takes
+ * none.
+ */
+export function createFiles(links, session, { pane, form, scroller, picker, current, refuse }) {
   const trays = new Map();
   const of = (dialogId) => {
     if (!trays.has(dialogId)) trays.set(dialogId, open(pane, ask(dialogId), SPEECH, { place: form, scroller }));
@@ -18,7 +21,17 @@ export function createFiles(links, session, { pane, form, scroller, picker, curr
     return value.done(undefined, { url: `${location.origin}/api/dialogs/${dialogId}/files/*?v=1`, bearer: session.token });
   };
 
-  const take = (list) => current() && of(current()).take(list);
+  const take = (list) => {
+    if (picker.disabled) refuse();
+    else if (current()) of(current()).take(list);
+  };
+  const turn = () => {
+    for (const [dialogId, tray] of trays) tray.hide(dialogId !== current());
+  };
+  links.onFileLost((dialogId, file) => {
+    of(dialogId).resume(file);
+    turn();
+  });
   picker.addEventListener('change', () => {
     take([...picker.files]);
     picker.value = '';
@@ -39,9 +52,7 @@ export function createFiles(links, session, { pane, form, scroller, picker, curr
     /** Shows a file in the element of its message. */
     show: (element, file) => of(current()).show(element, file),
     /** Another dialog is on the screen. */
-    turn() {
-      for (const [dialogId, tray] of trays) tray.hide(dialogId !== current());
-    },
+    turn,
     /** Nothing of an operator may be left for the next one. */
     forget() {
       for (const tray of trays.values()) tray.forget();

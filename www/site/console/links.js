@@ -9,6 +9,7 @@ const UNSETTLED = new Set(['sending', 'unconfirmed', 'unsaved']);
 /** Makes the set of links, with none open; `credentialsNeeded()` is called when a token is not taken any more. */
 export function createLinks(session, credentialsNeeded) {
   const entries = new Map();
+  let fileLost = () => {};
 
   async function start(dialogId, entry) {
     const { token } = session;
@@ -19,6 +20,7 @@ export function createLinks(session, credentialsNeeded) {
     if (session.token !== token) link.credential(session.token);
     link.on('credentials', credentialsNeeded);
     link.on('quality', (report) => entry.judge?.(report));
+    link.on('lost', ({ file }) => fileLost(dialogId, file));
     entry.link = link;
     // It was left meanwhile, and has nothing to send.
     changed(dialogId, entry, link.view());
@@ -77,6 +79,10 @@ export function createLinks(session, credentialsNeeded) {
       await entry.opening.catch(() => entries.delete(dialogId));
       entry.busy = false;
       entry.link?.send(text);
+    },
+    /** `listener(dialogId, file)` is told of files (JSON) that the server has lost before their message came. */
+    onFileLost(listener) {
+      fileLost = listener;
     },
     /** Opens what a reload has left unsent. */
     resume() {

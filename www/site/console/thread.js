@@ -39,6 +39,7 @@ export function createThread(links, session, arrived) {
     scroller: part('log-scroll'),
     picker: part('attach'),
     current: () => open?.dialogId,
+    refuse: () => composer.say('This site takes no files.'),
   });
   const log = createLog(part('log'), {
     messageTemplate: part('message-template'),
@@ -94,6 +95,9 @@ export function createThread(links, session, arrived) {
     part('thread-said').querySelector('bdi').textContent = dialog?.said ?? '';
     part('thread-said').hidden = !dialog?.said;
     part('thread-site').textContent = dialog?.siteName ?? '';
+    // Before the list has come nobody knows; the server has the last word.
+    part('attach').disabled = dialog?.takesFiles === false;
+    part('attach').parentElement.hidden = part('attach').disabled;
     // Left by a visitor who found nobody there; the visitor's own words, so nothing but an address goes into the link.
     const email = part('thread-email');
     email.hidden = !dialog?.email;

@@ -46,6 +46,8 @@ pub struct NewSite {
     pub away: String,
     /// The files that may be sent in its dialogs.
     pub files: Files,
+    /// The language of the panel where a page names none that is spoken; empty: the visitor's own.
+    pub locale: String,
     /// Pages that may embed the widget.
     pub origins: Vec<Pattern>,
 }
@@ -120,12 +122,12 @@ impl Admin {
         };
         let transaction = self.conn.transaction_with_behavior(TransactionBehavior::Immediate)?;
         let id: u64 = transaction.query_row(
-            "INSERT INTO sites (id, token, name, welcome, color, visitor_auth, metrics, hours, time_zone, away, files, file_mb) \
-             VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12) \
+            "INSERT INTO sites (id, token, name, welcome, color, visitor_auth, metrics, hours, time_zone, away, files, file_mb, locale) \
+             VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13) \
              ON CONFLICT (id) DO UPDATE SET token = excluded.token, name = excluded.name, \
              welcome = excluded.welcome, color = excluded.color, visitor_auth = excluded.visitor_auth, \
              metrics = excluded.metrics, hours = excluded.hours, time_zone = excluded.time_zone, \
-             away = excluded.away, files = excluded.files, file_mb = excluded.file_mb RETURNING id",
+             away = excluded.away, files = excluded.files, file_mb = excluded.file_mb, locale = excluded.locale RETURNING id",
             params![
                 site.id,
                 site.token,
@@ -138,7 +140,8 @@ impl Admin {
                 site.zone.to_string(),
                 site.away,
                 files,
-                site.files.most_mb
+                site.files.most_mb,
+                site.locale
             ],
             |row| row.get(0),
         )?;

@@ -193,7 +193,7 @@ pub(super) fn dialogs(conn: &Connection, filter: &DialogFilter) -> rusqlite::Res
          d.operator_received, d.operator_read, m.author_kind, CASE WHEN m.text = '' AND m.file IS NOT NULL THEN '📎 ' || (m.file ->> '$.name') \
          ELSE substr(m.text, 1, 200) END, \
          (SELECT count(*) FROM (SELECT 1 FROM messages u WHERE u.dialog_id = d.id AND u.seq > d.operator_read \
-         AND u.author_kind = 0 LIMIT 100)), d.email, v.name, v.email, v.verified, v.attributes \
+         AND u.author_kind = 0 LIMIT 100)), d.email, v.name, v.email, v.verified, v.attributes, s.files <> 'off' \
          FROM dialogs d JOIN sites s ON s.id = d.site_id LEFT JOIN visitors v ON v.dialog_id = d.id \
          LEFT JOIN messages m ON m.dialog_id = d.id AND m.seq = d.head \
          WHERE d.site_id = ?1 AND (d.active_s, d.id) < (?2, ?3) AND d.deleted = 0 \
@@ -227,13 +227,14 @@ fn summary(row: &Row<'_>) -> rusqlite::Result<DialogSummary> {
         email: row.get::<_, Option<String>>(13)?.map(Secret::new),
         at,
         visitor: visitor::from_row(row, 14)?,
+        takes_files: row.get(18)?,
     })
 }
 
 /// The secrets are base64url, so a space sets them apart.
 const SITE: &str = "SELECT id, token, name, welcome, color, visitor_auth, metrics, hours, time_zone, away, identity_required, \
                     (SELECT group_concat(secret, ' ' ORDER BY i.id DESC) FROM identity_secrets i \
-                    WHERE i.site_id = sites.id), files, file_mb FROM sites WHERE ";
+                    WHERE i.site_id = sites.id), files, file_mb, locale FROM sites WHERE ";
 
 /// Returns the site with this token.
 pub(super) fn site_by_token(conn: &Connection, token: &str) -> rusqlite::Result<Option<Arc<Site>>> {
@@ -282,6 +283,7 @@ fn site(conn: &Connection, sql: &str, key: impl Params) -> rusqlite::Result<Opti
                     },
                     most_mb: row.get(13)?,
                 },
+                locale: row.get(14)?,
                 origins: Vec::new(),
                 identity: if row.get(10)? { Identity::Required } else { Identity::Optional },
                 identity_secrets: row

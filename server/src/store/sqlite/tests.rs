@@ -30,6 +30,7 @@ fn site(token: &str, welcome: &str) -> NewSite {
         zone: Zone::default(),
         away: String::new(),
         files: Files::default(),
+        locale: String::new(),
         origins: Vec::new(),
     }
 }
