@@ -47,7 +47,7 @@ cargo xtask <command>
   fuzz   [--seconds N] [NAMES]   frames, bodies, sse, session, client: each for a minute unless told otherwise
   autobahn [--own-limits]        the Autobahn suite against the server's sockets; needs Python 2.7
   package [--dev]                the npm package, in dist/npm and as a tarball
-  size   [--record]              what a visitor downloads, in bytes, against the budget; writes docs/size.md
+  size   [--record|--functions]  what a visitor downloads, in bytes, against the budget; writes docs/size.md, or lists what is in it
   tidy                           rules about the source that no compiler checks
   setup                          only the set-up: wasm target, npm packages, browser
   help                           this list

@@ -55,7 +55,7 @@ const PLAN: &str = "\
 2p|
 2p||dir=auto
 1div|w
-2div|l|role=log|tabindex=0
+2div|l|role=log|aria-live=polite|tabindex=0
 1div|c
 2div|z|role=status
 2div|r
