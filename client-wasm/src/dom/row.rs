@@ -6,6 +6,7 @@ use client_core::{Delivery, From, Item};
 use protocol::AuthorKind;
 
 use super::clock::{self, Calendar};
+use super::files;
 use super::links::{Piece, pieces};
 use super::node::{Node, create, create_text};
 use super::texts::{Speech, Texts, Word};
@@ -16,10 +17,10 @@ pub(crate) struct Row {
     pub(crate) node: Node,
     day: Node,
     author: Node,
-    pub(super) bubble: Node,
+    bubble: Node,
     pub(super) state: Node,
     /// Whether what was sent with it is on the screen.
-    pub(super) has_file: Cell<bool>,
+    has_file: Cell<bool>,
     key: String,
     shown: Shown,
 }
@@ -123,6 +124,10 @@ impl Row {
         );
         self.day.put(&if standing.new_day { calendar.day_name(item.at, texts) } else { String::new() });
         self.author.put(if own { texts.of(Word::You) } else { name(item, surroundings) });
+        // Before the link is here, too: what an earlier page has left may bring a file.
+        if !item.file.is_empty() && !self.has_file.replace(true) {
+            files::show(&self.bubble, &item.file);
+        }
         match surroundings.dress {
             Some(dress) => dress(self, item, surroundings),
             None if own => self.wait(item, texts),

@@ -6,7 +6,6 @@ use client_core::{Banner, Delivery, From, Item, Older, View};
 use wasm_bindgen::JsValue;
 
 use super::clock;
-use super::files;
 use super::log::Log;
 use super::node::{Node, Shown, create};
 use super::parts::Part;
@@ -124,7 +123,7 @@ impl Talk {
     }
 }
 
-/// Says how far a message has come, and shows what was sent with it.
+/// Says how far a message has come.
 fn dress(row: &Row, item: &Item, surroundings: &Surroundings<'_>) {
     let texts = surroundings.texts;
     row.state.put(&state(item, row.is_last(), texts));
@@ -136,9 +135,6 @@ fn dress(row: &Row, item: &Item, surroundings: &Surroundings<'_>) {
     }
     if item.from == From::Own {
         row.node.attribute("data-state", words::delivery(item.delivery));
-    }
-    if !item.file.is_empty() && !row.has_file.replace(true) {
-        files::show(&row.bubble, &item.file);
     }
 }
 
