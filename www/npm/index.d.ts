@@ -278,6 +278,8 @@ export interface LinkEvents {
   credentials: {};
   /** The server will not have this link: a close code, and why. */
   refused: { code: number; reason: string };
+  /** The server has lost a file (JSON) before its message came; the message is given up: send the file again. */
+  lost: { file: string };
   /** With each round trip, and when the score changes. */
   quality: Report;
   /** The log here was not the server's; it is loaded again. */

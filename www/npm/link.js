@@ -40,7 +40,7 @@ export async function openLink({ onChange, getToken, wasm, ...given } = {}, sour
   } catch (error) {
     throw new RejoinError('invalid_option', `connect: ${error.message ?? error}`, { cause: error });
   }
-  for (const name of ['message', 'loaded', 'refused', 'quality', 'audit']) link.on(name, (value) => tell(name, value));
+  for (const name of ['message', 'loaded', 'refused', 'lost', 'quality', 'audit']) link.on(name, (value) => tell(name, value));
   return wrap(link, listeners);
 }
 
