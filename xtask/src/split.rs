@@ -516,7 +516,7 @@ mod tests {
     }
 
     fn halves() -> (Module, Module, Vec<String>) {
-        let apart = Apart { addresses: Vec::from([8..12]), slots: [2].into() };
+        let apart = Apart { addresses: std::iter::once(8..12).collect(), slots: [2].into() };
         let halves = split(&module(), "later", &apart, Names::Dropped).unwrap();
         let read = |wasm: &[u8]| read(wasm, Names::Dropped).unwrap();
         (read(&halves.first), read(&halves.second), halves.page)

@@ -335,7 +335,9 @@ impl Sim {
     fn page_event(&mut self, page: usize, event: &Event) {
         trace!(self, "page {page} tells {event:?}");
         match event {
-            Event::Message { .. } | Event::DialogLoaded { .. } | Event::Quality | Event::Log(_) => {}
+            Event::Message { .. } | Event::DialogLoaded { .. } | Event::Locale(_) | Event::Quality | Event::Log(_) => {}
+            // No message of these worlds brings a file.
+            Event::FileLost { file } => self.violate(format!("page {page} has lost {file}, which nobody sent")),
             Event::CredentialsNeeded => {
                 let ms = self.random.between(10, 2_000);
                 self.plan_in(ms, Happening::Act(super::Action::Credential { page }));
