@@ -38,7 +38,12 @@ const tabs = {
     return locks.request(prefix, { signal: AbortSignal.timeout(1e3) }, async () => {
       const first = (await locks.query()).held.find((lock) => lock.name.startsWith(prefix + 'vk_'));
       if (first) return first.name.slice(prefix.length);
-      locks.request(prefix + key, () => new Promise((done) => (setTimeout(done, 2e3), addEventListener('pagehide', done))));
+      locks.request(prefix + key, () => {
+        const end = new AbortController();
+        setTimeout(() => end.abort(), 2e3);
+        addEventListener('pagehide', () => end.abort(), end);
+        return new Promise((done) => (end.signal.onabort = done));
+      });
       return key;
     });
   },

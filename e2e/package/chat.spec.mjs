@@ -117,6 +117,9 @@ test('put up and taken down a hundred times, loading or loaded, it leaves nothin
   await visitor.open();
   await visitor.send('A dialog is under way');
   await visitor.expectLink('online');
+  // A key is held for a moment, until every page has read it; what holds it listens.
+  const isHeld = () => page.evaluate(async () => (await navigator.locks.query()).held.some(({ name }) => name.includes('key vk_')));
+  await expect.poll(isHeld).toBe(false);
   const before = await page.evaluate(() => [...listening.values()]);
   for (const open of [false, true]) {
     await page.evaluate(async (open) => {
@@ -134,6 +137,7 @@ test('put up and taken down a hundred times, loading or loaded, it leaves nothin
     await expect(visitor.launcher).toHaveCount(1);
     await expect.poll(() => page.evaluate(() => sockets.size)).toBe(1);
   }
+  await expect.poll(isHeld).toBe(false);
   expect(await page.evaluate(() => [...listening.values()])).toEqual(before);
   expect(new Set(modules).size).toBe(1);
   await page.evaluate(() => chat.destroy());
