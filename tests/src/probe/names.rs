@@ -2,10 +2,13 @@
 
 use server::probe::{Named, named};
 
+/// Says whether bytes begin as those of a kind of images do.
+type Begins = fn(&[u8]) -> bool;
+
 /// Characters in a name.
 const MOST_CHARS: usize = 120;
 /// The first bytes of the images that are shown where they stand.
-const IMAGES: [(&str, fn(&[u8]) -> bool); 5] = [
+const IMAGES: [(&str, Begins); 5] = [
     ("image/png", |head| head.starts_with(b"\x89PNG")),
     ("image/jpeg", |head| head.starts_with(b"\xff\xd8\xff")),
     ("image/gif", |head| head.starts_with(b"GIF")),
