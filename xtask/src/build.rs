@@ -163,9 +163,7 @@ fn module(name: &str, features: &str, mode: Mode, second: Second, names: Names) 
         features,
     ]);
     if mode == Mode::Release {
-        let extra = std::env::var("XFLAGS").unwrap_or_default();
-        let flags = SMALL_FLAGS.replace("\"]", &format!("\"{extra}]"));
-        compile.env("RUSTC_BOOTSTRAP", "1").args(SMALL_STD).arg("--config").arg(flags);
+        compile.env("RUSTC_BOOTSTRAP", "1").args(SMALL_STD).arg("--config").arg(SMALL_FLAGS);
     }
     run_process(&mut compile)?;
     let built = target().join(WASM).join("wasm/client_wasm.wasm");
@@ -259,9 +257,7 @@ fn optimise(wasm: &Path, names: Names) -> Result<()> {
         return Err(Failure::new("node_modules lacks binaryen; remove node_modules and try again"));
     }
     let strip = if names == Names::Kept { "--debuginfo" } else { "--strip-debug" };
-    let extra = std::env::var("XOPT").unwrap_or_default();
-    let flags: Vec<&str> =
-        extra.split_whitespace().chain(["-Oz", strip, "--strip-producers", "--strip-target-features", "-o"]).collect();
+    let flags = ["-Oz", strip, "--strip-producers", "--strip-target-features", "-o"];
     run_process(node(script).arg(wasm).args(FEATURES).args(flags).arg(wasm))
 }
 
