@@ -125,6 +125,10 @@ impl Client {
             }
             Who::Anonymous | Who::Somebody => {
                 let has_key = self.key != Key::Unsaved || self.dialog_id.is_some();
+                if !self.draft.is_empty() {
+                    // It goes along even where no key of nobody's does, and is not to be found by the next one.
+                    self.remove(String::from("draft"));
+                }
                 self.identity.former = has_key.then(|| self.config.credential.clone());
                 self.identity.carried = Some(Carried {
                     outbox: core::mem::take(&mut self.outbox),

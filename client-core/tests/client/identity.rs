@@ -87,6 +87,22 @@ fn the_dialog_and_what_was_not_sent_before_the_log_in_go_along() {
 }
 
 #[test]
+fn what_was_only_typed_before_the_log_in_goes_along_as_well_and_is_nobody_s_any_more() {
+    let shelf = shelf();
+    let mut tab = Tab::open(&shelf);
+    tab.input(Input::Start);
+    tab.input(Input::Draft { text: "half a".into() });
+    assert_eq!(tab.names(), ["draft"]);
+    tab.identify(ANN);
+    assert_eq!(tab.bench.client.view().draft, "half a");
+    assert!(tab.names().iter().all(|name| name.contains('@')), "{:?}", tab.names());
+    // Nor does somebody find it in the end whom she makes room for.
+    tab.identify(BOB);
+    assert_eq!(tab.bench.client.view().draft, "");
+    assert!(tab.names().iter().all(|name| name.contains('@')), "{:?}", tab.names());
+}
+
+#[test]
 fn another_person_starts_afresh_however_much_was_not_sent() {
     let shelf = shelf();
     let mut tab = Tab::open(&shelf);
