@@ -26,6 +26,10 @@ const WORDS = {
       'Done. It waits for you until Friday, six o’clock.',
     ],
     unsent: 'One more question: do you ship abroad?',
+    photo: 'blue bowl, from above.png',
+    document: 'Quotation 2026-117 for twelve bowls in lagoon glaze (revised).txt',
+    away: 'Orders are shipped all the same.',
+    help: 'Is anybody there?',
     long: 'Donaudampfschifffahrtselektrizitätenhauptbetriebswerkbauunterbeamtengesellschaft'.repeat(2),
   },
   ar: {
@@ -38,6 +42,10 @@ const WORDS = {
       'تم. سينتظرك حتى يوم الجمعة الساعة 18:00.',
     ],
     unsent: 'سؤال آخر: هل تشحنون إلى الخارج؟',
+    photo: 'الوعاء الأزرق.png',
+    document: 'عرض سعر 2026-117 لاثني عشر وعاءً بطلاء أزرق (منقّح).txt',
+    away: 'تُشحن الطلبات على أي حال.',
+    help: 'هل من أحد؟',
     long: 'كلمةطويلةجداً'.repeat(14),
   },
 };
@@ -60,7 +68,43 @@ const STATES = {
     await operators[0].reply.pressSequentially('Just', { delay: 50 });
     await visitor.log.locator('.y').waitFor();
   },
-  long: async ({ visitor, operators: [operator], words }) => {
+  files: async ({ page, visitor, operators: [operator], words }) => {
+    const shown = (name) => visitor.log.locator(`.fb[aria-label*="${name}"]`);
+    await operator.reply.fill('');
+    const [wide, tall] = [await drawing(page, 640, 400), await drawing(page, 300, 520)];
+    await operator.page.locator('#attach').setInputFiles({ name: words.photo, mimeType: 'image/png', buffer: wide });
+    await shown(words.photo).locator('canvas[data-drawn]').waitFor();
+    await operator.page.locator('#attach').setInputFiles({ name: words.document, mimeType: 'text/plain', buffer: Buffer.alloc(48_213, 'x') });
+    await shown(words.document).waitFor();
+    await visitor.dialog.locator('input[type=file]').setInputFiles([
+      { name: 'shelf.png', mimeType: 'image/png', buffer: tall },
+      { name: words.document, mimeType: 'text/plain', buffer: Buffer.from('12 €') },
+    ]);
+    await shown('shelf.png').locator('canvas[data-drawn]').waitFor();
+    await shown(words.document).nth(1).waitFor();
+  },
+  uploads: async ({ page, visitor, words }) => {
+    const choose = (name, mimeType, buffer) => visitor.dialog.locator('input[type=file]').setInputFiles({ name, mimeType, buffer });
+    const row = (at) => visitor.dialog.locator('.fi').nth(at);
+    await choose(words.document.replace('.txt', '.html'), 'text/html', Buffer.from('<script>alert(1)</script>'));
+    await row(0).and(visitor.dialog.locator('[data-state=failed]')).waitFor();
+    await page.route('**/files/**', (route) => (route.request().method() === 'PUT' ? undefined : route.continue()));
+    await choose(words.photo, 'image/png', await drawing(page, 640, 400));
+    await choose('b.pdf', 'application/pdf', Buffer.alloc(3_400_000));
+    await row(2).waitFor();
+    // How far it has come is said here: nothing goes anywhere.
+    await row(1).locator('progress').evaluate((bar) => (bar.value = 0.6));
+  },
+  drop: ({ visitor }) =>
+    visitor.dialog.evaluate((dialog) => {
+      const dataTransfer = new DataTransfer();
+      dataTransfer.items.add(new File(['x'], 'x.txt'));
+      dialog.dispatchEvent(new DragEvent('dragover', { bubbles: true, cancelable: true, dataTransfer }));
+    }),
+  long: async ({ page, visitor, operators: [operator], words }) => {
+    await visitor.dialog.dispatchEvent('dragleave');
+    while (await visitor.dialog.locator('.fi').count()) await visitor.dialog.locator('.fi button:last-child').first().click();
+    await page.unroute('**/files/**');
     await operator.reply.fill('');
     await operator.send(words.long);
     await visitor.send(`${words.long}!`);
@@ -76,6 +120,75 @@ const STATES = {
   },
 };
 
+/** Of a site that is closed until tomorrow: a notice, the question for an address, and what stands there when one was left. */
+const AWAY = {
+  closed: ({ visitor }) => visitor.open(),
+  asked: async ({ visitor, words }) => {
+    await visitor.send(words.help);
+    await visitor.dialog.locator('.u input').waitFor();
+  },
+  wrong: async ({ visitor }) => {
+    await visitor.dialog.locator('.u input').fill('ann');
+    await visitor.dialog.locator('.u input').press('Enter');
+    await visitor.dialog.getByRole('alert').waitFor();
+  },
+  left: async ({ visitor }) => {
+    await visitor.dialog.locator('.u input').fill('ann.with-a-long-name@department.shop.example');
+    await visitor.dialog.locator('.u input').press('Enter');
+    await visitor.dialog.locator('.ug').waitFor();
+  },
+};
+
+/** What operators see: the form, the inbox, and a dialog. */
+const DESK = {
+  login: ({ page, server }) => page.goto(`${server.url}/console`),
+  inbox: async (desk) => {
+    await desk.page.goto('about:blank');
+    desk.operator = await Operator.logIn(desk.page, desk.server);
+    await desk.operator.lines.first().waitFor();
+  },
+  dialog: async ({ operator, dialogId }) => {
+    await operator.open(dialogId);
+    await operator.log.locator('canvas[data-drawn]').last().waitFor();
+  },
+  uploads: async ({ page }) => {
+    const choose = (name, mimeType, buffer) => page.locator('#attach').setInputFiles({ name, mimeType, buffer });
+    await choose('page.html', 'text/html', Buffer.from('<script>alert(1)</script>'));
+    await page.locator('.fi[data-state=failed]').waitFor();
+    await page.route('**/files/**', (route) => (route.request().method() === 'PUT' ? undefined : route.continue()));
+    await choose('A picture with a rather long name that has to break somewhere.png', 'image/png', await drawing(page, 64, 40));
+    await page.locator('.fi').nth(1).locator('progress').evaluate((bar) => (bar.value = 0.6));
+  },
+};
+
+const DEMO = {
+  start: ({ page, server }) => page.goto(`${server.url}/`),
+  shop: ({ page, server }) => page.goto(`${server.url}/demo/two`),
+  iframe: ({ page, server }) => page.goto(`${server.url}/demo/iframe`),
+};
+
+/** A picture of so many px, made by the browser. */
+async function drawing(page, width, height) {
+  const base64 = await page.evaluate(
+    async ([width, height]) => {
+      const canvas = new OffscreenCanvas(width, height);
+      const context = canvas.getContext('2d');
+      const ground = context.createLinearGradient(0, 0, width, height);
+      ground.addColorStop(0, '#f3dcc4');
+      ground.addColorStop(1, '#c9855b');
+      context.fillStyle = ground;
+      context.fillRect(0, 0, width, height);
+      context.fillStyle = '#27506b';
+      context.ellipse(width / 2, height / 2, width / 3, height / 5, 0, 0, 7);
+      context.fill();
+      const bytes = new Uint8Array(await (await canvas.convertToBlob()).arrayBuffer());
+      return btoa(String.fromCharCode(...bytes));
+    },
+    [width, height],
+  );
+  return Buffer.from(base64, 'base64');
+}
+
 async function run(browser, server, folder, wanted) {
   const host = await Host.start();
   const pictures = [];
@@ -85,28 +198,65 @@ async function run(browser, server, folder, wanted) {
     await page.screenshot({ path: join(folder, `${name}.png`), animations: 'disabled', caret: 'hide' });
     pictures.push(name);
   };
-  const open = async (options) => (await browser.newContext({ locale: 'en-US', reducedMotion: 'reduce', ...options })).newPage();
+  /** Reaches each state of a series, one after the other, and takes its picture; not at all if none of them is wanted. */
+  const series = async (states, suffix, prepare, prefix = '') => {
+    const named = Object.entries(states).map(([state, reach]) => [`${prefix}${state}-${suffix}`, reach]);
+    if (wanted && !named.some(([name]) => name.includes(wanted))) return;
+    const scene = await prepare();
+    for (const [name, reach] of named) {
+      await reach(scene);
+      await take(scene.page, name);
+    }
+    await scene.page.context().close();
+  };
+  const open = async (options) => {
+    const context = await browser.newContext({ locale: 'en-US', reducedMotion: 'reduce', ...options });
+    context.setDefaultTimeout(30_000);
+    return context.newPage();
+  };
   const names = ['Maren', 'Maximiliane Schottenhammel-Wittgenstein', 'Zoë', 'Aleksandr'];
   const operators = [];
   for (const [index, name] of names.entries()) {
     operators.push(await Operator.hire(await open({}), server, { email: `${index}@shop.example`, name }));
   }
+  const face = join(folder, 'face.png');
+  await writeFile(face, await drawing(operators[0].page, 256, 256));
+  await server.command('operator', 'set', '0@shop.example', '--avatar', face, '--data', server.data);
   for (const [locale, words] of Object.entries(WORDS)) {
-    const token = await addSite(server, { name: locale === 'ar' ? 'خزف الصباح' : 'Morrow Stoneware', origins: [host.url], welcome: words.welcome });
+    const site = { name: locale === 'ar' ? 'خزف الصباح' : 'Morrow Stoneware', origins: [host.url], welcome: words.welcome };
+    const [token, closed] = [await addSite(server, site), await addSite(server, site)];
+    const tomorrow = new Date(Date.now() + 86_400_000).toUTCString().slice(0, 3);
+    const hours = ['--hours', `${tomorrow} 09:00-18:00`, '--timezone', 'UTC', '--away', words.away];
+    await server.command('site', 'set', closed, ...hours, '--data', server.data);
     for (const [screen, options] of Object.entries(SCREENS)) {
       for (const colorScheme of ['light', 'dark']) {
-        const page = await open({ ...options, colorScheme });
-        const ground = '<style>:root{color-scheme:light dark;font-family:sans-serif}</style>';
-        await page.goto(host.page(`/${locale}`, ground + snippet(server, token, `data-locale="${locale}"`)));
-        const visitor = new Visitor(page);
-        visitor.launcher = page.locator('button.launcher');
-        await visitor.launcher.waitFor();
-        for (const [state, reach] of Object.entries(STATES)) {
-          await reach({ page, visitor, words, operators });
-          await take(page, `${state}-${screen}-${colorScheme}-${locale}`);
-        }
-        await page.context().close();
+        const visit = async (path, of) => {
+          const page = await open({ ...options, colorScheme });
+          const ground = '<style>:root{color-scheme:light dark;font-family:sans-serif}</style>';
+          await page.goto(host.page(path, ground + snippet(server, of, `data-locale="${locale}"`)));
+          const visitor = new Visitor(page);
+          visitor.launcher = page.locator('button.launcher');
+          await visitor.launcher.waitFor();
+          return { page, visitor, words, operators };
+        };
+        await series(STATES, `${screen}-${colorScheme}-${locale}`, () => visit(`/${locale}`, token));
+        await series(AWAY, `${screen}-${colorScheme}-${locale}`, () => visit(`/${locale}-closed`, closed), 'away-');
       }
+    }
+  }
+  const talk = await Visitor.visit(await open({}), `${server.url}/demo/one`);
+  await talk.send(WORDS.en.talk[0]);
+  await talk.dialog.locator('input[type=file]').setInputFiles([
+    { name: WORDS.en.photo, mimeType: 'image/png', buffer: await drawing(talk.page, 640, 400) },
+    { name: WORDS.en.document, mimeType: 'text/plain', buffer: Buffer.alloc(48_213, 'x') },
+  ]);
+  await talk.log.locator('.fb').nth(1).waitFor();
+  const dialogId = await talk.dialogId();
+  for (const [screen, options] of Object.entries(SCREENS)) {
+    for (const colorScheme of ['light', 'dark']) {
+      const scene = async () => ({ page: await open({ ...options, colorScheme }), server, dialogId });
+      await series(DESK, `${screen}-${colorScheme}`, scene, 'console-');
+      await series(DEMO, `${screen}-${colorScheme}`, scene, 'demo-');
     }
   }
   for (const [name, color] of Object.entries({ yellow: '#ffd400', white: '#ffffff', black: '#000000', grey: '#777777', pale: '#dfe9f5' })) {
