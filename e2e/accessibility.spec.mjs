@@ -1,7 +1,9 @@
 // With the keyboard alone, for screen readers, on phones, in the dark.
 import AxeBuilder from '@axe-core/playwright';
 import { test, expect, CONNECTION_TROUBLE } from './fixtures.mjs';
+import { addSite, close, snippet } from './host.mjs';
 import { Operator } from './operator.mjs';
+import { picture } from './picture.mjs';
 import { Visitor } from './visitor.mjs';
 
 const RULES = ['wcag2a', 'wcag2aa', 'wcag21a', 'wcag21aa', 'wcag22aa', 'best-practice'];
@@ -57,6 +59,36 @@ test('the focus goes back to the page’s own button that opened the chat', asyn
   await expect(button).toBeFocused();
 });
 
+test('the keyboard alone sends a file, gets at what came, takes back what waits, and loses its place nowhere', async ({ page, rejoin, noise, saved }) => {
+  noise.allow(CONNECTION_TROUBLE);
+  const visitor = await Visitor.visit(page, `${rejoin.url}/demo/one`);
+  const focused = () => visitor.dialog.evaluate((dialog) => dialog.getRootNode().activeElement?.ariaLabel ?? '');
+  const tabTo = async (name, key = 'Tab') => {
+    for (let presses = 0; !name.test(await focused()); presses += 1) {
+      expect(presses, `presses of ${key} to ${name}`).toBeLessThan(20);
+      await page.keyboard.press(key);
+    }
+  };
+  await visitor.field.focus();
+  await tabTo(/^Attach files$/);
+  const [chooser] = await Promise.all([page.waitForEvent('filechooser'), page.keyboard.press('Enter')]);
+  await chooser.setFiles({ name: 'offer.txt', mimeType: 'text/plain', buffer: Buffer.from('12 €') });
+  const file = visitor.log.getByRole('button', { name: /^Save offer\.txt/ });
+  await expect(file).toBeVisible();
+  await tabTo(/^Save offer\.txt/, 'Shift+Tab');
+  await expect(file).toBeFocused();
+  const got = await saved(page, { click: () => page.keyboard.press('Enter') });
+  expect([got.name, got.bytes.toString()]).toEqual(['offer.txt', '12 €']);
+
+  await page.route('**/files/**', () => {});
+  await visitor.dialog.locator('input[type=file]').setInputFiles({ name: 'slow.png', mimeType: 'image/png', buffer: await picture(page) });
+  await expect(visitor.dialog.locator('.fi progress')).toBeVisible();
+  await tabTo(/^Cancel slow\.png$/);
+  await page.keyboard.press('Enter');
+  await expect(visitor.dialog.locator('.fi')).toHaveCount(0);
+  await expect(visitor.field).toBeFocused();
+});
+
 test('Enter that ends a word of an input method does not send it', async ({ page, rejoin }) => {
   const visitor = await Visitor.visit(page, `${rejoin.url}/demo/one`);
   const devtools = await page.context().newCDPSession(page);
@@ -110,6 +142,66 @@ for (const colorScheme of ['light', 'dark']) {
       await expect(visitor.banner.getByRole('button', { name: 'Try now' })).toBeVisible({ timeout: 30_000 });
       await visitor.expectDelivery('Is anybody there?', 'unconfirmed', { timeout: 30_000 });
       await expectAccessible(page, 'offline');
+    });
+
+    test('axe finds nothing in files: shown, under way, refused, held over the panel, in the console', async ({ page, rejoin, someone, noise }) => {
+      test.slow();
+      noise.allow(/415/, CONNECTION_TROUBLE);
+      const visitor = await Visitor.visit(page, `${rejoin.url}/demo/one`);
+      const choose = (...files) => visitor.dialog.locator('input[type=file]').setInputFiles(files);
+      const red = { name: 'red.png', mimeType: 'image/png', buffer: await picture(page) };
+      const offer = { name: 'offer.txt', mimeType: 'text/plain', buffer: Buffer.from('12 €') };
+      await choose(red, offer);
+      await expect(visitor.log.getByRole('button', { name: /^Image red\.png/ })).toBeVisible();
+      await expect(visitor.log.getByRole('button', { name: /^Save offer\.txt/ })).toBeVisible();
+      const operator = await Operator.logIn(await someone({ colorScheme }), rejoin);
+      await operator.open(await visitor.dialogId());
+      const attach = operator.page.locator('#attach');
+      await attach.setInputFiles([{ ...red, name: 'answer.png' }, { ...offer, name: 'answer.txt' }]);
+      await expect(visitor.log.getByRole('button', { name: /^Image answer\.png/ })).toBeVisible();
+      await expect(visitor.log.getByRole('button', { name: /^Save answer\.txt/ })).toBeVisible();
+      await expectAccessible(page, 'shown');
+      await expectAccessible(operator.page, 'shown in the console');
+
+      const refused = { name: 'page.html', mimeType: 'text/html', buffer: Buffer.from('<script>alert(1)</script>') };
+      for (const where of [page, operator.page]) await where.route('**/files/**', (route) => route.request().postDataBuffer()?.includes('alert') ? route.continue() : undefined);
+      await choose(refused, { ...red, name: 'slow.png' });
+      await attach.setInputFiles([refused, { ...red, name: 'slow.png' }]);
+      for (const where of [visitor.dialog, operator.page]) {
+        await expect(where.locator('.fi')).toHaveText([/page\.html/, /slow\.png/]);
+        await expect(where.locator('.fi[data-state=failed]')).toHaveCount(1);
+        await expect(where.locator('.fi progress')).toBeVisible();
+      }
+      await expectAccessible(page, 'refused and under way');
+      await expectAccessible(operator.page, 'refused and under way in the console');
+      await visitor.dialog.evaluate((dialog) => {
+        const dataTransfer = new DataTransfer();
+        dataTransfer.items.add(new File(['x'], 'x.txt'));
+        dialog.dispatchEvent(new DragEvent('dragover', { bubbles: true, cancelable: true, dataTransfer }));
+      });
+      await expect(visitor.dialog).toHaveAttribute('data-drop');
+      await expectAccessible(page, 'held over the panel');
+    });
+
+    test('axe finds nothing while nobody is there: the notice, the question for an address, a wrong one, one that was left', async ({ page, host, rejoin }) => {
+      test.slow();
+      const token = await addSite(rejoin, { origins: [host.url] });
+      await close(rejoin, token, ['--away', 'Orders are shipped all the same.']);
+      const visitor = await Visitor.visit(page, host.page('/', snippet(rejoin, token)));
+      await expect(visitor.dialog).toContainText('Orders are shipped all the same.');
+      await expectAccessible(page, 'the notice');
+      await visitor.send('Is anybody there?');
+      const email = visitor.dialog.getByLabel('Leave your e-mail and we will write to you');
+      await expect(email).toBeVisible();
+      await expectAccessible(page, 'the question');
+      await email.fill('ann');
+      await email.press('Enter');
+      await expect(visitor.dialog.getByRole('alert')).toBeVisible();
+      await expectAccessible(page, 'a wrong one');
+      await email.fill('ann@shop.example');
+      await email.press('Enter');
+      await expect(visitor.dialog).toContainText('We will write to you by e-mail');
+      await expectAccessible(page, 'one that was left');
     });
 
     test('axe finds nothing on our own pages', async ({ page, rejoin }) => {

@@ -2,20 +2,8 @@
 import { test, expect, CONNECTION_TROUBLE } from './fixtures.mjs';
 import { addSite, snippet } from './host.mjs';
 import { Operator, readLog } from './operator.mjs';
+import { picture } from './picture.mjs';
 import { Visitor } from './visitor.mjs';
-
-/** A picture of 64 × 48 in one colour, made by the browser. */
-async function picture(page, colour = '#c33') {
-  const base64 = await page.evaluate(async (fill) => {
-    const canvas = new OffscreenCanvas(64, 48);
-    const context = canvas.getContext('2d');
-    context.fillStyle = fill;
-    context.fillRect(0, 0, 64, 48);
-    const bytes = new Uint8Array(await (await canvas.convertToBlob()).arrayBuffer());
-    return btoa(String.fromCharCode(...bytes));
-  }, colour);
-  return Buffer.from(base64, 'base64');
-}
 
 /** The colour in the middle of a drawn preview, once it is drawn. */
 async function middle(canvas) {

@@ -2,6 +2,8 @@
 import { once } from 'node:events';
 import http from 'node:http';
 
+const DAYS = ['Sun', 'Mon', 'Tue', 'Wed', 'Thu', 'Fri', 'Sat'];
+
 export class Host {
   /** The paths that were asked for. */
   requests = [];
@@ -51,6 +53,15 @@ export async function addSite(rejoin, { name = 'Soap & Co', origins = [], welcom
   const words = ['site', 'add', '--name', name, '--welcome', welcome, '--data', rejoin.data];
   for (const origin of origins) words.push('--origin', origin);
   return /^site token: (\S+)$/m.exec(await rejoin.command(...words))[1];
+}
+
+/** Gives a site hours that are over now, and begin tomorrow at nine of the server's clock, which is UTC. */
+export async function close(rejoin, token, words = []) {
+  const tomorrow = new Date(Date.now() + 86_400_000);
+  const hours = `${DAYS[tomorrow.getUTCDay()]} 09:00-18:00`;
+  await rejoin.command('site', 'set', token, '--hours', hours, '--timezone', 'UTC', ...words, '--data', rejoin.data);
+  tomorrow.setUTCHours(9, 0, 0, 0);
+  return tomorrow;
 }
 
 /** The line to embed that the command line prints, with more attributes. */

@@ -1,19 +1,8 @@
 // Business hours: what a visitor sees when nobody is there, and the address that may be left then.
 import { test, expect } from './fixtures.mjs';
-import { addSite, snippet } from './host.mjs';
+import { addSite, close, snippet } from './host.mjs';
 import { Operator } from './operator.mjs';
 import { Visitor } from './visitor.mjs';
-
-const DAYS = ['Sun', 'Mon', 'Tue', 'Wed', 'Thu', 'Fri', 'Sat'];
-
-/** Gives a site hours that are over now, and begin tomorrow at nine of the server's clock, which is UTC. */
-async function close(rejoin, token, words = []) {
-  const tomorrow = new Date(Date.now() + 86_400_000);
-  const hours = `${DAYS[tomorrow.getUTCDay()]} 09:00-18:00`;
-  await rejoin.command('site', 'set', token, '--hours', hours, '--timezone', 'UTC', ...words, '--data', rejoin.data);
-  tomorrow.setUTCHours(9, 0, 0, 0);
-  return tomorrow;
-}
 
 test.describe('at night', () => {
   test.use({ timezoneId: 'UTC' });
