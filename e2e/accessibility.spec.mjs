@@ -71,7 +71,8 @@ test('the keyboard alone sends a file, gets at what came, takes back what waits,
   };
   await visitor.field.focus();
   await tabTo(/^Attach files$/);
-  const [chooser] = await Promise.all([page.waitForEvent('filechooser'), page.keyboard.press('Enter')]);
+  // Enter acts when it goes down, which may be before the test has said that it wants the chooser.
+  const [chooser] = await Promise.all([page.waitForEvent('filechooser'), page.keyboard.press('Space')]);
   await chooser.setFiles({ name: 'offer.txt', mimeType: 'text/plain', buffer: Buffer.from('12 €') });
   const file = visitor.log.getByRole('button', { name: /^Save offer\.txt/ });
   await expect(file).toBeVisible();
@@ -170,7 +171,7 @@ for (const colorScheme of ['light', 'dark']) {
       for (const where of [visitor.dialog, operator.page]) {
         await expect(where.locator('.fi')).toHaveText([/page\.html/, /slow\.png/]);
         await expect(where.locator('.fi[data-state=failed]')).toHaveCount(1);
-        await expect(where.locator('.fi progress')).toBeVisible();
+        await expect(where.locator('.fi:not([data-state=failed]) progress')).toBeVisible();
       }
       await expectAccessible(page, 'refused and under way');
       await expectAccessible(operator.page, 'refused and under way in the console');
