@@ -254,8 +254,13 @@ impl Lobby {
     /// Returns when to call with [`Input::Timeout`] at the latest.
     pub fn poll_timeout(&self) -> Option<Instant> {
         let hours = self.site.as_ref().and_then(|site| staffing::change_in_ms(site, self.now.wall));
-        let hours = hours.map(|ms| self.now.mono.plus(ms));
-        [self.settings.due(), self.link.due(), hours].into_iter().flatten().min()
+        let mut next = hours.map(|ms| self.now.mono.plus(ms));
+        for due in [self.settings, self.link].iter().filter_map(|errand| errand.due()) {
+            if next.is_none_or(|next| due < next) {
+                next = Some(due);
+            }
+        }
+        next
     }
 
     /// Says whether the site has refused this page: there is nothing to hand over to.

@@ -50,12 +50,14 @@ fn by_hours(hours: &Opening, wall: u64) -> Staffing {
 /// Returns in how many ms the hours change.
 pub(crate) fn change_in_ms(site: &SiteConfig, wall: u64) -> Option<u64> {
     let hours = site.hours.as_ref()?;
-    [hours.opens_at, hours.closes_at]
-        .into_iter()
-        .flatten()
-        .filter_map(|at| at.checked_sub(wall))
-        .filter(|ms| *ms > 0)
-        .min()
+    let mut next = None;
+    for at in &[hours.opens_at, hours.closes_at] {
+        let ms = at.unwrap_or_default().saturating_sub(wall);
+        if ms > 0 && next.is_none_or(|next| ms < next) {
+            next = Some(ms);
+        }
+    }
+    next
 }
 
 #[cfg(test)]

@@ -18,6 +18,9 @@ extern "C" {
     #[cfg(feature = "headless")]
     #[wasm_bindgen(js_namespace = Reflect, js_name = get, catch)]
     pub(crate) fn get_guarded(object: &JsValue, name: &str) -> Result<JsValue, JsValue>;
+    /// Reads a property that is a number.
+    #[wasm_bindgen(js_namespace = Reflect, js_name = get)]
+    pub(crate) fn number(object: &JsValue, name: &str) -> f64;
     #[wasm_bindgen(js_namespace = Reflect)]
     pub(crate) fn set(object: &JsValue, name: &str, value: &JsValue);
     #[wasm_bindgen(js_namespace = Reflect, js_name = set)]
@@ -114,11 +117,6 @@ pub(crate) fn window() -> JsValue {
 /// Reads a property that is a text; empty where it is none.
 pub(crate) fn text(object: &JsValue, name: &str) -> String {
     get(object, name).as_string().unwrap_or_default()
-}
-
-/// Reads a property that is a number; 0 where it is none.
-pub(crate) fn number(object: &JsValue, name: &str) -> f64 {
-    get(object, name).as_f64().unwrap_or_default()
 }
 
 /// Reads a property for its truth.

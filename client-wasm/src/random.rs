@@ -23,7 +23,7 @@ fn key_of(bytes: &[u8; KEY_BYTES]) -> String {
     let mut key = String::from("vk_");
     for three in bytes.chunks_exact(3) {
         let word = three.iter().fold(0u32, |word, &byte| word << 8 | u32::from(byte));
-        for shift in [18, 12, 6, 0] {
+        for shift in &[18, 12, 6, 0] {
             key.push(char::from(BASE64URL[(word >> shift & 63) as usize]));
         }
     }

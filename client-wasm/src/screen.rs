@@ -59,7 +59,7 @@ impl Screen {
             self.introduce(&self.label());
         }
         if view.link != last.link {
-            for name in ["state", "connection"] {
+            for &name in &["state", "connection"] {
                 self.emit(name, &JsValue::from_str(words::link(view.link)));
             }
         }

@@ -16,6 +16,11 @@ const KEY: &str = "key";
 /// Sets the name of a value apart from the tag of the person whose it is.
 const APART: char = '@';
 
+/// Says whether a value is of somebody whom a page knew: looking for a byte is far shorter than looking for a letter.
+fn is_of_somebody(name: &str) -> bool {
+    name.as_bytes().contains(&(APART as u8))
+}
+
 /// The store of one client; without one, nothing is kept.
 ///
 /// What is of a person whom the page knows ends with a tag of that person's, and is not there for anybody else.
@@ -65,7 +70,7 @@ impl Storage {
             let Some(key) = store.key(index) else { break };
             let Some(name) = key.strip_prefix(self.prefix.as_str()) else { continue };
             let Some(mut name) = name.strip_suffix(self.suffix.borrow().as_str()) else { continue };
-            if name.contains(APART) {
+            if is_of_somebody(name) {
                 name = "@";
             }
             if let Some(value) = store.item(&key) {
@@ -99,10 +104,10 @@ impl Storage {
         let is_brought =
             former.is_some() && self.store.as_ref().and_then(|store| store.item(&key)).as_deref() == former;
         let suffix = self.suffix.borrow();
-        self.remove_where(|name| match name.find(APART) {
-            None => is_brought,
-            Some(_) if name.ends_with(suffix.as_str()) => false,
-            Some(_) => name.strip_prefix("o:").is_none_or(|id| is_unsendable(id, now)),
+        self.remove_where(|name| match is_of_somebody(name) {
+            false => is_brought,
+            true if name.ends_with(suffix.as_str()) => false,
+            true => name.strip_prefix("o:").is_none_or(|id| is_unsendable(id, now)),
         });
     }
 
@@ -149,7 +154,7 @@ impl Storage {
             let suffix = self.suffix.borrow();
             let is_anonymous = suffix.is_empty();
             self.remove_where(
-                |name| if is_anonymous { !name.contains(APART) } else { name.ends_with(suffix.as_str()) },
+                |name| if is_anonymous { !is_of_somebody(name) } else { name.ends_with(suffix.as_str()) },
             );
         }
         self.nobody();
@@ -184,7 +189,7 @@ impl Storage {
     /// Two pages may write at once: only what is there in the end counts, whatever an event says.
     pub(crate) fn common(&self) -> Vec<(String, String)> {
         let mut values = Vec::new();
-        for name in [KEY, "dialog"] {
+        for &name in &[KEY, "dialog"] {
             if let Some(value) = self.read(name) {
                 self.learn(name, &value);
                 values.push((name.to_owned(), value));

@@ -17,7 +17,7 @@ use protocol::http::{Opening, SiteConfig};
 use protocol::{FileLimits, Secret};
 use wasm_bindgen::prelude::*;
 
-use crate::browser::{Function, get, get_at, hear, speak, suggest, text, window};
+use crate::browser::{Function, get, get_at, hear, number, speak, suggest, text, window};
 use crate::dom::{Done, Panel, STYLE, Speech, Texts};
 use crate::driver::{Face, Parts};
 use crate::link::{Knock, knock, load};
@@ -117,7 +117,7 @@ pub fn mount(options: JsValue) {
     widget.say(&hear(&widget.waker.of(Wake::Speech, 0)));
     // What an earlier page has left is shown, and sent.
     widget.push(Input::Restored(Vec::new()));
-    for name in ["version", "ready"] {
+    for &name in &["version", "ready"] {
         widget.screen.emit(name, &JsValue::from_str(env!("CARGO_PKG_VERSION")));
     }
 }
@@ -415,11 +415,11 @@ impl Widget {
 fn site(value: &JsValue) -> Option<SiteConfig> {
     let words = |name| {
         let list = within(value, name);
-        let count = within(&list, "length").as_f64().unwrap_or_default();
+        let count = if list.is_object() { number(&list, "length") } else { 0.0 };
         (0..count as u32).filter_map(|place| get_at(&list, place).as_string()).collect()
     };
     let word = |name| within(value, name).as_string();
-    let moment = |value: &JsValue, name| within(value, name).as_f64().map(|at| at as u64);
+    let moment = |value: &JsValue, name| Some(number(value, name) as u64).filter(|at| *at > 0);
     let hours = within(value, "hours");
     Some(SiteConfig {
         name: word("name")?,

@@ -13,7 +13,7 @@ use crate::glue::{self, Second};
 use crate::package;
 use crate::process::{cargo, node, root, run as run_process, target};
 use crate::setup::{self, WASM};
-use crate::split::split;
+use crate::split::{PAGE, split};
 use crate::www;
 
 /// The standard library is built anew for a release, without the words of its panics, and with short ways where it knows quick ones.
@@ -237,6 +237,12 @@ fn bind(
         import.name = name;
     }
     if second == Second::Apart {
+        let module_name = format!("\"./{name}_bg.js\"");
+        if script.matches(&module_name).count() != 1 {
+            return Err(format!("the script does not name {module_name} once"));
+        }
+        script = script.replace(&module_name, PAGE);
+        module.imports.iter_mut().for_each(|import| import.module = PAGE.into());
         let idle = glue::shorten_exports(&mut script, &mut module.exports, ENTRY);
         idle.into_iter().for_each(|export| module.exports.delete(export));
     }

@@ -119,6 +119,7 @@ pub(crate) fn shorter(script: &str) -> Result<String> {
             "returnText(arg0 >>> 0, ret);\n",
         );
     }
+    script = script.replace("__proto__: null,\n", "");
     let mut lines: Vec<String> = Vec::new();
     for line in script.lines() {
         if let (Some(("const ret", value)), "return addHeapObject(ret);") =

@@ -14,13 +14,13 @@ use crate::process::root;
 /// Bytes, after brotli 11, of all that is fetched before the visitor does something.
 const BEFORE_USE_MAX: usize = 2_560;
 /// Bytes, after brotli 11, of all that has been fetched when a visitor opens the widget for the first time.
-const FIRST_OPEN_MAX: usize = 29 * 1024;
+const FIRST_OPEN_MAX: usize = 28 * 1024 + 512;
 /// What we aim at for the same figure.
 const FIRST_OPEN_TARGET: usize = 28 * 1024;
 /// Bytes, after brotli 11, of one language beside English.
 const LANGUAGE_MAX: usize = 2_048;
 /// Bytes, after brotli 11, of all that a visitor who writes has fetched: a ratchet, so that nothing grows unseen.
-const CONVERSATION_MAX: usize = 77 * 1024;
+const CONVERSATION_MAX: usize = 76 * 1024;
 
 /// How a report begins.
 const HEADING: &str = "# What a visitor downloads\n\n`cargo xtask size --record` has written this page. *Before use* is what a page costs \

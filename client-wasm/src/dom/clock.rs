@@ -59,7 +59,7 @@ impl Calendar {
             1 => texts.with(Word::BackTomorrow, &time(at, texts)),
             _ => {
                 let options = object();
-                for (name, value) in [("weekday", "long"), ("hour", "numeric"), ("minute", "2-digit")] {
+                for &(name, value) in &[("weekday", "long"), ("hour", "numeric"), ("minute", "2-digit")] {
                     set_text(&options, name, value);
                 }
                 texts.with(Word::BackOn, &Date::new(at as f64).format(texts.locale(), &options))

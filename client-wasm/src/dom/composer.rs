@@ -109,19 +109,19 @@ impl Composer {
 
 /// Writes a number without the machinery of `Display`.
 pub(crate) fn signed(number: i32) -> String {
-    let mut digits = Vec::new();
+    let mut digits = String::new();
     let mut rest = number.unsigned_abs();
     loop {
-        digits.push(char::from(b'0' + (rest % 10) as u8));
+        digits.insert(0, char::from(b'0' + (rest % 10) as u8));
         rest /= 10;
         if rest == 0 {
             break;
         }
     }
     if number < 0 {
-        digits.push('-');
+        digits.insert(0, '-');
     }
-    digits.iter().rev().collect()
+    digits
 }
 
 #[cfg(test)]

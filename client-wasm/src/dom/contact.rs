@@ -4,12 +4,25 @@ use client_core::{Contact, Input, View};
 use wasm_bindgen::{JsCast, JsValue};
 
 use super::node::{Node, Shown};
+use super::parts::grow;
 use super::texts::{Late, Texts};
 use crate::browser::{Function, text};
 use crate::wake::{Listener, Wake, Waker};
 
 /// Its style sheet.
 const STYLE: &str = include_str!(concat!(env!("OUT_DIR"), "/contact.css"));
+
+/// Its elements, in the way of [`super::parts`].
+const PLAN: &str = "\
+0form||novalidate=
+1label||for=e
+1div|ur
+2input||id=e|type=email|dir=ltr|autocomplete=email|aria-describedby=w
+2button|
+1p|z|id=w|role=alert
+0div|ug
+1span||role=status
+1button||type=button";
 
 /// What a person does to it; the id of a [`Wake::Contact`].
 const SUBMIT: u32 = 0;
@@ -43,26 +56,11 @@ impl ContactForm {
     /// Makes it at the end of an element.
     pub(super) fn new(place: &Node, waker: &Waker, style: &Function) -> Self {
         style.call(&JsValue::UNDEFINED, STYLE, &JsValue::UNDEFINED);
-        let form = place.child("form", "");
-        form.attribute("novalidate", "");
-        let label = form.child("label", "");
-        label.attribute("for", "e");
-        let row = form.child("div", "ur");
-        let field = row.child("input", "");
-        for (name, value) in
-            [("id", "e"), ("type", "email"), ("dir", "ltr"), ("autocomplete", "email"), ("aria-describedby", "w")]
-        {
-            field.attribute(name, value);
-        }
-        let save = row.child("button", "");
-        let wrong = form.child("p", "z");
-        wrong.attribute("id", "w");
-        wrong.attribute("role", "alert");
-        let given = place.child("div", "ug");
-        let words = given.child("span", "");
-        words.attribute("role", "status");
-        let change = given.child("button", "");
-        change.attribute("type", "button");
+        let Ok([_, form, label, _, field, save, wrong, given, words, change]) =
+            <[Node; 10]>::try_from(grow(place, PLAN))
+        else {
+            unreachable!()
+        };
         let listeners = [
             waker.listen(&form, "submit", Wake::Contact, SUBMIT),
             waker.listen(&change, "click", Wake::Contact, CHANGE),
@@ -77,7 +75,7 @@ impl ContactForm {
             matches!(view.contact, Contact::Wanted | Contact::Refused) || is_given && self.step == Step::Change;
         self.form.show(Shown::when(is_asked));
         self.given.show(Shown::when(is_given && !is_asked));
-        for (node, word) in [
+        for &(node, word) in &[
             (&self.label, Late::LeaveEmail),
             (&self.save, Late::Save),
             (&self.words, Late::EmailGiven),

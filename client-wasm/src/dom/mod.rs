@@ -117,7 +117,7 @@ impl Panel {
     pub(crate) fn new(options: &JsValue, window: &JsValue, waker: &Waker) -> Self {
         let root = get(options, "root");
         let host = get(&root, "host");
-        let parts = Rc::new(Parts::new(root.unchecked_into()));
+        let parts = Rc::new(Parts::new(root.unchecked_ref()));
         let inline = flag(options, "inline");
         if inline {
             parts.of(Part::Dialog).attribute("class", "p i");
@@ -129,10 +129,10 @@ impl Panel {
         let mut listen = |target: &JsValue, name, act| {
             listeners.push(waker.listen(target, name, Wake::Face, act as u32));
         };
-        for (part, name, act) in LISTENERS {
+        for &(part, name, act) in &LISTENERS {
             listen(parts.of(part), name, act);
         }
-        for name in ["resize", "scroll"] {
+        for &name in &["resize", "scroll"] {
             listen(&viewport, name, Act::Resize);
         }
         let colour = text(options, "color");
@@ -260,10 +260,7 @@ impl Panel {
             site.map(|site| site.name.as_str()).filter(|name| !name.is_empty()).unwrap_or_else(|| texts.of(Word::Chat));
         self.parts.of(Part::Name).put(name);
         self.parts.of(Part::Dialog).attribute("aria-label", name);
-        let first = name.chars().next();
-        self.parts
-            .of(Part::Letter)
-            .put(first.map(|first| first.encode_utf8(&mut [0; 4]).to_owned()).unwrap_or_default().as_str());
+        self.parts.of(Part::Letter).put(initial(name));
         let assistant = site.map(|site| site.assistant.as_str()).unwrap_or_default();
         if let Some(colour) = site.map(|site| site.color.as_str()).filter(|_| !self.own_colour) {
             self.paint(colour);
@@ -332,9 +329,11 @@ impl Panel {
     pub(crate) fn introduce(&self, name: &str) {
         /// Each is readable below white.
         const COLOURS: [&str; 6] = ["#3457d5", "#8a3ffc", "#a8327d", "#b3452c", "#7a5c00", "#0b7261"];
-        let Some(first) = name.chars().next() else { return };
+        if name.is_empty() {
+            return;
+        }
         let letter = self.parts.of(Part::Letter);
-        letter.put(first.encode_utf8(&mut [0; 4]));
+        letter.put(initial(name));
         let sum = name.bytes().fold(0_usize, |sum, byte| sum.wrapping_mul(31).wrapping_add(byte.into()));
         letter.style("background", COLOURS.get(sum % COLOURS.len()).copied().unwrap_or_default());
         letter.style("color", "#fff");
@@ -378,7 +377,7 @@ impl Panel {
         if number(&self.viewport, "scale") > 1.0 {
             return;
         }
-        for (name, of) in [("--h", "height"), ("--t", "offsetTop")] {
+        for &(name, of) in &[("--h", "height"), ("--t", "offsetTop")] {
             let mut px = pixels(number(&self.viewport, of));
             px.push_str("px");
             self.parts.of(Part::Dialog).style(name, &px);
@@ -397,8 +396,15 @@ impl Panel {
 
     /// Keeps the focus where it is seen: from the last of a panel that fills the screen it goes on to the first, and back.
     fn keep_focus(&self, event: &JsValue) {
-        let (close, send, field) = (self.parts.of(Part::Close), self.parts.of(Part::Send), self.parts.of(Part::Field));
-        let last = if flag(send, "disabled") { field } else { send };
+        let close = self.parts.of(Part::Close);
+        let last = if !flag(self.parts.of(Part::Attach), "hidden") {
+            Part::Picker
+        } else if !flag(self.parts.of(Part::Send), "disabled") {
+            Part::Send
+        } else {
+            Part::Field
+        };
+        let last = self.parts.of(last);
         let active = get(&get(&self.host, "shadowRoot"), "activeElement");
         let is = |node: &Node| active == **node;
         let next = match flag(event, "shiftKey") {
@@ -420,6 +426,11 @@ fn clicked(target: &JsValue) -> Option<Input> {
     }
     let id = text(&get(target, "dataset"), "retry");
     if id.is_empty() { None } else { Some(Input::Retry { id }) }
+}
+
+/// Returns the first letter of a name.
+fn initial(name: &str) -> &str {
+    (1..=4).find_map(|end| name.get(..end)).unwrap_or_default()
 }
 
 fn pixels(px: f64) -> String {

@@ -1,9 +1,9 @@
 //! The elements that are always there, made from one table: a table is smaller than the code that would make them.
 
-use super::node::{Node, create};
+use super::node::Node;
 use super::texts::{Texts, Word, cut};
 
-/// An element of the panel; its place in [`PLAN`].
+/// An element of the panel; its line in [`PLAN`].
 #[derive(Clone, Copy, PartialEq, Eq)]
 #[expect(dead_code, reason = "some are made and never asked for again")]
 pub(crate) enum Part {
@@ -36,8 +36,8 @@ pub(crate) enum Part {
     Picker,
 }
 
-/// Every part but the first, which the loader has made: how deep it stands, its tag, its class (see `widget.css` for the letters) and its
-/// attributes.
+/// Every part but the first, which the loader has made, as [`grow`] reads it; see `widget.css` for the classes. The frame repeats the text
+/// out of sight and so gives the field its height.
 const PLAN: &str = "\
 0div|p|role=dialog|tabindex=-1|data-state=idle|hidden=
 1div|h
@@ -69,35 +69,40 @@ const PLAN: &str = "\
 /// All parts of one panel.
 pub(crate) struct Parts(Vec<Node>);
 
+/// Makes elements in another one by a plan: a line for each, with how deep it stands, its tag, its class, and its attributes. Returns the
+/// other one, and then them.
+pub(super) fn grow(root: &Node, plan: &str) -> Vec<Node> {
+    let mut nodes = vec![root.clone()];
+    // Where the elements are that the next one may stand in, the outermost first.
+    let mut around = vec![0];
+    let mut plan = Some(plan);
+    while let Some((line, more)) = plan.map(|plan| cut(plan, b'\n')) {
+        plan = more;
+        let (tag, rest) = cut(line, b'|');
+        let (class, mut attributes) = cut(rest.unwrap_or_default(), b'|');
+        let depth = usize::from(tag.bytes().next().unwrap_or_default() - b'0');
+        around.truncate(depth + 1);
+        let node = nodes[around[depth]].child(tag.get(1..).unwrap_or_default(), class);
+        while let Some((attribute, more)) = attributes.map(|attributes| cut(attributes, b'|')) {
+            attributes = more;
+            let (name, value) = cut(attribute, b'=');
+            node.attribute(name, value.unwrap_or_default());
+        }
+        around.push(nodes.len());
+        nodes.push(node);
+    }
+    nodes
+}
+
 impl Parts {
     /// Makes them in the shadow root.
-    pub(crate) fn new(root: Node) -> Self {
-        let mut parts = Self(vec![root]);
-        // Where the parts are that the next one may stand in, the outermost first.
-        let mut around = vec![0];
-        let mut plan = Some(PLAN);
-        while let Some((line, more)) = plan.map(|plan| cut(plan, b'\n')) {
-            plan = more;
-            let (tag, rest) = cut(line, b'|');
-            let (class, mut attributes) = cut(rest.unwrap_or_default(), b'|');
-            let depth = tag.bytes().next().unwrap_or_default() - b'0';
-            let node = create(tag.get(1..).unwrap_or_default(), class);
-            while let Some((attribute, more)) = attributes.map(|attributes| cut(attributes, b'|')) {
-                attributes = more;
-                let (name, value) = cut(attribute, b'=');
-                node.attribute(name, value.unwrap_or_default());
-            }
-            around.truncate(usize::from(depth) + 1);
-            parts.0[around[usize::from(depth)]].append(&node);
-            around.push(parts.0.len());
-            parts.0.push(node);
-        }
-        parts
+    pub(crate) fn new(root: &Node) -> Self {
+        Self(grow(root, PLAN))
     }
 
     /// Says everything that does not change in other words.
     pub(crate) fn speak(&self, texts: &Texts) {
-        for (part, name, word) in [
+        for &(part, name, word) in &[
             (Part::Dialog, "dir", Word::Direction),
             (Part::Close, "aria-label", Word::Close),
             (Part::List, "aria-label", Word::Messages),

@@ -139,12 +139,21 @@ impl Row {
     fn wait(&self, item: &Item, texts: &Texts) {
         let is_unsaved = item.delivery == Delivery::Unsaved;
         let (state, word) = if is_unsaved { ("unsaved", Word::Unsaved) } else { ("sending", Word::Sending) };
-        self.node.attribute("data-state", state);
+        self.tell(item, is_unsaved || self.is_last(), Some((state, texts.of(word))), texts);
+    }
+
+    /// Says when a message was written, and of an own one how far it has come: a word for programs and one for people.
+    pub(super) fn tell(&self, item: &Item, is_told: bool, own: Option<(&str, &str)>, texts: &Texts) {
         let mut line = String::new();
-        if self.is_last() || is_unsaved {
+        if is_told && item.at > 0 {
             line = clock::time(item.at, texts);
-            line.push_str(" · ");
-            line.push_str(texts.of(word));
+        }
+        if let Some((state, word)) = own {
+            self.node.attribute("data-state", state);
+            if !line.is_empty() {
+                line.push_str(" · ");
+                line.push_str(word);
+            }
         }
         self.state.put(&line);
     }

@@ -5,10 +5,9 @@
 use client_core::{Banner, Delivery, From, Item, Older, View};
 use wasm_bindgen::JsValue;
 
-use super::clock;
 use super::log::Log;
-use super::node::{Node, Shown, create};
-use super::parts::Part;
+use super::node::{Node, Shown};
+use super::parts::{Part, grow};
 use super::row::{Row, Surroundings};
 use super::texts::{Late, Speech, Texts, Word};
 use super::{Act, Panel};
@@ -18,6 +17,10 @@ use crate::words;
 
 /// Its style sheet.
 const STYLE: &str = include_str!(concat!(env!("OUT_DIR"), "/talk.css"));
+
+/// The elements of the list, in the way of [`super::parts`], and beside it.
+const PLAN: &str = "0button|q|hidden=\n0div|y|hidden=\n1span|v\n1i|\n1i|\n1i|";
+const PLAN_OF_NEWER: &str = "0button|g|hidden=\n1svg||viewBox=0 0 24 24\n2path||d=M12 5v14M5 12l7 7 7-7";
 
 /// The elements around the messages.
 pub(super) struct Talk {
@@ -89,20 +92,10 @@ impl Panel {
 
 impl Talk {
     fn new(log: &Log, waker: &Waker) -> Self {
-        let older = create("button", "q");
+        let list = <[Node; 7]>::try_from(grow(log.list(), PLAN));
+        let wrap = <[Node; 4]>::try_from(grow(log.parts.of(Part::Wrap), PLAN_OF_NEWER));
+        let (Ok([_, older, typing, typist, ..]), Ok([_, newer, ..])) = (list, wrap) else { unreachable!() };
         log.list().insert(&older, log.first());
-        let typing = log.list().child("div", "y");
-        let typist = typing.child("span", "v");
-        for _ in 0..3 {
-            typing.child("i", "");
-        }
-        let newer = log.parts.of(Part::Wrap).child("button", "g");
-        let icon = newer.child("svg", "");
-        icon.attribute("viewBox", "0 0 24 24");
-        icon.child("path", "").attribute("d", "M12 5v14M5 12l7 7 7-7");
-        for node in [&older, &typing, &newer] {
-            node.show(Shown::No);
-        }
         let listener = waker.listen(&newer, "click", Wake::Face, Act::Newer as u32);
         Self { older, typing, typist, newer, _listener: listener }
     }
@@ -126,38 +119,24 @@ impl Talk {
 /// Says how far a message has come.
 fn dress(row: &Row, item: &Item, surroundings: &Surroundings<'_>) {
     let texts = surroundings.texts;
-    row.state.put(&state(item, row.is_last(), texts));
+    let own = item.from == From::Own;
+    let settled = matches!(item.delivery, Delivery::Sent | Delivery::Delivered | Delivery::Read | Delivery::Sending);
+    let word = match item.delivery {
+        Delivery::Sending => texts.of(Word::Sending),
+        Delivery::Unsaved => texts.of(Word::Unsaved),
+        Delivery::Unconfirmed => texts.late(Late::Unconfirmed),
+        Delivery::Sent => texts.late(Late::Sent),
+        Delivery::Delivered => texts.late(Late::Delivered),
+        Delivery::Read => texts.late(Late::Read),
+        Delivery::Expired => texts.late(Late::Expired),
+        Delivery::Refused => texts.late(Late::Refused),
+    };
+    let state = (words::delivery(item.delivery), word);
+    row.tell(item, row.is_last() || own && !settled, own.then_some(state), texts);
     // Of several in doubt the last one asks for all: they go over one link.
     if item.delivery == Delivery::Expired || item.delivery == Delivery::Unconfirmed && row.is_last() {
         let retry = row.state.child("button", "");
         retry.attribute("data-retry", &item.key);
         retry.put(if item.delivery == Delivery::Expired { texts.late(Late::Retry) } else { texts.of(Word::TryNow) });
     }
-    if item.from == From::Own {
-        row.node.attribute("data-state", words::delivery(item.delivery));
-    }
-}
-
-/// Returns the line below a message: the time of the last one of a group, and how far an own one has come.
-fn state(item: &Item, last: bool, texts: &Texts) -> String {
-    let own = item.from == From::Own;
-    let settled = matches!(item.delivery, Delivery::Sent | Delivery::Delivered | Delivery::Read | Delivery::Sending);
-    if !last && (!own || settled) || item.at == 0 {
-        return String::new();
-    }
-    let mut line = clock::time(item.at, texts);
-    if own {
-        line.push_str(" · ");
-        line.push_str(match item.delivery {
-            Delivery::Sending => texts.of(Word::Sending),
-            Delivery::Unsaved => texts.of(Word::Unsaved),
-            Delivery::Unconfirmed => texts.late(Late::Unconfirmed),
-            Delivery::Sent => texts.late(Late::Sent),
-            Delivery::Delivered => texts.late(Late::Delivered),
-            Delivery::Read => texts.late(Late::Read),
-            Delivery::Expired => texts.late(Late::Expired),
-            Delivery::Refused => texts.late(Late::Refused),
-        });
-    }
-    line
 }
