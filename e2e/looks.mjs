@@ -1,12 +1,13 @@
-// Looks at the widget in every state: `node e2e/looks.mjs [FOLDER]` takes a picture of each, and writes a page with all of them. Nothing is
-// compared: people look at them. The pictures for the README and the docs are taken by e2e/screenshots.mjs.
+// Looks at the widget in every state: `npm run looks` takes a picture of each (`npm run looks -- PART` of those with this in their names),
+// and writes a page with all of them in reports/looks. Nothing is compared: people look at them. The pictures for the README and the docs are taken by e2e/screenshots.mjs.
 import { mkdir, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { chromium } from '@playwright/test';
 import config from '../playwright.config.mjs';
-import { Host, addSite, snippet } from './host.mjs';
+import { Host, addSite, close, snippet } from './host.mjs';
 import { Operator } from './operator.mjs';
+import { picture } from './picture.mjs';
 import { Server, repository } from './server.mjs';
 import { Visitor } from './visitor.mjs';
 
@@ -167,27 +168,8 @@ const DEMO = {
   iframe: ({ page, server }) => page.goto(`${server.url}/demo/iframe`),
 };
 
-/** A picture of so many px, made by the browser. */
-async function drawing(page, width, height) {
-  const base64 = await page.evaluate(
-    async ([width, height]) => {
-      const canvas = new OffscreenCanvas(width, height);
-      const context = canvas.getContext('2d');
-      const ground = context.createLinearGradient(0, 0, width, height);
-      ground.addColorStop(0, '#f3dcc4');
-      ground.addColorStop(1, '#c9855b');
-      context.fillStyle = ground;
-      context.fillRect(0, 0, width, height);
-      context.fillStyle = '#27506b';
-      context.ellipse(width / 2, height / 2, width / 3, height / 5, 0, 0, 7);
-      context.fill();
-      const bytes = new Uint8Array(await (await canvas.convertToBlob()).arrayBuffer());
-      return btoa(String.fromCharCode(...bytes));
-    },
-    [width, height],
-  );
-  return Buffer.from(base64, 'base64');
-}
+/** A bowl on a table. */
+const drawing = (page, width, height) => picture(page, '#e3b48d', { width, height, thing: '#27506b' });
 
 async function run(browser, server, folder, wanted) {
   const host = await Host.start();
@@ -225,9 +207,7 @@ async function run(browser, server, folder, wanted) {
   for (const [locale, words] of Object.entries(WORDS)) {
     const site = { name: locale === 'ar' ? 'خزف الصباح' : 'Morrow Stoneware', origins: [host.url], welcome: words.welcome };
     const [token, closed] = [await addSite(server, site), await addSite(server, site)];
-    const tomorrow = new Date(Date.now() + 86_400_000).toUTCString().slice(0, 3);
-    const hours = ['--hours', `${tomorrow} 09:00-18:00`, '--timezone', 'UTC', '--away', words.away];
-    await server.command('site', 'set', closed, ...hours, '--data', server.data);
+    await close(server, closed, ['--away', words.away]);
     for (const [screen, options] of Object.entries(SCREENS)) {
       for (const colorScheme of ['light', 'dark']) {
         const visit = async (path, of) => {
