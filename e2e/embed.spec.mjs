@@ -1,5 +1,5 @@
 // The chat on other origins, directly and in iframes; and who may not have it.
-import { test, expect } from './fixtures.mjs';
+import { test, expect, CONNECTION_TROUBLE } from './fixtures.mjs';
 import { addSite, snippet } from './host.mjs';
 import { Operator, expectLog } from './operator.mjs';
 import { Visitor } from './visitor.mjs';
@@ -117,6 +117,57 @@ test('a site token that does not exist is told in one line', async ({ page, host
   await expect.poll(ours).toHaveLength(1);
   expect(ours()[0]).toContain('unknown_site');
 });
+
+/** A site with an assistant that this page may embed, by its number. */
+async function addAssistant(rejoin, host) {
+  const token = await addSite(rejoin, { origins: [host.url] });
+  const printed = await rejoin.command('assistant', 'add', '--name', 'Savon', '--site', token, '--fallback', 'Soap.', '--data', rejoin.data);
+  return /^assistant id: (\d+)$/m.exec(printed)[1];
+}
+
+const assistantTag = (rejoin, id) => `<script async src="${rejoin.url}/widget.js" data-assistant-id="${id}"></script>`;
+
+test('an iframe whose server is away, or answers something else, is there by itself as soon as it can be', async ({ page, host, rejoin, noise }) => {
+  noise.allow(CONNECTION_TROUBLE, /^\[rejoin\] offline/, /status of 503/);
+  const id = await addAssistant(rejoin, host);
+  let tries = 0;
+  await page.route('**/embed?*', (route) => {
+    tries += 1;
+    if (tries === 1) return route.abort('connectionrefused');
+    if (tries === 2) return route.fulfill({ status: 503, body: 'One moment', contentType: 'text/plain' });
+    return route.continue();
+  });
+  await page.goto(host.page('/', assistantTag(rejoin, id)));
+  const before = await page.evaluate(() => history.length);
+  await page.getByRole('button', { name: 'Open chat' }).click();
+  const frame = () => page.frames().find((each) => each.url().includes('/embed?') && each.url().includes('again=2'));
+  await expect.poll(() => Boolean(frame()), { timeout: 40_000 }).toBe(true);
+  const visitor = new Visitor(frame());
+  await visitor.send('At last');
+  await visitor.expectDelivery('At last', 'sent');
+  await expect(page.locator('iframe')).toBeVisible();
+  expect(tries).toBe(3);
+  expect(await page.evaluate(() => history.length), 'the way back is as long as it was').toBe(before);
+  expect(noise.heard().filter((line) => line.startsWith('[rejoin]'))).toHaveLength(1);
+});
+
+for (const { what, code } of [
+  { what: 'is not on the list', code: 'forbidden_origin' },
+  { what: 'names no assistant', code: 'unknown_assistant' },
+]) {
+  test(`a page with an iframe that ${what} says so in one line, and has no button that does nothing`, async ({ page, host, rejoin, noise }) => {
+    noise.allow(/^\[rejoin\]/, /status of 40[34]/);
+    const id = code === 'unknown_assistant' ? 999 : await addAssistant(rejoin, { url: 'https://soap.example' });
+    await page.goto(host.page('/', assistantTag(rejoin, id)));
+    await page.evaluate(() => rejoin('on', 'error', (word) => (globalThis.told = word)));
+    await page.getByRole('button', { name: 'Open chat' }).click();
+    await expect.poll(() => page.evaluate(() => globalThis.told)).toBe(code);
+    await expect(page.locator('button.launcher')).toBeHidden();
+    const ours = noise.heard().filter((line) => line.startsWith('[rejoin]'));
+    expect(ours).toHaveLength(1);
+    expect(ours[0]).toContain(code === 'forbidden_origin' ? `--origin ${host.url}` : 'rejoin assistant list');
+  });
+}
 
 test('an iframe for a parent that is not on the list says so on a page', async ({ page, rejoin, noise }) => {
   noise.allow(/status of 40[34].*\/embed/);

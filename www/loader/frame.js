@@ -8,24 +8,80 @@ const STYLE =
   '@media(max-width:480px),(max-height:480px){[aria-expanded=true]{visibility:hidden}' +
   'iframe{inset:var(--t,0) 0 auto!important;width:100%;height:var(--h,100%);margin:0;border-radius:0}}';
 
-/** Puts the frame up; `take` is given what talks to it, and the promise ends when its widget is there. */
+/** What the server's own page says instead of the chat, and what to change then. */
+const REFUSALS = {
+  forbidden_origin: `this page may not embed the chat. On the server: rejoin site set <token> --origin ${location.origin}`,
+  unknown_assistant: 'look at data-assistant-id. On the server: rejoin assistant list',
+};
+
+/** Puts the frame up; `take` is given what talks to it, and the promise ends when its widget is there, however long that takes. */
 export default ({ base, assistant, options, kept, state, add, root, style, say, emit }, take) =>
   new Promise((ready) => {
     // Inline, the loader has said how it fills its place.
     style(options.inline ? 'iframe{border:0}' : STYLE);
     const frame = add(root, 'iframe', { title: 'Chat', hidden: '' });
     if (!options.inline) stayAboveKeyboard(frame);
-    const { port1, port2 } = new MessageChannel();
-    take({ frame, command: (...call) => port1.postMessage(call) });
-    port1.onmessage = ({ data: [name, value] }) => {
-      emit(name, value);
-      if (name == 'ready') ready();
+    const address = `${base}/embed?assistant_id=${assistant}&parent_origin=${encodeURIComponent(location.origin)}`;
+    const end = new AbortController();
+    // What is said before the widget is there is said to each page that tries to bring it.
+    let calls = [];
+    let port, timer;
+    let tries = 0;
+    take({
+      frame,
+      command(...call) {
+        calls?.push(call);
+        port?.postMessage(call);
+      },
+    });
+    const expect = (ms) => {
+      clearTimeout(timer);
+      timer = setTimeout(again, ms);
     };
-    frame.onload = () => {
+    const again = () => {
+      if (!frame.isConnected) return end.abort();
+      say(`offline: ${base} does not answer.`);
+      port = undefined;
+      tries += 1;
+      // Not by the attribute: the visitor's way back would lead through all of them.
+      frame.contentWindow.location.replace(`${address}&again=${tries}#loader`);
+      expect(patience(1e4));
+    };
+    // Each try may take twice as long as the one before, on a slow line.
+    const patience = (ms) => Math.min(ms * 2 ** tries, 6e4);
+    // A page has come, and it is none of ours: the server is away, or something stands in between. Firefox does not tell of its own.
+    frame.onload = () => port || expect(patience(1e3));
+    addEventListener('online', again, end);
+    const heard = ({ source, origin, data }) => {
+      if (!frame.isConnected) return end.abort();
+      if (source != frame.contentWindow || origin != base) return;
+      if (data != 'hello') {
+        if (!REFUSALS[data]) return;
+        say(`${data}: ${REFUSALS[data]}`);
+        clearTimeout(timer);
+        frame.onload = null;
+        end.abort();
+        // A button that can never open anything is none.
+        for (const button of root.querySelectorAll('.launcher')) button.hidden = true;
+        return;
+      }
+      expect(3e4);
+      const { port1, port2 } = new MessageChannel();
+      port = port1;
+      port.onmessage = ({ data: [name, value] }) => {
+        emit(name, value);
+        if (name != 'ready') return;
+        clearTimeout(timer);
+        end.abort();
+        calls = undefined;
+        ready();
+      };
       frame.contentWindow.postMessage({ ...options, ...kept }, base, [port2]);
-      setTimeout(() => state.version || say(`forbidden_origin: ${base} refuses page or assistant.`), 5e3);
+      for (const call of calls) port.postMessage(call);
     };
-    frame.src = `${base}/embed?assistant_id=${assistant}&parent_origin=${encodeURIComponent(location.origin)}#loader`;
+    addEventListener('message', heard, end);
+    frame.src = address + '#loader';
+    expect(patience(1e4));
   });
 
 // Only the top page can see how much of it a phone's keyboard leaves; the frame is made as high as that, and what is inside follows.

@@ -15,6 +15,7 @@ const greeted = framed
         removeEventListener('message', greet);
         resolve({ port: event.ports[0], options: event.data });
       });
+      parent.postMessage('hello', parentOrigin);
     })
   : { options: {} };
 

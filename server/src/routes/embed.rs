@@ -4,6 +4,7 @@ use axum::extract::State;
 use axum::http::header::{CACHE_CONTROL, CONTENT_TYPE};
 use axum::http::{HeaderMap, HeaderValue, StatusCode};
 use axum::response::{IntoResponse, Response};
+use protocol::code;
 use serde::Deserialize;
 use server_core::origin::{self, Origin};
 
@@ -43,7 +44,7 @@ pub(super) async fn page(
         Ok(found) => found,
         Err(ApiError::UnknownAssistant) => {
             let text = "There is no such assistant. The address of this frame needs the assistant_id of one.";
-            return Ok(page::plain(StatusCode::NOT_FOUND, "No such assistant", text));
+            return Ok(page::refusal(StatusCode::NOT_FOUND, "No such assistant", text, code::UNKNOWN_ASSISTANT));
         }
         Err(error) => return Err(error),
     };
@@ -53,7 +54,7 @@ pub(super) async fn page(
         tracing::warn!(tag = Pool::Widget.tag(), site = site.id, parent_origin = origin, "WEBSOCKET_4003_ERROR");
         let text = "This page may not embed the chat: its origin is not on the site's list. \
                     Whoever runs the server can add it with <code>rejoin site add</code>.";
-        return Ok(page::plain(StatusCode::FORBIDDEN, "Not allowed here", text));
+        return Ok(page::refusal(StatusCode::FORBIDDEN, "Not allowed here", text, code::FORBIDDEN_ORIGIN));
     }
     let Some(template) = assets::find("embed.html").and_then(|asset| asset.text()) else {
         return Ok(page::missing());

@@ -7,6 +7,9 @@ use axum::http::header::{
 };
 use axum::http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode};
 use axum::response::{IntoResponse, Response};
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
+use sha2::{Digest as _, Sha256};
 
 use crate::app::App;
 use crate::assets;
@@ -92,15 +95,30 @@ pub(super) fn missing() -> Response {
 
 /// A page of one sentence; `text` is ours, never a client's.
 pub(super) fn plain(status: StatusCode, title: &'static str, text: &'static str) -> Response {
+    sentence(status, title, text, "", "default-src 'none'; img-src data:; base-uri 'none'".into())
+}
+
+/// A page of one sentence in a frame, which tells the page around it why: `code` is ours.
+pub(super) fn refusal(status: StatusCode, title: &'static str, text: &'static str, code: &'static str) -> Response {
+    let script = format!("parent.postMessage('{code}','*')");
+    let hash = STANDARD.encode(Sha256::digest(&script));
+    let policy = format!("default-src 'none'; img-src data:; base-uri 'none'; script-src 'sha256-{hash}'");
+    sentence(status, title, text, &format!("<script>{script}</script>"), policy)
+}
+
+fn sentence(status: StatusCode, title: &str, text: &str, script: &str, policy: String) -> Response {
     let page = format!(
         "<!doctype html><html lang=\"en\"><meta charset=\"utf-8\"><link rel=\"icon\" href=\"data:,\">\
-         <title>{title}</title><h1>{title}</h1><p>{text}</p>\n"
+         <title>{title}</title><h1>{title}</h1><p>{text}</p>{script}\n"
     );
     let headers = [
         (CONTENT_TYPE, HeaderValue::from_static("text/html; charset=utf-8")),
         (CACHE_CONTROL, HeaderValue::from_static("no-store")),
         (X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff")),
-        (CONTENT_SECURITY_POLICY, HeaderValue::from_static("default-src 'none'; img-src data:; base-uri 'none'")),
+        (
+            CONTENT_SECURITY_POLICY,
+            HeaderValue::try_from(policy).unwrap_or(HeaderValue::from_static("default-src 'none'")),
+        ),
     ];
     (status, headers, page).into_response()
 }
