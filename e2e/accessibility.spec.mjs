@@ -72,7 +72,7 @@ test('the keyboard alone sends a file, gets at what came, takes back what waits,
     }
   };
   await visitor.field.focus();
-  await tabTo(/^Attach files$/);
+  await tabTo(/^Attach files$/, 'Shift+Tab');
   const [chooser] = await Promise.all([page.waitForEvent('filechooser'), page.keyboard.press('Enter')]);
   await chooser.setFiles({ name: 'offer.txt', mimeType: 'text/plain', buffer: Buffer.from('12 €') });
   const file = visitor.log.getByRole('button', { name: /^Save offer\.txt/ });
@@ -89,6 +89,28 @@ test('the keyboard alone sends a file, gets at what came, takes back what waits,
   await page.keyboard.press('Enter');
   await expect(visitor.dialog.locator('.fi')).toHaveCount(0);
   await expect(visitor.field).toBeFocused();
+});
+
+test('the field is as high as what is written, and its first line stays in sight', async ({ page, rejoin }) => {
+  await page.setViewportSize({ width: 390, height: 844 });
+  const visitor = await Visitor.visit(page, `${rejoin.url}/demo/one`);
+  const words = 'Could you please tell me whether the large blue bowl with the lagoon glaze that I saw in your window last week is still there'.split(' ');
+  for (let count = 1; count <= words.length; count += 1) {
+    await visitor.field.fill(words.slice(0, count).join(' '));
+    const { height, content, top } = await visitor.field.evaluate((field) => ({ height: field.clientHeight, content: field.scrollHeight, top: field.scrollTop }));
+    expect(content, `${count} words`).toBeLessThanOrEqual(height);
+    expect(top).toBe(0);
+  }
+});
+
+test('the launcher shows where the keyboard is, on a page of any colour', async ({ page, host, rejoin }) => {
+  const token = await addSite(rejoin, { origins: [host.url] });
+  await page.goto(host.page('/', `<style>body{background:#fff}</style>${snippet(rejoin, token)}`));
+  const launcher = page.getByRole('button', { name: 'Open chat' });
+  await launcher.focus();
+  await page.keyboard.press('Shift');
+  await expect(launcher).not.toHaveCSS('outline-style', 'none');
+  await expect(launcher).not.toHaveCSS('outline-color', 'rgb(255, 255, 255)');
 });
 
 test('Enter that ends a word of an input method does not send it', async ({ page, rejoin }) => {
@@ -310,11 +332,11 @@ test.describe('at 200 % on a small screen', () => {
       return names;
     };
     // Nothing is written: there is nothing to send.
-    expect(await way('Tab')).toEqual(['Attach files', 'Close', 'Messages', 'Write a message…']);
-    expect(await way('Shift+Tab')).toEqual(['Messages', 'Close', 'Attach files', 'Write a message…']);
+    expect(await way('Tab')).toEqual(['Close', 'Messages', 'Attach files', 'Write a message…']);
+    expect(await way('Shift+Tab')).toEqual(['Attach files', 'Messages', 'Close', 'Write a message…']);
     await visitor.field.fill('x');
-    expect(await way('Tab')).toEqual(['Send', 'Attach files', 'Close', 'Messages']);
-    expect(await way('Shift+Tab')).toEqual(['Close', 'Attach files', 'Send', 'Write a message…']);
+    expect(await way('Tab')).toEqual(['Send', 'Close', 'Messages', 'Attach files']);
+    expect(await way('Shift+Tab')).toEqual(['Messages', 'Close', 'Send', 'Write a message…']);
     await expectAccessible(page, 'a low screen');
   });
 });

@@ -177,14 +177,30 @@ test('files are sent and previews drawn under the strictest policy', async ({ pa
   expect(bytes).toEqual(buffer);
 });
 
+test('where a site takes no files, the field has their place and the button to send keeps its own', async ({ page, host, rejoin }) => {
+  const token = await addSite(rejoin, { origins: [host.url] });
+  const places = async () => {
+    const visitor = await Visitor.visit(page, host.page('/', snippet(rejoin, token)));
+    const send = visitor.dialog.getByRole('button', { name: 'Send' });
+    const [dialog, field, button] = await Promise.all([visitor.dialog, visitor.field, send].map((part) => part.evaluate((node) => node.getBoundingClientRect().toJSON())));
+    return { visitor, fromLeft: field.left - dialog.left, fromRight: dialog.right - button.right };
+  };
+  const withFiles = await places();
+  await expect(withFiles.visitor.dialog.locator('.at')).toBeVisible();
+  await rejoin.command('site', 'set', token, '--files', 'off', '--data', rejoin.data);
+  const without = await places();
+  await expect(without.visitor.dialog.locator('.at')).toBeHidden();
+  expect(without.fromRight).toBe(withFiles.fromRight);
+  expect(without.fromLeft).toBeLessThan(withFiles.fromLeft);
+});
+
 test('the button is reached and shown by the keyboard', async ({ page, rejoin }) => {
   // A chooser that comes before the browser knows that somebody waits for it is closed at once.
   page.on('filechooser', () => {});
   const visitor = await Visitor.visit(page, `${rejoin.url}/demo/one`);
   await visitor.field.fill('x');
   await visitor.field.focus();
-  await page.keyboard.press('Tab');
-  await page.keyboard.press('Tab');
+  await page.keyboard.press('Shift+Tab');
   await expect(picker(visitor)).toBeFocused();
   await expect(picker(visitor)).toHaveAccessibleName('Attach files');
   // Not measured on the screen: the panel may still be growing into its place.

@@ -396,15 +396,8 @@ impl Panel {
 
     /// Keeps the focus where it is seen: from the last of a panel that fills the screen it goes on to the first, and back.
     fn keep_focus(&self, event: &JsValue) {
-        let close = self.parts.of(Part::Close);
-        let last = if !flag(self.parts.of(Part::Attach), "hidden") {
-            Part::Picker
-        } else if !flag(self.parts.of(Part::Send), "disabled") {
-            Part::Send
-        } else {
-            Part::Field
-        };
-        let last = self.parts.of(last);
+        let (close, send, field) = (self.parts.of(Part::Close), self.parts.of(Part::Send), self.parts.of(Part::Field));
+        let last = if flag(send, "disabled") { field } else { send };
         let active = get(&get(&self.host, "shadowRoot"), "activeElement");
         let is = |node: &Node| active == **node;
         let next = match flag(event, "shiftKey") {

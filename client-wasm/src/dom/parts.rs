@@ -28,12 +28,12 @@ pub(crate) enum Part {
     Composer,
     Note,
     Frame,
+    Attach,
+    Picker,
     Field,
     Send,
     SendIcon,
     SendLines,
-    Attach,
-    Picker,
 }
 
 /// Every part but the first, which the loader has made, as [`grow`] reads it; see `widget.css` for the classes. The frame repeats the text
@@ -59,12 +59,12 @@ const PLAN: &str = "\
 1div|c
 2div|z|role=status
 2div|r
+3label|x at|hidden=
+4input||type=file|multiple=
 3textarea|e|rows=1|enterkeyhint=send
 3button|k
 4svg||viewBox=0 0 24 24
-5path||d=M5 12h14M12 5l7 7-7 7
-3label|x at|hidden=
-4input||type=file|multiple=";
+5path||d=M5 12h14M12 5l7 7-7 7";
 
 /// All parts of one panel.
 pub(crate) struct Parts(Vec<Node>);
