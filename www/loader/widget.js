@@ -55,7 +55,7 @@
       '.launcher{position:fixed;bottom:calc(var(--y,20px) + env(safe-area-inset-bottom));right:var(--x,20px);width:56px;height:56px;padding:15px;border:1px solid #0002;border-radius:50%;background:var(--a);color:var(--o);cursor:pointer;' +
       'box-shadow:0 6px 24px #0003}' +
       ':host([data-position=left]) .launcher{right:auto;left:var(--x,20px)}' +
-      '.launcher:focus-visible{outline:3px solid;outline-offset:2px}' +
+      '.launcher:focus-visible{outline-offset:2px}' +
       '.launcher svg{display:block;fill:none;stroke:currentColor;stroke-width:2;stroke-linecap:round;stroke-linejoin:round}' +
       '[aria-expanded=true] svg:first-child,[aria-expanded=false] svg+svg,[hidden]{display:none!important}' +
       '.launcher b{position:absolute;top:-4px;right:-4px;min-width:10px;padding:0 6px;border-radius:11px;' +
@@ -173,7 +173,7 @@
       }
     }));
   (__REJOIN_PACKAGE__ ? given : document).addEventListener('securitypolicyviolation', ({ blockedURI, effectiveDirective }) => {
-    if (blockedURI.includes(base.split('//')[1])) say(`csp_blocked: add ${base} to ${effectiveDirective}.`);
+    if (blockedURI.includes(base.split('//')[1])) say(`csp_blocked: add ${new URL(blockedURI).origin} to ${effectiveDirective}.`);
   });
 
   // The page's side.
