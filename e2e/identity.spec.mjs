@@ -1,7 +1,7 @@
 // Visitors whom the site knows: the same person elsewhere, another one here, and nobody any more.
 import { NOTHING, kept, knowingSite } from './backend.mjs';
 import { CONNECTION_TROUBLE, test, expect } from './fixtures.mjs';
-import { addSite } from './host.mjs';
+import { addSite, snippet } from './host.mjs';
 import { Operator } from './operator.mjs';
 import { Visitor } from './visitor.mjs';
 
@@ -277,6 +277,19 @@ test('what one person wrote is out of sight until it is known that it is still t
   await expect.poll(() => visitor.texts()).toEqual(['Welcome to the soap shop.']);
   await expect(visitor.bubbles.first()).toBeVisible();
   await expect(visitor.field).toHaveValue('');
+});
+
+test('a text that is no token is told to whoever made the page, and the visitor goes on as nobody', async ({ page, host, rejoin, noise }) => {
+  noise.allow(/^\[rejoin\]/);
+  const token = await addSite(rejoin, { origins: [host.url] });
+  await page.goto(host.page('/', `<script>window.rejoin ||= function () { (rejoin.q ||= []).push(arguments) }; rejoin('identify', 'no token')</script>${snippet(rejoin, token)}`));
+  const visitor = new Visitor(page);
+  await visitor.open();
+  await visitor.send('Hello');
+  await visitor.expectDelivery('Hello', 'sent');
+  const ours = noise.heard().filter((line) => line.startsWith('[rejoin]'));
+  expect(ours).toHaveLength(1);
+  expect(ours[0]).toMatch(/^\[rejoin\] unauthorized: .*docs\/identity\.md/);
 });
 
 test('in an iframe a person is known as well, and asked through the port', async ({ page, host, rejoin }) => {

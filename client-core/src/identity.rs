@@ -93,7 +93,13 @@ impl Client {
         match identify {
             Identify::Token(token) => match subject(token.expose()) {
                 Some(sub) => self.is_person(sub, token),
-                None => self.no_token(),
+                None => {
+                    if !self.is_known() {
+                        // They go on as nobody, and whoever made that page has to know why.
+                        self.emit(Event::Refused { code: 401, reason: String::from(protocol::code::UNAUTHORIZED) });
+                    }
+                    self.no_token();
+                }
             },
             Identify::Failed => self.no_token(),
             Identify::Asked => {

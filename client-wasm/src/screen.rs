@@ -30,6 +30,8 @@ pub(crate) struct Screen {
     pub(crate) speech: Cell<Speech>,
     /// Whom the page was told of last, and whether at all.
     pub(crate) introduced: RefCell<Option<String>>,
+    /// What the link knows to say of the next thing that is explained.
+    pub(crate) more: Cell<&'static str>,
     /// Where the picture of an operator is asked for.
     pub(crate) avatars: RefCell<String>,
     pub(crate) storage: Rc<Storage>,
@@ -84,6 +86,7 @@ impl Screen {
         } else if reason == code::UNKNOWN_SITE || reason == code::UNKNOWN_ASSISTANT {
             line.push_str(": look at the number or the token in the script tag. On the server: rejoin site list");
         }
+        line.push_str(self.more.take());
         console_error(&line);
     }
 
@@ -106,6 +109,20 @@ impl Screen {
             self.panel.close();
         }
         open
+    }
+}
+
+/// Returns what to change where a link was refused; nothing for what [`Screen::explain`] knows.
+fn advice(reason: &str) -> &'static str {
+    match reason {
+        code::UNAUTHORIZED => {
+            ": the token of identify is not taken: is it signed with this site's secret, is sub a text, is exp in the future? See docs/identity.md"
+        }
+        code::IDENTITY_REQUIRED => {
+            ": this site wants to know who writes: call rejoin('identify', …). See docs/identity.md"
+        }
+        "attributes" => ": an object of texts, numbers and truths, and not too large. See docs/identity.md",
+        _ => "",
     }
 }
 
@@ -157,6 +174,8 @@ impl Face for Rc<Screen> {
             files::resume(file);
         } else if let Event::Locale(locale) = event {
             suggest(&JsValue::from_str(locale));
+        } else if let Event::Refused { code: _, reason } = event {
+            self.more.set(advice(reason));
         }
     }
 

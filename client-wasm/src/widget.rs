@@ -96,6 +96,7 @@ pub fn mount(options: JsValue) {
         label: text(&options, "label"),
         speech: Cell::new(Speech::Same),
         introduced: RefCell::default(),
+        more: Cell::default(),
         avatars: RefCell::default(),
         storage: storage.clone(),
     });

@@ -103,6 +103,24 @@ fn what_was_only_typed_before_the_log_in_goes_along_as_well_and_is_nobody_s_any_
 }
 
 #[test]
+fn a_text_that_is_no_token_is_told_and_leaves_the_visitor_as_nobody() {
+    // No token, one without a subject, and one whose subject is a number.
+    for token in ["xyz", "h.e30.1", "h.eyJzdWIiOjQyfQ.1"] {
+        let mut tab = Tab::open(&shelf());
+        tab.input(Input::Start);
+        tab.identify(token);
+        let refused = Event::Refused { code: 401, reason: "unauthorized".into() };
+        let events = |tab: &mut Tab| {
+            tab.bench.taken().iter().filter(|output| **output == Output::Event(refused.clone())).count()
+        };
+        assert_eq!(events(&mut tab), 1, "{token}");
+        let id = tab.send("hello");
+        tab.link(&[welcome(), message(2, &id, "visitor")]);
+        assert_eq!((tab.bench.client.unsettled(), events(&mut tab)), (0, 0));
+    }
+}
+
+#[test]
 fn another_person_starts_afresh_however_much_was_not_sent() {
     let shelf = shelf();
     let mut tab = Tab::open(&shelf);
