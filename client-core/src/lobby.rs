@@ -308,6 +308,7 @@ impl Lobby {
         }
         let (link, banner) = match self.link {
             _ if self.is_refused => (LinkState::Stopped, Banner::Refused),
+            _ if self.site.is_none() && self.settings.failures > 0 => (LinkState::Offline, Banner::Offline),
             Errand { state: Fetch::Unwanted, .. } => (LinkState::Idle, Banner::None),
             Errand { failures: 0, .. } => (LinkState::Connecting, Banner::None),
             Errand { .. } => (LinkState::Offline, Banner::Offline),

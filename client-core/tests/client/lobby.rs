@@ -131,6 +131,20 @@ fn a_reload_before_the_link_came_asks_for_it_at_once() {
 }
 
 #[test]
+fn who_opens_the_panel_without_a_network_sees_that_before_writing_anything() {
+    let mut page = Page::new(&[]);
+    page.input(Input::Start);
+    assert_eq!(page.lobby.view().banner, Banner::None);
+    let now = page.now();
+    page.lobby.unanswered(now);
+    assert_eq!((page.lobby.view().banner, page.lobby.view().link), (Banner::Offline, LinkState::Offline));
+    assert!(matches!(page.input(Input::TryNow)[..], [Output::Ask(_)]));
+    let now = page.now();
+    page.lobby.settled(now, site());
+    assert_eq!((page.lobby.view().banner, page.lobby.view().link), (Banner::None, LinkState::Idle));
+}
+
+#[test]
 fn what_cannot_be_fetched_is_tried_again_and_the_visitor_sees_it() {
     let mut page = Page::new(&[]);
     page.input(Input::Start);
