@@ -1,7 +1,7 @@
 //! What a page hears of a conversation: who answers, what was said, and how far its own messages have come. Only the link's
 //! half calls this.
 
-use client_core::{From, Item, View};
+use client_core::{From, Item, Staffing, View};
 use protocol::AuthorKind;
 use wasm_bindgen::JsValue;
 
@@ -22,7 +22,8 @@ impl<'a> Agent<'a> {
         if let Some(item) = view.items.iter().rev().find(answers) {
             return Some(Self { kind: item.author.kind, name: &item.author.name });
         }
-        if let Some(name) = view.operators.first() {
+        // Somebody may look in outside of the hours, and has promised nothing.
+        if let Some(name) = view.operators.first().filter(|_| view.staffing == Staffing::Here) {
             return Some(Self { kind: AuthorKind::Operator, name });
         }
         let name = view.site.as_ref().map(|site| site.assistant.as_str()).filter(|name| !name.is_empty())?;

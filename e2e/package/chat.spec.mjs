@@ -192,6 +192,7 @@ test('what cannot be is refused with a code and what to do', async ({ page, rejo
   expect(await refuse({ colour: 'red' })).toMatch(/^invalid_option .*colour/);
   expect(await refuse({ color: 'red' })).toMatch(/^invalid_option .*color has to be '#rrggbb'/);
   expect(await refuse({ baseUrl: null })).toMatch(/^invalid_option .*baseUrl has to be the address/);
+  expect(await refuse({ baseUrl: 'chat.example.com' })).toMatch(/^invalid_option .*baseUrl has to be the address/);
   expect(await refuse({ ui: 'inline' })).toMatch(/^invalid_option .*mount/);
   expect(await refuse({ mount: '#nowhere' })).toMatch(/^invalid_option .*#nowhere/);
   expect(await refuse({ siteToken: 'st_other' })).toMatch(/^busy /);

@@ -362,7 +362,8 @@ export function open(dialog, ask, speech, { place = dialog.querySelector('.c'), 
       say(state, most) {
         const failed = state != 'uploading' && state != 'waiting';
         node.dataset.state = failed ? 'failed' : state;
-        text.textContent = failed || state == 'waiting' ? word(state, item.name, most) : `${item.name} · ${size(item.file.size)}`;
+        const name = isolated(item.name);
+        text.textContent = failed || state == 'waiting' ? word(state, name, most) : `${name} · ${size(item.file.size)}`;
         bar.hidden = failed;
         retry.hidden = !RETRIED.includes(state);
       },
@@ -475,6 +476,11 @@ export function open(dialog, ask, speech, { place = dialog.querySelector('.c'), 
   function word(name, value = '', bytes = 0) {
     const words = WORDS[speech.said.slice(0, 2)] ?? WORDS.en;
     return words[NAMES.indexOf(name)].replace('{}', () => value).replace('#', () => Math.floor(bytes / 1048576));
+  }
+
+  // A name keeps its own order among words that run the other way.
+  function isolated(name) {
+    return document.dir == 'rtl' || dialog.dir == 'rtl' || /[\u0590-\u08ff\ufb1d-\ufefc]/.test(name) ? `\u2068${name}\u2069` : name;
   }
 
   function size(bytes) {

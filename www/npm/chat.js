@@ -93,7 +93,8 @@ function read(given) {
 }
 
 function isAddress(value) {
-  return typeof value === 'string' && URL.canParse(value, location.href);
+  // `chat.example.com` would be a path beside the page.
+  return typeof value === 'string' && /^(https?:)?\//.test(value) && URL.canParse(value, location.href);
 }
 
 function find(mount) {

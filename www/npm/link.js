@@ -3,6 +3,8 @@ import { RejoinError } from './failure.js';
 import { explain, load } from './module.js';
 import { guarded, onPage } from './page.js';
 
+const OPTIONS = ['baseUrl', 'servers', 'siteToken', 'dialogId', 'token', 'storage', 'reconnect', 'heartbeat', 'buffer'];
+
 /** Who this is, by what is given. */
 function side({ dialogId, siteToken }) {
   if (dialogId) return 'operator';
@@ -13,6 +15,8 @@ function side({ dialogId, siteToken }) {
 /** Opens a link and keeps it open; see index.d.ts. */
 export async function openLink({ onChange, getToken, wasm, ...given } = {}, source) {
   onPage('connect');
+  for (const name of Object.keys(given))
+    if (!OPTIONS.includes(name)) throw new RejoinError('invalid_option', `connect: there is no option ${name}.`);
   const options = { baseUrl: location.origin, side: side(given), ...given };
   // A visitor of whom the page knows: not a word is said before the page was asked who it is.
   if (getToken && options.side === 'site' && !options.token) options.identify = true;
