@@ -4,6 +4,7 @@ use std::net::{IpAddr, SocketAddr};
 use std::path::PathBuf;
 
 use clap::Args;
+use clap::builder::BoolishValueParser;
 use ipnet::IpNet;
 
 use crate::credentials::{SecretError, ServerSecret};
@@ -28,7 +29,7 @@ pub struct ServeConfig {
     pub port: u16,
 
     /// Bring a demo: three shops, a widget page, and the operator `demo`
-    #[arg(long, env = "REJOIN_DEMO")]
+    #[arg(long, env = "REJOIN_DEMO", value_parser = BoolishValueParser::new())]
     pub demo: bool,
 
     /// Connections at once; the next one is refused with a clear error
@@ -77,7 +78,7 @@ pub struct ServeConfig {
 
     /// Keep the listening socket in a small parent process that starts the server, starts it again when it dies, and
     /// replaces it on SIGHUP, so that no connection is ever refused
-    #[arg(long, env = "REJOIN_SUPERVISE")]
+    #[arg(long, env = "REJOIN_SUPERVISE", value_parser = BoolishValueParser::new())]
     pub supervise: bool,
 
     /// How long to wait for another server on the same data to leave, before giving up
@@ -98,7 +99,7 @@ pub struct ServeConfig {
     #[arg(long, value_name = "URL", env = "REJOIN_SERVER", value_delimiter = ',', value_parser = web_url)]
     pub server: Vec<String>,
 
-    /// What is logged: a level, or `target=level` pairs with commas
+    /// What is logged: a level (off, error, warn, info, debug, trace), or `target=level` pairs with commas
     #[arg(long, value_name = "FILTER", env = "REJOIN_LOG", default_value = "info")]
     pub log: String,
 }
@@ -202,7 +203,9 @@ fn at_least_one(text: &str) -> Result<usize, String> {
     text.parse().ok().filter(|number| *number > 0).ok_or_else(|| "a number of at least 1 is needed".into())
 }
 
-fn web_url(text: &str) -> Result<String, String> {
+/// Takes the address of a server: what stands before its paths.
+pub(crate) fn web_url(text: &str) -> Result<String, String> {
     let origin = server_core::origin::Origin::parse(text.trim_end_matches('/'));
-    origin.map(|origin| origin.to_string()).map_err(|_| "an address such as https://chat.example is needed".into())
+    let wrong = |_| "an address such as https://chat.example is needed, without a path".into();
+    origin.map(|origin| origin.to_string()).map_err(wrong)
 }

@@ -16,6 +16,9 @@ use tracing_subscriber::layer::SubscriberExt;
 use tracing_subscriber::registry::LookupSpan;
 use tracing_subscriber::{filter::Targets, fmt as layer};
 
+/// The levels, the quietest first.
+const LEVELS: [&str; 6] = ["off", "error", "warn", "info", "debug", "trace"];
+
 /// Starts logging to stderr; `directives` is a level, or `target=level` pairs with commas (`info,server=debug`).
 ///
 /// # Errors
@@ -33,9 +36,29 @@ pub fn subscriber<W>(directives: &str, writer: W) -> Result<impl Subscriber + Se
 where
     W: for<'w> MakeWriter<'w> + Send + Sync + 'static,
 {
-    let targets: Targets = directives.parse().map_err(|error| format!("log filter {directives:?}: {error}"))?;
+    let targets = targets(directives)?;
     let lines = layer::layer().event_format(Line).with_writer(writer);
     Ok(tracing_subscriber::registry().with(targets).with(lines))
+}
+
+/// Reads a filter; a word alone must be a level, or a misspelt one would be a target of which nothing is ever logged.
+fn targets(directives: &str) -> Result<Targets, String> {
+    let is_level = |word: &str| LEVELS.iter().any(|level| level.eq_ignore_ascii_case(word.trim()));
+    let is_good = |part: &str| match part.split_once('=') {
+        Some((target, level)) => !target.trim().is_empty() && is_level(level),
+        None => is_level(part),
+    };
+    let targets = match directives.split(',').all(is_good) {
+        true => directives.replace(' ', "").parse().ok(),
+        false => None,
+    };
+    targets.ok_or_else(|| {
+        let levels = LEVELS.join(", ");
+        format!(
+            "the log filter {directives:?} cannot be read: a level ({levels}) is needed for --log or REJOIN_LOG, or \
+             target=level pairs with commas, as info,server=debug"
+        )
+    })
 }
 
 /// The layout of a line: time, level, tag, message, fields.
@@ -195,9 +218,14 @@ mod tests {
     }
 
     #[test]
-    fn a_wrong_filter_is_an_error_that_names_it() {
-        let error = start("server=loud").unwrap_err();
-        assert!(error.contains("server=loud"), "{error}");
+    fn a_wrong_filter_is_an_error_that_names_it_and_what_is_possible() {
+        for wrong in ["server=loud", "debugg", "server", "", "info,", "info,verbose", "server=", "=info", "a=b=info"] {
+            let error = targets(wrong).unwrap_err();
+            assert!(error.contains(&format!("{wrong:?}")) && error.contains("off, error, warn, info"), "{error}");
+        }
+        for good in ["info", "DEBUG", "off", "info,server=debug", "server=debug, tower=warn"] {
+            assert!(targets(good).is_ok(), "{good}");
+        }
     }
 
     #[test]

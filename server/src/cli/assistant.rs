@@ -4,7 +4,7 @@ use clap::{Args, Subcommand};
 
 use super::failure::Failure;
 use super::site::{text, unknown};
-use crate::config::DataConfig;
+use crate::config::{DataConfig, web_url};
 use crate::store::CannedAnswer;
 use crate::store::sqlite::{Admin, NewAssistant};
 
@@ -31,7 +31,13 @@ pub(super) struct AddArgs {
     #[arg(long, value_name = "WORD,WORD=TEXT", value_parser = canned)]
     answer: Vec<CannedAnswer>,
     /// This server's address, as visitors see it, for the frame to embed
-    #[arg(long, value_name = "URL", env = "REJOIN_URL", default_value = "http://127.0.0.1:8787")]
+    #[arg(
+        long,
+        value_name = "URL",
+        env = "REJOIN_URL",
+        default_value = "http://127.0.0.1:8787",
+        value_parser = web_url
+    )]
     url: String,
 }
 
@@ -48,7 +54,7 @@ impl AssistantCommand {
                     fallback: args.fallback,
                     answers: args.answer,
                 })?;
-                let url = args.url.trim_end_matches('/');
+                let url = args.url;
                 println!("assistant id: {}\n\nput one of these lines into a page of the site:\n", assistant.id);
                 println!(
                     "  <script async src=\"{url}/widget.js\" data-assistant-id=\"{}\"></script>\n  <iframe title=\"Chat\" \

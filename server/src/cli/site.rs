@@ -9,7 +9,7 @@ use server_core::origin::Pattern;
 use super::failure::Failure;
 use super::identity::{IdentityArgs, fits};
 use crate::clock;
-use crate::config::DataConfig;
+use crate::config::{DataConfig, web_url};
 use crate::credentials;
 use crate::hours::{Hours, Week, Zone};
 use crate::store::sqlite::{Admin, NewSite};
@@ -99,7 +99,13 @@ struct Options {
     #[arg(long, value_name = "LOCALE", value_parser = locale)]
     locale: Option<String>,
     /// This server's address, as visitors see it, for the line to embed
-    #[arg(long, value_name = "URL", env = "REJOIN_URL", default_value = "http://127.0.0.1:8787")]
+    #[arg(
+        long,
+        value_name = "URL",
+        env = "REJOIN_URL",
+        default_value = "http://127.0.0.1:8787",
+        value_parser = web_url
+    )]
     url: String,
 }
 
@@ -214,7 +220,6 @@ fn embed(site: &Site, url: &str) {
         println!("  none yet: `rejoin site set {} --origin https://your-site.example`", site.token);
     }
     println!("\nput this line before </body>:\n");
-    let url = url.trim_end_matches('/');
     println!("  <script async src=\"{url}/widget.js\" data-site-token=\"{}\"></script>", site.token);
 }
 

@@ -229,7 +229,15 @@ impl fmt::Display for OpenError {
                 path.display()
             ),
             Self::NoDirectory { path, parent, error } => {
+                let is_the_file = path.exists();
                 let (path, parent) = (path.display(), parent.display());
+                if is_the_file {
+                    return write!(
+                        f,
+                        "{path} is a file, and the data needs a directory: name one with --data, or REJOIN_DATA (the \
+                         one that rejoin.db is in, where there is one)"
+                    );
+                }
                 write!(f, "cannot make the data directory {path}: ")?;
                 let kind = error.kind();
                 if kind == io::ErrorKind::PermissionDenied {
