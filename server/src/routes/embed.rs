@@ -50,11 +50,23 @@ pub(super) async fn page(
     };
     let parent = query.parent_origin.unwrap_or_default();
     if !parent.is_empty() && !origin::allowed(&site.origins, &parent) {
-        let origin = Origin::parse(&parent).map_or_else(|_| "not an origin".into(), |origin| origin.to_string());
-        tracing::warn!(tag = Pool::Widget.tag(), site = site.id, parent_origin = origin, "WEBSOCKET_4003_ERROR");
-        let text = "This page may not embed the chat: its origin is not on the site's list. \
-                    Whoever runs the server can add it with <code>rejoin site add</code>.";
-        return Ok(page::refusal(StatusCode::FORBIDDEN, "Not allowed here", text, code::FORBIDDEN_ORIGIN));
+        let origin = Origin::parse(&parent).map(|origin| origin.to_string());
+        let shown = origin.as_deref().unwrap_or("not an origin");
+        tracing::warn!(tag = Pool::Widget.tag(), site = site.id, parent_origin = shown, "WEBSOCKET_4003_ERROR");
+        let text = match &origin {
+            // An origin that can be read has no characters that mean anything in HTML.
+            Ok(origin) => format!(
+                "This page may not embed the chat: {origin} is not on the site's list. Whoever runs the server can add \
+                 it with <code>rejoin site set &lt;token&gt; --origin {origin}</code>; <code>rejoin assistant list</code> \
+                 shows the site's token."
+            ),
+            Err(_) => {
+                "This page may not embed the chat: the <code>parent_origin</code> of the frame's address is not an \
+                       origin, such as <code>https://shop.example</code>."
+                    .into()
+            }
+        };
+        return Ok(page::refusal(StatusCode::FORBIDDEN, "Not allowed here", &text, code::FORBIDDEN_ORIGIN));
     }
     let Some(template) = assets::find("embed.html").and_then(|asset| asset.text()) else {
         return Ok(page::missing());

@@ -94,12 +94,12 @@ pub(super) fn missing() -> Response {
 }
 
 /// A page of one sentence; `text` is ours, never a client's.
-pub(super) fn plain(status: StatusCode, title: &'static str, text: &'static str) -> Response {
+pub(super) fn plain(status: StatusCode, title: &'static str, text: &str) -> Response {
     sentence(status, title, text, "", "default-src 'none'; img-src data:; base-uri 'none'".into())
 }
 
 /// A page of one sentence in a frame, which tells the page around it why: `code` is ours.
-pub(super) fn refusal(status: StatusCode, title: &'static str, text: &'static str, code: &'static str) -> Response {
+pub(super) fn refusal(status: StatusCode, title: &'static str, text: &str, code: &'static str) -> Response {
     let script = format!("parent.postMessage('{code}','*')");
     let hash = STANDARD.encode(Sha256::digest(&script));
     let policy = format!("default-src 'none'; img-src data:; base-uri 'none'; script-src 'sha256-{hash}'");

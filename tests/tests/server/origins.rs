@@ -138,3 +138,18 @@ async fn the_page_of_the_iframe_may_stand_on_the_site_s_pages_only() {
         assert_eq!(page.status, 503);
     }
 }
+
+#[tokio::test]
+async fn the_page_of_a_frame_that_may_not_be_here_says_how_to_let_it_in() {
+    let app = TestApp::start().await;
+    let page = async |parent: &str| {
+        let answer = app.get(&format!("/embed?assistant_id=4&parent_origin={parent}")).send().await;
+        assert_eq!(answer.status, 403);
+        answer.text()
+    };
+    let said = page("https%3A%2F%2FEvil.example").await;
+    assert!(said.contains("rejoin site set &lt;token&gt; --origin https://evil.example</code>"), "{said}");
+    assert!(!said.contains("site add"), "{said}");
+    let said = page("%3Cscript%3Ealert(1)%3C/script%3E").await;
+    assert!(said.contains("is not an origin") && !said.contains("<script"), "{said}");
+}
