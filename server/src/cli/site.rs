@@ -32,7 +32,7 @@ pub(super) enum SiteCommand {
     Set(Box<SetArgs>),
     /// Print or change the secret with which a site's own backend says who its visitors are
     Identity(IdentityArgs),
-    /// List all sites
+    /// List all sites: token, name, who may open a dialog, origins; below, each setting that is not as in a new site
     List,
 }
 
@@ -192,6 +192,9 @@ impl SiteCommand {
                         VisitorAuth::Open => "open",
                     };
                     println!("{}\t{}\t{auth}\t{}", site.token, site.name, origins(&site));
+                    for (option, value) in settings(&site) {
+                        println!("  {option}: {value}");
+                    }
                 }
             }
         }
@@ -202,6 +205,39 @@ impl SiteCommand {
 /// Returns the failure for a token that no site has.
 pub(super) fn unknown(token: &str) -> Failure {
     Failure::new(format!("no site has the token {token}: `rejoin site list` shows them"))
+}
+
+/// Returns what is not as in a new site, by the names of the options that change it; a secret is never among it.
+pub(super) fn settings(site: &Site) -> Vec<(&'static str, String)> {
+    let some = |text: &String| (!text.is_empty()).then(|| text.clone());
+    let kinds = match site.files.kinds {
+        FileKinds::Off => "off",
+        FileKinds::Images => "images",
+        FileKinds::On => "on",
+    };
+    let identity = match (site.identity_secrets.len(), site.identity) {
+        (0, Identity::Optional) => None,
+        (0, Identity::Required) => Some("required, and there is no secret".to_owned()),
+        (1, Identity::Optional) => Some("optional, with a secret".into()),
+        (1, Identity::Required) => Some("required, with a secret".into()),
+        (_, Identity::Optional) => Some("optional, with a secret and the former one".into()),
+        (_, Identity::Required) => Some("required, with a secret and the former one".into()),
+    };
+    [
+        ("welcome", some(&site.welcome)),
+        ("color", (site.color != COLOR).then(|| site.color.clone())),
+        ("metrics", (site.metrics == Metrics::On).then(|| "on".into())),
+        ("hours", site.hours.as_ref().map(ToString::to_string)),
+        ("timezone", (site.zone != Zone::default()).then(|| site.zone.to_string())),
+        ("away", some(&site.away)),
+        ("files", (site.files.kinds != FileKinds::default()).then(|| kinds.into())),
+        ("file-mb", (site.files.most_mb != Files::MOST_MB).then(|| site.files.most_mb.to_string())),
+        ("locale", some(&site.locale)),
+        ("identity", identity),
+    ]
+    .into_iter()
+    .filter_map(|(option, value)| Some((option, value?)))
+    .collect()
 }
 
 fn origins(site: &Site) -> String {

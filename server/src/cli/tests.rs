@@ -155,3 +155,57 @@ fn identity_secrets_are_made_rotated_and_taken_back_and_settings_do_not_contradi
     assert_eq!(run(&format!("site set {token} --visitor-auth open")), good);
     assert_eq!(run(&format!("site identity {token}")), bad);
 }
+
+#[test]
+fn a_list_of_sites_shows_each_setting_that_is_not_as_in_a_new_site_and_no_secret() {
+    let directory = tempfile::tempdir().unwrap();
+    let run = |command: &[&str]| {
+        let words = ["rejoin", "--data", directory.path().to_str().unwrap()];
+        assert_eq!(main(words.iter().chain(command).map(OsString::from)), ExitCode::SUCCESS, "{command:?}");
+    };
+    run(&["site", "add", "--name", "Shop"]);
+    let admin = crate::store::sqlite::Admin::open(directory.path()).unwrap();
+    let site = || admin.sites().unwrap().remove(0);
+    let shown = || super::site::settings(&site());
+    assert_eq!(shown(), []);
+    let token = site().token;
+    let options = [
+        "--welcome",
+        "Hi!",
+        "--color",
+        "#123456",
+        "--metrics",
+        "on",
+        "--hours",
+        "Mon-Fri 09:00-18:00",
+        "--timezone",
+        "Europe/Berlin",
+        "--away",
+        "Soon",
+        "--files",
+        "images",
+        "--file-mb",
+        "5",
+        "--locale",
+        "de",
+    ];
+    run(&[&["site", "set", &token][..], &options].concat());
+    run(&["site", "identity", &token]);
+    let expected = [
+        ("welcome", "Hi!"),
+        ("color", "#123456"),
+        ("metrics", "on"),
+        ("hours", "Mon-Fri 09:00-18:00"),
+        ("timezone", "Europe/Berlin"),
+        ("away", "Soon"),
+        ("files", "images"),
+        ("file-mb", "5"),
+        ("locale", "de"),
+        ("identity", "optional, with a secret"),
+    ];
+    assert_eq!(shown(), expected.map(|(option, value)| (option, value.to_owned())));
+    run(&["site", "identity", &token, "--rotate"]);
+    run(&["site", "set", &token, "--identity", "required", "--files", "off"]);
+    assert_eq!(shown().pop().unwrap().1, "required, with a secret and the former one");
+    assert!(shown().contains(&("files", "off".into())));
+}
