@@ -8,17 +8,21 @@ use std::sync::Arc;
 use axum::http::HeaderMap;
 use axum::http::header::{AUTHORIZATION, HOST, ORIGIN};
 use mutants::Mutant;
-use protocol::{Author, FileLimits, Hello, Secret};
+use protocol::{Author, FileLimits, Hello, Secret, close};
 use serde::Deserialize;
 use server_core::access::{self, KeyHash, ScopedDialog, Sites, VisitorAuth, Who};
 use server_core::origin::{self, Origin};
+use server_core::session::Ending;
 use server_core::{Millis, Now};
 
 use crate::app::App;
 use crate::credentials::{PersonPass, PersonTokenError, TicketError, TokenError, check_person, hash_visitor_key};
 use crate::error::ApiError;
 use crate::hub::Pool;
-use crate::store::{Assistant, Identity, Site};
+use crate::store::{Assistant, Identity, Operator, Site};
+
+/// What an operator is told who was taken away.
+const GONE: &str = "this operator does not exist any more";
 
 /// What the query of an address may say about the caller; fields of other paths are ignored.
 #[derive(Debug, Default, Deserialize)]
@@ -91,6 +95,8 @@ pub(crate) struct OperatorIdentity {
     pub(crate) name: String,
     /// The sites that it may see.
     pub(crate) sites: Sites,
+    /// Which of the operator's tokens were good when this one was shown.
+    pub(crate) token_epoch: u64,
     /// When the token expires, wall clock.
     pub(crate) expires_at: Millis,
 }
@@ -283,12 +289,15 @@ impl Caller {
             TokenError::Expired => ApiError::TokenExpired,
             TokenError::Invalid => ApiError::Unauthorized("the token is not one of this server: log in again"),
         })?;
-        let gone = ApiError::Unauthorized("this operator does not exist any more");
-        let operator = app.store().operator(pass.operator_id).await?.ok_or(gone)?;
+        let operator = app.store().operator(pass.operator_id).await?.ok_or(ApiError::Unauthorized(GONE))?;
+        if operator.token_epoch != pass.epoch {
+            return Err(ApiError::Unauthorized("the operator has a new password: log in again"));
+        }
         Ok(OperatorIdentity {
             id: operator.id,
             name: operator.name.clone(),
             sites: operator.sites.clone(),
+            token_epoch: operator.token_epoch,
             expires_at: pass.expires_at,
         })
     }
@@ -327,6 +336,16 @@ fn person(app: &App, site: &Site, token: &str) -> Result<PersonPass, ApiError> {
 impl OperatorIdentity {
     fn who(&self) -> Who {
         Who::Operator { id: self.id, name: self.name.clone(), sites: self.sites.clone() }
+    }
+
+    /// Returns how an open link ends, now that this is what is known of its operator; none where it goes on.
+    pub(crate) fn ending(&self, known: Option<&Operator>) -> Option<Ending> {
+        let Some(known) = known.filter(|known| known.token_epoch == self.token_epoch) else {
+            return Some(ApiError::Unauthorized(GONE).ending());
+        };
+        // Another name, or other sites: the next link has them.
+        let is_same = known.name == self.name && known.sites == self.sites;
+        (!is_same).then_some(Ending { code: close::MOVED, reason: "operator_changed", retry_ms: None })
     }
 }
 

@@ -73,7 +73,7 @@ async fn serve_and_ask() -> String {
     admin.add_identity_secret(known.id, &Secret::new(IDENTITY)).unwrap();
     let config = Options::try_parse_from(["rejoin", "--port", "0"]).unwrap().serve;
     let credentials = Credentials::new(&secret);
-    let token = credentials.operators.issue(1, "Ann", clock::wall(), 60_000).unwrap().expose().to_owned();
+    let token = credentials.operators.issue(1, 0, "Ann", clock::wall(), 60_000).unwrap().expose().to_owned();
     let app = App::new(&config, store, hub, credentials);
     let (stop, stopped) = oneshot::channel::<()>();
     let serving = tokio::spawn(crate::run(listener, app, async {

@@ -194,8 +194,11 @@ impl TestApp {
     /// Returns a token that is good for so long.
     pub fn token_for(&self, email: &str, valid_ms: u64) -> String {
         let operator = self.admin().operator(email).expect("the database answers").expect("the operator exists");
-        let token =
-            self.credentials.operators.issue(operator.id, &operator.name, now(), valid_ms).expect("it can be signed");
+        let token = self
+            .credentials
+            .operators
+            .issue(operator.id, operator.token_epoch, &operator.name, now(), valid_ms)
+            .expect("it can be signed");
         token.expose().to_owned()
     }
 
@@ -205,7 +208,7 @@ impl TestApp {
         let token = self
             .credentials
             .operators
-            .issue(operator.id, &operator.name, now() - 60_000, 1_000)
+            .issue(operator.id, operator.token_epoch, &operator.name, now() - 60_000, 1_000)
             .expect("it can be signed");
         token.expose().to_owned()
     }

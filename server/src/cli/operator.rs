@@ -25,11 +25,16 @@ const MOST_BYTES: u64 = 4_096;
 pub(super) enum OperatorCommand {
     /// Make an operator, and print a password for it
     Add(AddArgs),
-    /// Give an operator a new password, and print it
+    /// Give an operator a new password, and print it; tokens from before, of consoles and programs, are good no more
     Password(PasswordArgs),
     /// Change an operator; what is not named stays
     Set(SetArgs),
-    /// Print a token, for programs that connect as the operator
+    /// Take an operator away: neither password nor tokens are good any more, and what it wrote stays
+    ///
+    /// Open consoles and links of the operator end with the next heartbeat, within 25 seconds. Its messages stay in their
+    /// dialogs, with the name that they were sent under. Its address may be used for a new operator.
+    Remove(RemoveArgs),
+    /// Print a token, for programs that connect as the operator; it is good until it ends, or the password is changed
     Token(TokenArgs),
     /// List all operators
     List,
@@ -63,9 +68,31 @@ pub(super) struct PasswordArgs {
 pub(super) struct SetArgs {
     /// The address to log in with
     email: String,
+    #[command(flatten)]
+    change: Change,
+}
+
+#[derive(Args, Debug)]
+#[group(required = true, multiple = true)]
+struct Change {
+    /// The name that visitors see; messages that were sent keep the one from before
+    #[arg(long, value_parser = text)]
+    name: Option<String>,
+    /// The token of a site to answer for, in place of all those from before; may be given more than once
+    #[arg(long, value_name = "TOKEN", conflicts_with = "all_sites")]
+    site: Vec<String>,
+    /// Answer for all sites
+    #[arg(long)]
+    all_sites: bool,
     /// The picture that visitors see: a PNG, a JPEG or a WebP file; "" for the first letter of the name
     #[arg(long, value_name = "FILE")]
-    avatar: String,
+    avatar: Option<String>,
+}
+
+#[derive(Args, Debug)]
+pub(super) struct RemoveArgs {
+    /// The address to log in with
+    email: String,
 }
 
 #[derive(Args, Debug)]
@@ -81,37 +108,36 @@ impl OperatorCommand {
     pub(super) fn run(self, data: &DataConfig) -> Result<(), Failure> {
         let mut admin = match self {
             Self::Add(_) => Admin::open(&data.data)?,
-            Self::Password(_) | Self::Set(_) | Self::Token(_) | Self::List => data.admin()?,
+            Self::Password(_) | Self::Set(_) | Self::Remove(_) | Self::Token(_) | Self::List => data.admin()?,
         };
         match self {
             Self::Add(args) => add(&mut admin, args),
             Self::Password(args) => {
                 let operator = known(&admin, &args.email)?;
                 let password = Password::make(args.password_stdin)?;
-                admin.put_operator(&NewOperator {
-                    email: operator.email,
-                    name: operator.name,
-                    password_hash: password.hash,
-                    sites: operator.sites,
-                })?;
+                admin.set_password(operator.id, &password.hash, credentials::epoch()?)?;
                 println!("new password for {}{}", args.email, password.shown);
+                println!("tokens from before are good no more");
                 Ok(())
             }
-            Self::Set(args) => set(&mut admin, &args),
+            Self::Set(args) => set(&mut admin, args),
+            Self::Remove(args) => {
+                let operator = known(&admin, &args.email)?;
+                admin.remove_operator(operator.id)?;
+                println!("{} is no operator any more; what {} wrote stays", operator.email, operator.name);
+                Ok(())
+            }
             Self::Token(args) => {
                 let operator = known(&admin, &args.email)?;
                 let tokens = Credentials::new(&data.secret()?).operators;
-                let token = tokens.issue(operator.id, &operator.name, clock::wall(), args.days * DAY_MS);
+                let valid_ms = args.days * DAY_MS;
+                let token = tokens.issue(operator.id, operator.token_epoch, &operator.name, clock::wall(), valid_ms);
                 println!("{}", token.map_err(|error| Failure::new(error.to_string()))?.expose());
                 Ok(())
             }
             Self::List => {
                 for operator in admin.operators()? {
-                    let sites = match operator.sites {
-                        Sites::All => "all sites".into(),
-                        Sites::Only(sites) => format!("{} sites", sites.len()),
-                    };
-                    println!("{}\t{}\t{sites}", operator.email, operator.name);
+                    println!("{}\t{}\t{}", operator.email, operator.name, reach(&operator.sites));
                 }
                 Ok(())
             }
@@ -130,11 +156,7 @@ fn add(admin: &mut Admin, args: AddArgs) -> Result<(), Failure> {
             args.email, args.email
         )));
     }
-    let mut sites = BTreeSet::new();
-    for token in &args.site {
-        sites.insert(admin.site(token)?.ok_or_else(|| unknown(token))?.id);
-    }
-    let sites = if args.site.is_empty() { Sites::All } else { Sites::Only(sites) };
+    let sites = if args.site.is_empty() { Sites::All } else { only(admin, &args.site)? };
     let password = Password::make(args.password_stdin)?;
     let new = NewOperator { email: args.email, name: args.name, password_hash: password.hash, sites };
     let operator = admin.put_operator(&new)?;
@@ -143,21 +165,55 @@ fn add(admin: &mut Admin, args: AddArgs) -> Result<(), Failure> {
     Ok(())
 }
 
-fn set(admin: &mut Admin, args: &SetArgs) -> Result<(), Failure> {
-    let operator = known(admin, &args.email)?;
-    if args.avatar.is_empty() {
-        admin.set_avatar(&operator.email, None)?;
-        println!("{} has no picture", operator.email);
-        return Ok(());
+fn only(admin: &Admin, tokens: &[String]) -> Result<Sites, Failure> {
+    let mut sites = BTreeSet::new();
+    for token in tokens {
+        sites.insert(admin.site(token)?.ok_or_else(|| unknown(token))?.id);
+    }
+    Ok(Sites::Only(sites))
+}
+
+fn set(admin: &mut Admin, args: SetArgs) -> Result<(), Failure> {
+    let Operator { email, name, password_hash, sites, .. } = known(admin, &args.email)?;
+    let change = args.change;
+    // All is read before anything is changed: half a change is none that anybody asked for.
+    let picture = change.avatar.as_deref().map(picture).transpose()?;
+    let sites = match (change.all_sites, &change.site) {
+        (true, _) => Sites::All,
+        (false, tokens) if tokens.is_empty() => sites,
+        (false, tokens) => only(admin, tokens)?,
+    };
+    if let Some(picture) = picture {
+        admin.set_avatar(&email, picture.as_deref())?;
+        match picture {
+            Some(picture) => println!("{email} has a picture ({} bytes)", picture.len()),
+            None => println!("{email} has no picture"),
+        }
+    }
+    let operator =
+        admin.put_operator(&NewOperator { email, name: change.name.unwrap_or(name), password_hash, sites })?;
+    println!("{}\t{}\t{}", operator.email, operator.name, reach(&operator.sites));
+    Ok(())
+}
+
+/// Reads a picture; none where the name is empty.
+fn picture(path: &str) -> Result<Option<Vec<u8>>, Failure> {
+    if path.is_empty() {
+        return Ok(None);
     }
     let mut picture = Vec::new();
-    let file = std::fs::File::open(&args.avatar)
-        .map_err(|error| Failure::new(format!("{} cannot be read: {error}", args.avatar)))?;
+    let file = std::fs::File::open(path).map_err(|error| Failure::new(format!("{path} cannot be read: {error}")))?;
     file.take(avatar::MOST_BYTES as u64 + 1).read_to_end(&mut picture)?;
-    let kind = avatar::kind(&picture).map_err(|why| Failure::usage(format!("{}: {why}", args.avatar)))?;
-    admin.set_avatar(&operator.email, Some(&picture))?;
-    println!("{} has a picture ({kind}, {} bytes)", operator.email, picture.len());
-    Ok(())
+    avatar::kind(&picture).map_err(|why| Failure::usage(format!("{path}: {why}")))?;
+    Ok(Some(picture))
+}
+
+fn reach(sites: &Sites) -> String {
+    match sites {
+        Sites::All => "all sites".into(),
+        Sites::Only(sites) if sites.len() == 1 => "1 site".into(),
+        Sites::Only(sites) => format!("{} sites", sites.len()),
+    }
 }
 
 fn known(admin: &Admin, email: &str) -> Result<Operator, Failure> {

@@ -22,6 +22,7 @@ use super::timer::Timer;
 use crate::admission::{Caller, OperatorIdentity};
 use crate::app::App;
 use crate::hub::{Arrival, Card, Letter, Mail, OpenInbox};
+use crate::store::{Answer, Operator};
 
 /// Characters of a message that a hint carries.
 const PREVIEW_CHARS: usize = 200;
@@ -42,6 +43,8 @@ pub(crate) struct Inbox {
     /// Unreadable or too many frames in a row.
     faults: u32,
     heartbeat_at: Millis,
+    /// The question whether the operator is still one.
+    look: Option<Answer<Option<Arc<Operator>>>>,
     stall_at: Millis,
     /// The moment to leave, and over how long all are spread.
     leave: Option<(Millis, u32)>,
@@ -58,8 +61,7 @@ enum State {
 }
 
 struct Inside {
-    operator_id: u64,
-    expires_at: Millis,
+    operator: OperatorIdentity,
     hints: Hints,
     _inbox: OpenInbox,
     _arrival: Arrival,
@@ -86,6 +88,7 @@ impl Inbox {
             frames: Bucket::new(FRAMES.0, FRAMES.1, now.mono),
             faults: 0,
             heartbeat_at: now.mono + heartbeat_ms - jitter,
+            look: None,
             stall_at: Millis::MAX,
             leave: None,
             ending: None,
@@ -103,11 +106,10 @@ impl Inbox {
         let card = self.open.card();
         let hub = self.app.hub();
         let inside = Inside {
-            operator_id: operator.id,
-            expires_at: operator.expires_at,
             hints: Hints::Complete,
             _inbox: hub.open_inbox(operator.sites.clone(), card),
             _arrival: hub.arrive(operator.id, &operator.name, &operator.sites),
+            operator,
         };
         self.state = State::Inside(inside);
         tracing::info!(tag = card.pool.tag(), link = card.id, "inbox opened");
@@ -190,11 +192,12 @@ impl Inbox {
         };
         match (checked, inside) {
             (Err(error), _) => self.end(error.ending()),
-            (Ok(operator), Some(inside)) if operator.id != inside.operator_id => {
+            (Ok(operator), Some(inside)) if operator.id != inside.operator.id => {
                 self.end(Ending { code: close::UNAUTHORIZED, reason: code::UNAUTHORIZED, retry_ms: None });
             }
             (Ok(operator), Some(mut inside)) => {
-                inside.expires_at = operator.expires_at;
+                inside.operator.expires_at = operator.expires_at;
+                inside.operator.token_epoch = operator.token_epoch;
                 self.state = State::Inside(inside);
             }
             (Ok(operator), None) => self.enter(operator, now),
@@ -234,7 +237,7 @@ impl Inbox {
             State::Outside { until } if now.mono >= *until => {
                 self.end(Ending { code: close::NO_HELLO, reason: "no_hello", retry_ms: Some(1_000) });
             }
-            State::Inside(inside) if now.wall >= inside.expires_at => {
+            State::Inside(inside) if now.wall >= inside.operator.expires_at => {
                 self.end(Ending { code: close::EXPIRED, reason: "expired", retry_ms: None });
             }
             State::Outside { .. } | State::Checking { .. } | State::Inside(_) => {}
@@ -245,7 +248,27 @@ impl Inbox {
         }
         if now.mono >= self.heartbeat_at {
             self.heartbeat_at = now.mono + Millis::from(self.app.limits().heartbeat_ms);
+            self.look = self.inside().map(|inside| self.app.store().operator(inside.operator.id));
             self.say(&ServerFrame::Heartbeat(Heartbeat { timestamp: now.wall, head: 0, hash: None }), Frame::Passing);
+        }
+    }
+
+    /// Ends the inbox of an operator who was taken away, or changed.
+    fn take_look(&mut self, context: &mut Context<'_>) {
+        let Some(Poll::Ready(known)) = self.look.as_mut().map(|look| look.as_mut().poll(context)) else { return };
+        self.look = None;
+        // Without an answer it is asked again with the next heartbeat.
+        let Ok(known) = known else { return };
+        if let Some(ending) = self.inside().and_then(|inside| inside.operator.ending(known.as_deref())) {
+            self.end(ending);
+        }
+    }
+
+    fn inside(&self) -> Option<&Inside> {
+        match &self.state {
+            State::Inside(inside) => Some(inside),
+            State::Checking { inside, .. } => inside.as_ref(),
+            State::Outside { .. } => None,
         }
     }
 
@@ -253,7 +276,7 @@ impl Inbox {
         let state = match &self.state {
             State::Outside { until } => *until,
             State::Checking { .. } => Millis::MAX,
-            State::Inside(inside) => now.mono.saturating_add(inside.expires_at.saturating_sub(now.wall)),
+            State::Inside(inside) => now.mono.saturating_add(inside.operator.expires_at.saturating_sub(now.wall)),
         };
         let leave = self.leave.map_or(Millis::MAX, |(at, _)| at);
         state.min(leave).min(self.heartbeat_at).min(self.stall_at)
@@ -282,6 +305,7 @@ impl Talk for Inbox {
         if self.ending.is_none() {
             self.take_check(now, context);
             self.take_time(now);
+            self.take_look(context);
         }
         let deadline = if self.ending.is_some() { self.stall_at } else { self.deadline(now) };
         self.timer.arm(self.app.clock(), deadline, context);

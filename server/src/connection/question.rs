@@ -1,6 +1,7 @@
 //! Questions to the store, and their answers.
 
 use std::pin::Pin;
+use std::sync::Arc;
 use std::task::{Context, Poll};
 
 use server_core::access::DialogFacts;
@@ -8,7 +9,7 @@ use server_core::session::{Input, Ticket};
 
 use crate::admission::{Admission, Renewed};
 use crate::error::ApiError;
-use crate::store::{Answer, LogPage, Marks, Resumed, StoreError, Taken};
+use crate::store::{Answer, LogPage, Marks, Operator, Resumed, StoreError, Taken};
 
 /// Bytes of events in one page; the rest is asked for again.
 const PAGE_BYTES: usize = 128 * 1024;
@@ -24,6 +25,8 @@ pub(super) enum Question {
     Renew { ticket: Ticket, answer: Check<Renewed> },
     /// Is the dialog still kept under what was shown?
     Recheck { answer: Answer<Option<DialogFacts>> },
+    /// Is the operator still one?
+    Look { answer: Answer<Option<Arc<Operator>>> },
     /// Where does the log end?
     Resume { ticket: Ticket, answer: Answer<Resumed> },
     /// What follows the cursor? Not asked yet: the client has too much to read already.
@@ -48,6 +51,8 @@ pub(super) enum Outcome {
     Renewed(Ticket, Box<Renewed>),
     /// What the dialog is kept under was looked up again.
     Rechecked(Option<DialogFacts>),
+    /// What is known of the operator now.
+    Looked(Option<Arc<Operator>>),
     /// The log said where it ends.
     Resumed(Ticket, Resumed),
     /// This side has come further: the others are told.
@@ -74,6 +79,11 @@ impl Question {
             Self::Recheck { answer } => match std::task::ready!(answer.as_mut().poll(context)) {
                 Ok(facts) => Outcome::Rechecked(facts),
                 Err(error) => failed(&error),
+            },
+            Self::Look { answer } => match std::task::ready!(answer.as_mut().poll(context)) {
+                Ok(operator) => Outcome::Looked(operator),
+                // It is asked again with the next heartbeat.
+                Err(_) => Outcome::Nothing,
             },
             Self::Resume { ticket, answer } => match std::task::ready!(answer.as_mut().poll(context)) {
                 Ok(resumed) => Outcome::Resumed(*ticket, resumed),

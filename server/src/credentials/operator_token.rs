@@ -31,6 +31,8 @@ pub struct OperatorTokens {
 pub struct OperatorPass {
     /// The operator; whether it still exists is for the store to say.
     pub operator_id: u64,
+    /// Which of its tokens it is; whether those are still good is for the store to say.
+    pub epoch: u64,
     /// When the token expires, wall clock; an open connection ends then, unless it has brought a fresh one.
     pub expires_at: Millis,
 }
@@ -51,6 +53,8 @@ struct Claims {
     /// For the console's own header; nothing is decided by it.
     #[serde(default, skip_serializing_if = "String::is_empty")]
     name: String,
+    #[serde(default, skip_serializing_if = "is_zero")]
+    epoch: u64,
     iss: String,
     aud: String,
     iat: u64,
@@ -70,15 +74,23 @@ impl OperatorTokens {
         Self { signing: EncodingKey::from_secret(&key), checking: DecodingKey::from_secret(&key), validation }
     }
 
-    /// Signs a token; `now` is the wall clock, `name` the shown name of the operator.
+    /// Signs a token; `now` is the wall clock, `name` the shown name of the operator, `epoch` its `token_epoch`.
     ///
     /// # Errors
     /// [`TokenError::Invalid`] when the library cannot sign.
-    pub fn issue(&self, operator_id: u64, name: &str, now: Millis, valid_ms: Millis) -> Result<Secret, TokenError> {
+    pub fn issue(
+        &self,
+        operator_id: u64,
+        epoch: u64,
+        name: &str,
+        now: Millis,
+        valid_ms: Millis,
+    ) -> Result<Secret, TokenError> {
         let iat = now / 1000;
         let claims = Claims {
             sub: operator_id.to_string(),
             name: name.into(),
+            epoch,
             iss: ISSUER.into(),
             aud: AUDIENCE.into(),
             iat,
@@ -103,8 +115,13 @@ impl OperatorTokens {
             })?
             .claims;
         let operator_id = claims.sub.parse().map_err(|_| TokenError::Invalid)?;
-        Ok(OperatorPass { operator_id, expires_at: claims.exp.saturating_mul(1000) })
+        Ok(OperatorPass { operator_id, epoch: claims.epoch, expires_at: claims.exp.saturating_mul(1000) })
     }
+}
+
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde asks for it")]
+const fn is_zero(epoch: &u64) -> bool {
+    *epoch == 0
 }
 
 impl fmt::Debug for OperatorTokens {

@@ -28,14 +28,14 @@ fn good_claims() -> Value {
 #[test]
 fn a_token_of_this_server_is_taken_and_says_when_it_expires() {
     let tokens = OperatorTokens::new(&secret());
-    let token = tokens.issue(7, "Ann", NOW, (FAR * 1000) - NOW).unwrap();
-    assert_eq!(tokens.check(token.expose()), Ok(OperatorPass { operator_id: 7, expires_at: FAR * 1000 }));
+    let token = tokens.issue(7, 5, "Ann", NOW, (FAR * 1000) - NOW).unwrap();
+    assert_eq!(tokens.check(token.expose()), Ok(OperatorPass { operator_id: 7, epoch: 5, expires_at: FAR * 1000 }));
 }
 
 #[test]
 fn a_token_whose_time_is_over_has_expired() {
     let tokens = OperatorTokens::new(&secret());
-    let token = tokens.issue(7, "Ann", 1_000_000, 60_000).unwrap();
+    let token = tokens.issue(7, 5, "Ann", 1_000_000, 60_000).unwrap();
     assert_eq!(tokens.check(token.expose()), Err(TokenError::Expired));
 }
 
@@ -93,6 +93,8 @@ fn a_corpus_of_bad_tokens_is_refused() {
         with("sub", json!("")),
         with("sub", json!(7)),
         with("admin", json!(true)),
+        with("epoch", json!("0")),
+        with("epoch", json!(-1)),
         without("exp"),
         without("iss"),
         without("aud"),
@@ -104,8 +106,14 @@ fn a_corpus_of_bad_tokens_is_refused() {
 }
 
 #[test]
+fn a_token_from_before_there_were_epochs_names_the_first() {
+    let old = forge(&json!({"alg": "HS256"}), &good_claims(), &secret().key("operator token, 1"));
+    assert_eq!(OperatorTokens::new(&secret()).check(&old).unwrap().epoch, 0);
+}
+
+#[test]
 fn a_token_of_another_server_is_refused() {
     let other = ServerSecret::from_text("quite another text of 32 characters or more").unwrap();
-    let token = OperatorTokens::new(&other).issue(7, "Ann", NOW, FAR).unwrap();
+    let token = OperatorTokens::new(&other).issue(7, 5, "Ann", NOW, FAR).unwrap();
     assert_eq!(OperatorTokens::new(&secret()).check(token.expose()), Err(TokenError::Invalid));
 }

@@ -38,7 +38,8 @@ pub(super) async fn post(
         Err(LoginError::Busy) => return Err(ApiError::Overloaded { retry_after_ms: 1_000 }),
         Err(LoginError::Store(error)) => return Err(error.into()),
     };
-    let token = app.credentials().operators.issue(operator.id, &operator.name, app.now().wall, TOKEN_MS);
+    let operators = &app.credentials().operators;
+    let token = operators.issue(operator.id, operator.token_epoch, &operator.name, app.now().wall, TOKEN_MS);
     let token = token.map_err(|_| ApiError::Internal)?;
     let pass = app.credentials().operators.check(token.expose()).map_err(|_| ApiError::Internal)?;
     tracing::info!(tag = Pool::Admin.tag(), operator = operator.id, "logged in");

@@ -153,4 +153,6 @@ pub struct Operator {
     pub password_hash: Secret,
     /// The sites it may see.
     pub sites: Sites,
+    /// What its tokens must name to be good.
+    pub token_epoch: u64,
 }

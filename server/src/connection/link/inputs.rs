@@ -80,7 +80,9 @@ impl Link {
                 let Some(admission) = &mut self.admission else { return };
                 let (is_same, expires_at) = match &*renewed {
                     Renewed::Operator(fresh) => {
-                        (admission.operator.as_ref().is_some_and(|before| before.id == fresh.id), fresh.expires_at)
+                        let before = admission.operator.as_mut().filter(|before| before.id == fresh.id);
+                        let is_same = before.map(|before| before.token_epoch = fresh.token_epoch).is_some();
+                        (is_same, fresh.expires_at)
                     }
                     Renewed::Person(fresh) => (admission.key_hash == Some(fresh.key_hash), fresh.expires_at),
                 };
@@ -97,6 +99,12 @@ impl Link {
                 let kept = facts.and_then(|facts| facts.key_hash);
                 if self.admission.as_ref().is_some_and(|admission| admission.key_hash != kept) {
                     self.end(ApiError::DialogNotFound.ending());
+                }
+            }
+            Outcome::Looked(known) => {
+                let operator = self.admission.as_ref().and_then(|admission| admission.operator.as_ref());
+                if let Some(ending) = operator.and_then(|operator| operator.ending(known.as_deref())) {
+                    self.end(ending);
                 }
             }
             Outcome::Resumed(ticket, Resumed { epoch, head, hash, known, last_n }) => {
@@ -135,6 +143,10 @@ impl Link {
             self.step(now, Input::CredentialsExpired);
             return true;
         }
+        if self.look_at().is_some_and(|at| at <= now.mono) {
+            self.look(now);
+            return true;
+        }
         let before = self.session.poll_timeout();
         if before.is_none_or(|(at, _)| at > now.mono) {
             return false;
@@ -147,7 +159,13 @@ impl Link {
     pub(super) fn deadline(&self, now: Now) -> Millis {
         let session = self.session.poll_timeout().map_or(Millis::MAX, |(at, _)| at);
         let expiry = self.expires_in(now).map_or(Millis::MAX, |ms| now.mono.saturating_add(ms));
-        session.min(expiry).min(self.stall_at)
+        session.min(expiry).min(self.look_at().unwrap_or(Millis::MAX)).min(self.stall_at)
+    }
+
+    /// Returns when it is asked next whether the operator is still one; visitors are none.
+    fn look_at(&self) -> Option<Millis> {
+        let is_operator = self.admission.as_ref().is_some_and(|admission| admission.operator.is_some());
+        (is_operator && self.ending.is_none()).then_some(self.look_at)
     }
 
     /// Returns the ms until the token expires that was shown.

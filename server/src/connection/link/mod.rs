@@ -59,6 +59,8 @@ pub(crate) struct Link {
     early_channels: Vec<&'static str>,
     /// Another deadline, of the transport.
     stall_at: Millis,
+    /// When it is asked next whether the operator is still one.
+    look_at: Millis,
     ending: Option<Ending>,
     open: Place,
 }
@@ -134,6 +136,7 @@ impl Link {
         admission: Option<Admission>,
         session: Session,
     ) -> Self {
+        let look_at = app.clock().mono() + Millis::from(app.limits().heartbeat_ms);
         let mut link = Self {
             app,
             caller,
@@ -147,6 +150,7 @@ impl Link {
             presence: None,
             early_channels: Vec::new(),
             stall_at: Millis::MAX,
+            look_at,
             ending: None,
             open,
         };

@@ -159,6 +159,15 @@ impl Link {
         }
     }
 
+    /// Looks whether the operator is still one, and may still use this token: it may have been taken away, or changed.
+    pub(super) fn look(&mut self, now: Now) {
+        self.look_at = now.mono + Millis::from(self.app.limits().heartbeat_ms);
+        if let Some(operator) = self.admission.as_ref().and_then(|admission| admission.operator.as_ref()) {
+            let answer = self.app.store().operator(operator.id);
+            self.questions.push(Question::Look { answer });
+        }
+    }
+
     /// Returns whether the dialog is one visitor's alone; on an open site whoever likes may share one.
     fn is_visitor_with_key(&self) -> bool {
         self.caller.site().is_some_and(|site| site.visitor_auth == VisitorAuth::Key)

@@ -263,6 +263,26 @@ impl Admin {
         operator.map(Arc::unwrap_or_clone).ok_or(OpenError::Foreign)
     }
 
+    /// Gives an operator another password; only tokens that name `token_epoch` are good from now on.
+    ///
+    /// # Errors
+    /// Those of the database.
+    pub fn set_password(&self, operator_id: u64, hash: &Secret, token_epoch: u64) -> Result<(), OpenError> {
+        let sql = "UPDATE operators SET password_hash = ?2, token_epoch = ?3 WHERE id = ?1";
+        // Exposed to be kept: it is a hash.
+        self.conn.execute(sql, params![operator_id, hash.expose(), token_epoch])?;
+        Ok(())
+    }
+
+    /// Takes an operator away; what it wrote stays. Its number is never given again.
+    ///
+    /// # Errors
+    /// Those of the database.
+    pub fn remove_operator(&self, operator_id: u64) -> Result<(), OpenError> {
+        self.conn.execute("DELETE FROM operators WHERE id = ?1", [operator_id])?;
+        Ok(())
+    }
+
     /// Gives an operator a picture, or takes it away; returns whether there is such an operator.
     ///
     /// # Errors

@@ -321,7 +321,7 @@ pub(super) fn assistant(conn: &Connection, id: u64) -> rusqlite::Result<Option<A
         .optional()
 }
 
-const OPERATOR: &str = "SELECT id, email, name, password_hash, all_sites FROM operators WHERE ";
+const OPERATOR: &str = "SELECT id, email, name, password_hash, all_sites, token_epoch FROM operators WHERE ";
 
 /// Returns the operator with this address, in any case of letters.
 pub(super) fn operator_by_email(conn: &Connection, email: &str) -> rusqlite::Result<Option<Arc<Operator>>> {
@@ -343,6 +343,7 @@ fn operator(conn: &Connection, sql: &str, key: impl Params) -> rusqlite::Result<
                 name: row.get(2)?,
                 password_hash: Secret::new(row.get::<_, String>(3)?),
                 sites: Sites::All,
+                token_epoch: row.get(5)?,
             };
             Ok((operator, row.get::<_, bool>(4)?))
         })

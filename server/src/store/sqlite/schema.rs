@@ -9,7 +9,7 @@ use crate::credentials;
 pub(super) const APPLICATION_ID: i64 = 0x524A_4F4E;
 
 /// Every migration, in order; the version of a file is how many of them it has seen.
-const MIGRATIONS: [Migration; 11] = [
+const MIGRATIONS: [Migration; 12] = [
     Migration { sql: include_str!("../../../migrations/0001_start.sql"), then: |_| Ok(()) },
     Migration { sql: include_str!("../../../migrations/0002_hashes.sql"), then: hashes::fill },
     Migration { sql: include_str!("../../../migrations/0003_metrics.sql"), then: |_| Ok(()) },
@@ -21,6 +21,7 @@ const MIGRATIONS: [Migration; 11] = [
     Migration { sql: include_str!("../../../migrations/0009_file_ids.sql"), then: |_| Ok(()) },
     Migration { sql: include_str!("../../../migrations/0010_visitors_go.sql"), then: |_| Ok(()) },
     Migration { sql: include_str!("../../../migrations/0011_locale.sql"), then: |_| Ok(()) },
+    Migration { sql: include_str!("../../../migrations/0012_operator_tokens.sql"), then: |_| Ok(()) },
 ];
 
 /// One step from an older schema to a newer one.
