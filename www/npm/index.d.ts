@@ -139,7 +139,7 @@ export interface ChatMessage {
   seq: number;
   id: string;
   author: { kind: 'visitor' | 'operator' | 'assistant' | 'system'; name: string };
-  /** As it was written: text, never markup. */
+  /** As it was written: text, never markup; empty where it is a file alone. */
   text: string;
   /** When it was stored, ms since 1970. */
   at: number;
@@ -276,9 +276,9 @@ export interface LinkEvents {
   loaded: { dialogId: number };
   /** The credentials are not taken any more: give new ones by `credential`. */
   credentials: {};
-  /** The server will not have this link: a close code, and why. */
+  /** The server will not have this link: the close code, or the HTTP status (403) where no link was opened, and why, in one word. */
   refused: { code: number; reason: string };
-  /** The server has lost a file (JSON) before its message came; the message is given up: send the file again. */
+  /** The server has lost a file (JSON) before its message came, and the message is given up. A `Link` sends no files: put it up again where it came from. */
   lost: { file: string };
   /** With each round trip, and when the score changes. */
   quality: Report;
@@ -322,6 +322,21 @@ export interface Item {
   at: number;
   /** How far an own message has come. */
   delivery: DeliveryState;
+  /** What came with it; then `text` may be empty. It is fetched with the link's credentials. */
+  file?: ChatFile;
+}
+
+/** A file of a message. */
+export interface ChatFile {
+  id: string;
+  name: string;
+  /** What it is, by its first bytes: `image/png`. */
+  mime: string;
+  /** Bytes. */
+  size: number;
+  /** Pixels, of an image. */
+  width?: number;
+  height?: number;
 }
 
 export interface Quality {
