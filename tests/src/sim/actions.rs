@@ -1,12 +1,13 @@
 //! What people do, and what fate does to them.
 
 use client_core::{Delivery, Input, Page as PageEvent, Panel, Tab};
-use protocol::Secret;
+use protocol::{File, Secret};
 use server_core::Millis;
 
 use super::machine::{Machine, Network, Room, Sockets, Streams};
 use super::network::Pace;
 use super::page::{Owner, PageLife};
+use super::people::Holder;
 use super::server::{Disk, Life};
 use super::{DOORS, Fault, Happening, Sim, Weather, trace};
 
@@ -54,6 +55,34 @@ pub(crate) enum Action {
     /// A page gets new credentials.
     Credential {
         page: usize,
+    },
+    /// Somebody logs in, out, or as somebody else.
+    Account {
+        visitor: usize,
+    },
+    /// A person opens the page on another machine.
+    SecondDevice {
+        visitor: usize,
+    },
+    /// A file reaches the server.
+    Upload {
+        page: usize,
+        file: File,
+        bearer: String,
+        dialog: Option<u64>,
+        whose: Holder,
+    },
+    /// A file goes up once more.
+    UploadAgain {
+        page: usize,
+        file: File,
+        whose: Holder,
+    },
+    /// A page hears that its file has come.
+    SayEnclosed {
+        page: usize,
+        file: File,
+        whose: Holder,
     },
     /// A page that was hidden is seen again, or leads.
     Show {
@@ -148,7 +177,11 @@ impl Sim {
     pub(crate) fn act(&mut self, action: Action) {
         match action {
             // Whoever comes now comes to a world without faults: nothing to see.
-            Action::OpenVisitor { .. } | Action::OpenOperator { .. } | Action::Blow(_)
+            Action::OpenVisitor { .. }
+            | Action::OpenOperator { .. }
+            | Action::Account { .. }
+            | Action::SecondDevice { .. }
+            | Action::Blow(_)
                 if self.weather == Weather::Fine => {}
             Action::OpenVisitor { visitor, tab } => {
                 if tab > 0 {
@@ -223,8 +256,17 @@ impl Sim {
                 if let Owner::Operator { .. } = self.pages[page].owner {
                     let token = format!("op-{}", self.server.token_generation);
                     self.tell_page(page, Input::Credential(Secret::new(token)));
+                } else if self.pages[page].life == PageLife::Open {
+                    self.answer_who(page);
                 }
             }
+            Action::Account { visitor } => self.change_account(visitor),
+            Action::SecondDevice { visitor } => self.second_device(visitor),
+            Action::Upload { page, file, bearer, dialog, whose } => {
+                self.upload_arrives(page, file, &bearer, dialog, whose);
+            }
+            Action::UploadAgain { page, file, whose } => self.upload_again(page, file, whose),
+            Action::SayEnclosed { page, file, whose } => self.say_enclosed(page, &file, whose),
             Action::Thaw { page } => self.thaw(page),
             Action::Show { page } => {
                 let leads = self.random.chance(500);

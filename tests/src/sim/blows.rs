@@ -5,7 +5,7 @@ use server_core::Millis;
 use server_core::session::Input as SessionInput;
 
 use super::actions::Action;
-use super::machine::{Network, Power, Room};
+use super::machine::{LogOutTold, Network, Power, Room};
 use super::network::{Pace, Told, Wire};
 use super::page::{Owner, PageLife};
 use super::plan::FirstServer;
@@ -188,6 +188,7 @@ impl Sim {
                 for conn in operators {
                     self.tell_session(super::Target::Conn(conn), SessionInput::CredentialsExpired);
                 }
+                self.expire_people();
             }
             Fault::Reload | Fault::PageCrash | Fault::PageClosed => self.end_page(fault, ms),
             Fault::Sleep => self.sleep(),
@@ -229,7 +230,18 @@ impl Sim {
             | Fault::HintRepeated
             | Fault::HintLate
             | Fault::Congestion
-            | Fault::OutboxFull => {}
+            | Fault::OutboxFull
+            | Fault::LogIn
+            | Fault::LogOut
+            | Fault::OtherPerson
+            | Fault::AskedAgain
+            | Fault::SecondDevice
+            | Fault::Claimed
+            | Fault::Disowned
+            | Fault::LateLogOut
+            | Fault::FileSent
+            | Fault::FileMissing
+            | Fault::Echo => {}
         }
     }
 
@@ -293,10 +305,12 @@ impl Sim {
             if writes > 0 && alone {
                 self.bite(Fault::WritesLost);
                 let lost = self.random.between(1, writes as u64) as usize;
+                // A log-out that has not reached the disk is undone with the rest.
+                self.machines[machine].told = LogOutTold::No;
                 for name in self.machines[machine].storage.lose(lost) {
                     trace!(self, "storage has lost {name}");
                     if let Some(id) = name.strip_prefix("o:") {
-                        self.ledger.write_lost(id);
+                        self.ledger.write_lost(id.split('@').next().unwrap_or_default());
                     }
                 }
             }

@@ -7,9 +7,11 @@ use client_core::{Delivery, Item};
 use protocol::AuthorKind;
 use server_core::{Entry, Event};
 
-use super::page::{Owner, PageLife};
+use super::ledger::{Loss, Order, Written};
+use super::page::{Owner, PageLife, item_text};
+use super::people::{Holder, written_text};
 use super::store::Store;
-use super::{RETURN_MS, Sim, trace};
+use super::{Fault, RETURN_MS, Sim, trace};
 
 /// A conversation of so many messages is looked at more and more rarely.
 const LONG: u64 = 24;
@@ -18,141 +20,8 @@ const LONG: u64 = 24;
 /// then the server gives up a connection that takes nothing.
 const SETTLED: usize = 512;
 
-/// What people have written, and what became of it.
-#[derive(Debug, Default)]
-pub(crate) struct Ledger {
-    /// By text: every text is written once.
-    messages: BTreeMap<String, Written>,
-    texts: BTreeMap<String, String>,
-    owners: BTreeMap<u64, usize>,
-    /// Logs that a backup has replaced.
-    past: Vec<Store>,
-    numbers: u64,
-    stored: u64,
-}
-
-/// One message that the outbox of its writer has taken.
-#[derive(Debug)]
-struct Written {
-    owner: Owner,
-    tab: u64,
-    number: u64,
-    page: usize,
-    kept: Kept,
-    /// Its place in the log.
-    place: Option<(u64, u64)>,
-    order: Order,
-    loss: Loss,
-}
-
-/// Whether storage has a message.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Kept {
-    Yes,
-    No,
-}
-
-/// Whether a message must stand in the order of its writing.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Order {
-    Bound,
-    /// It was sent again by hand, or storage does not have it.
-    Free,
-}
-
-/// Whether a message may be lost.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Loss {
-    Never,
-    /// It was kept nowhere but in a page that died, or only in a log that a backup has replaced.
-    Allowed,
-}
-
-impl Ledger {
-    /// Somebody is about to send a message; returns its number.
-    pub(crate) fn next_number(&mut self) -> u64 {
-        self.numbers += 1;
-        self.numbers
-    }
-
-    /// Somebody sends a message; nothing is promised yet.
-    pub(crate) fn said(&mut self, text: &str, owner: Owner, tab: u64, page: usize) {
-        let written = Written {
-            owner,
-            tab,
-            number: self.numbers,
-            page,
-            kept: Kept::No,
-            place: None,
-            order: Order::Free,
-            loss: Loss::Allowed,
-        };
-        self.messages.insert(text.into(), written);
-    }
-
-    pub(crate) fn written(&self) -> u64 {
-        self.texts.len() as u64
-    }
-
-    pub(crate) fn stored(&self) -> u64 {
-        self.stored
-    }
-
-    /// An outbox has taken a message, and storage has kept it or not.
-    pub(crate) fn accepted(&mut self, id: &str, text: &str, kept: Kept) {
-        if let Some(written) = self.messages.get_mut(text) {
-            self.texts.insert(id.into(), text.into());
-            written.loss = Loss::Never;
-            written.kept = kept;
-            // Another tab may find the later ones in storage, and send them before one that is not there.
-            written.order = if kept == Kept::Yes { Order::Bound } else { Order::Free };
-        }
-    }
-
-    fn by_id(&mut self, id: &str) -> Option<&mut Written> {
-        self.messages.get_mut(self.texts.get(id)?)
-    }
-
-    pub(crate) fn write_lost(&mut self, id: &str) {
-        if let Some(written) = self.by_id(id) {
-            written.kept = Kept::No;
-            written.loss = Loss::Allowed;
-            written.order = Order::Free;
-        }
-    }
-
-    pub(crate) fn retried(&mut self, id: &str) {
-        if let Some(written) = self.by_id(id) {
-            written.order = Order::Free;
-        }
-    }
-
-    /// A day passes for the pages of an owner: what was not sent yet is given up, and may be overtaken.
-    pub(crate) fn day_passes(&mut self, of: Owner) {
-        for written in self.messages.values_mut() {
-            if written.owner == of && written.place.is_none() {
-                written.order = Order::Free;
-            }
-        }
-    }
-
-    pub(crate) fn page_gone(&mut self, page: usize) {
-        for written in self.messages.values_mut() {
-            if written.page == page && written.kept == Kept::No {
-                written.loss = Loss::Allowed;
-            }
-        }
-    }
-
-    pub(crate) fn owns(&mut self, dialog: u64, visitor: usize) {
-        self.owners.insert(dialog, visitor);
-    }
-
-    /// Returns the first dialog of a visitor.
-    pub(crate) fn dialog_of(&self, visitor: usize) -> Option<u64> {
-        self.owners.iter().find(|(_, owner)| **owner == visitor).map(|(dialog, _)| *dialog)
-    }
-}
+/// So long after a message was refused for its file the next one may be under way.
+const LOST_FILE_MS: server_core::Millis = 20_000;
 
 impl Sim {
     /// Compares what was committed with what was written.
@@ -165,7 +34,23 @@ impl Sim {
                 (event.seq != 1).then(|| "a welcome that is not the first".to_owned())
             } else {
                 let visitor = self.ledger.owners.get(&event.dialog_id).copied();
-                match self.ledger.messages.get_mut(&message.text) {
+                let holder = self.store.dialogs.get(&event.dialog_id).map_or(Holder::Nobody, |log| log.holder);
+                let text = written_text(&message.text, message.file.as_ref());
+                let (first, writer) = self
+                    .ledger
+                    .messages
+                    .get(&text)
+                    .map_or((Holder::Nobody, Holder::Nobody), |written| (written.written_as, written.holder));
+                // What was on its way when its writer said who they are may arrive where it was sent to.
+                let is_of_browser = matches!(holder, Holder::Browser { .. });
+                let is_passed = self.may_pass(writer, holder) || (is_of_browser && self.may_pass(first, holder));
+                let may_echo = match first {
+                    Holder::Browser { machine, era } => self.ledger.claims.contains_key(&(machine, era)),
+                    Holder::Person(_) => true,
+                    Holder::Nobody => false,
+                };
+                let mut echoes = false;
+                let wrong = match self.ledger.messages.get_mut(&text) {
                     None => Some("nobody has written it".into()),
                     Some(written) => {
                         let at_home = match written.owner {
@@ -173,13 +58,23 @@ impl Sim {
                             Owner::Operator { dialog } => dialog == event.dialog_id,
                         };
                         let before = written.place.replace(place);
-                        if !at_home {
-                            Some("it belongs to another dialog".into())
-                        } else {
-                            before.map(|before| format!("stored twice, first at {before:?}"))
+                        match before {
+                            _ if !at_home => Some("it belongs to another dialog".into()),
+                            _ if !is_passed => Some(format!("it is {writer:?}'s, and the dialog is {holder:?}'s")),
+                            // It was on its way when its writer said who they are, and logs are never made one.
+                            Some((dialog, _)) if dialog != event.dialog_id && may_echo => {
+                                echoes = true;
+                                None
+                            }
+                            Some(before) => Some(format!("stored twice, first at {before:?}")),
+                            None => None,
                         }
                     }
+                };
+                if echoes {
+                    self.bite(Fault::Echo);
                 }
+                wrong
             };
             if let Some(wrong) = wrong {
                 self.violate(format!("{:?} at {place:?}: {wrong}", message.text));
@@ -189,7 +84,21 @@ impl Sim {
 
     /// A backup has replaced the log: what only the lost one had may be lost.
     pub(crate) fn ledger_restored(&mut self, lost: Store) {
+        let holder = |store: &Store, dialog: u64| store.dialogs.get(&dialog).map(|log| log.holder);
+        let unclaimed = lost.dialogs.keys().filter(|id| {
+            matches!(holder(&lost, **id), Some(Holder::Person(_)))
+                && matches!(holder(&self.store, **id), Some(Holder::Browser { .. }))
+        });
+        self.ledger.unclaimed.extend(unclaimed.copied().collect::<Vec<_>>());
         for written in self.ledger.messages.values_mut() {
+            if let Some((dialog, _)) = written.place
+                && self.ledger.unclaimed.contains(&dialog)
+            {
+                // Nobody finds it there any more: whoever has it in doubt sends it again, into another dialog.
+                written.place = None;
+                written.loss = Loss::Allowed;
+                written.order = Order::Free;
+            }
             if let Some((dialog, seq)) = written.place
                 && self.store.dialogs.get(&dialog).is_none_or(|dialog| dialog.head() < seq)
             {
@@ -249,7 +158,7 @@ impl Sim {
             return Some(format!("{} twice", twice.key));
         }
         let mut texts = BTreeSet::new();
-        if let Some(twice) = items.iter().find(|item| !texts.insert(item.text.as_str())) {
+        if let Some(twice) = items.iter().find(|item| !texts.insert(item_text(item))) {
             return Some(format!("{:?} twice", twice.text));
         }
         let placed: Vec<&Item> = items.iter().filter(|item| item.seq > 0).collect();
@@ -261,7 +170,10 @@ impl Sim {
             let same = |store: &Store| {
                 store.dialogs.get(&dialog).is_some_and(|log| {
                     placed.iter().all(|item| {
-                        log.message(item.seq).is_some_and(|message| message.id == item.key && message.text == item.text)
+                        log.message(item.seq).is_some_and(|message| {
+                            let text = written_text(&message.text, message.file.as_ref());
+                            message.id == item.key && text == item_text(item)
+                        })
                     })
                 })
             };
@@ -269,12 +181,19 @@ impl Sim {
                 return Some(format!("what is not in the log of {dialog}, from {} on", first.seq));
             }
         }
-        let owner = self.pages[page].owner;
+        if let Some(wrong) = dialog.and_then(|dialog| self.wrong_dialog(page, dialog)) {
+            return Some(wrong);
+        }
+        let (owner, holder) = (self.pages[page].owner, self.holder_in(page));
         let foreign = |item: &&Item| {
             item.seq == 0
                 && item.author.kind != AuthorKind::System
-                && self.ledger.messages.get(&item.text).is_none_or(|written| match (written.owner, owner) {
-                    (Owner::Visitor { visitor: one, .. }, Owner::Visitor { visitor: other, .. }) => one != other,
+                && self.ledger.messages.get(&item_text(item)).is_none_or(|written| match (written.owner, owner) {
+                    (Owner::Visitor { visitor: one, .. }, Owner::Visitor { visitor: other, .. }) => {
+                        let is_of_browser = matches!(holder, Holder::Browser { .. });
+                        let was_passed = is_of_browser && self.may_pass(written.written_as, holder);
+                        one != other || !(self.may_pass(written.holder, holder) || was_passed)
+                    }
                     (Owner::Operator { dialog: one }, Owner::Operator { dialog: other }) => one != other,
                     (Owner::Visitor { .. }, Owner::Operator { .. })
                     | (Owner::Operator { .. }, Owner::Visitor { .. }) => true,
@@ -306,7 +225,12 @@ impl Sim {
             return Some("it is frozen".into());
         }
         let view = client.view();
-        if let Some(item) = view.items.iter().find(|item| item.delivery == Delivery::Refused) {
+        if self.is_held_up(page) {
+            return None;
+        }
+        let is_refused =
+            |item: &&Item| item.delivery == Delivery::Refused && !self.ledger.is_without_file(&item_text(item));
+        if let Some(item) = view.items.iter().find(is_refused) {
             return Some(format!("{:?} was refused for good", item.text));
         }
         if client.unsettled() > 0 {
@@ -326,7 +250,11 @@ impl Sim {
         if client.log_hash().is_none() || client.log_hash() != hash {
             return Some(format!("the hash of its log is {:?}, and not {hash:?}", client.log_hash()));
         }
-        let pending = view.items.iter().find(|item| item.seq == 0 && item.author.kind != AuthorKind::System);
+        let is_pending = |item: &&Item| {
+            let is_waiting = item.seq == 0 && item.author.kind != AuthorKind::System;
+            is_waiting && !self.ledger.is_without_file(&item_text(item))
+        };
+        let pending = view.items.iter().find(is_pending);
         pending.map(|item| format!("{:?} still has no place ({:?})", item.text, item.delivery))
     }
 
@@ -342,9 +270,9 @@ impl Sim {
                 Owner::Operator { dialog } => !self.store.dialogs.contains_key(&dialog),
                 Owner::Visitor { .. } => false,
             };
-            written.place.is_none() && written.loss == Loss::Never && !is_gone
+            written.place.is_none() && written.loss == Loss::Never && !is_gone && !self.waits(written)
         };
-        let lost = self.ledger.messages.iter().find(|(_, written)| is_lost(written));
+        let lost = self.ledger.messages.iter().find(|(text, written)| is_lost(written) && !self.waits_in_page(text));
         if let Some((text, written)) = lost {
             let wrong = format!("{text:?} of page {} was accepted and is lost", written.page);
             return self.violate(wrong);
@@ -361,6 +289,14 @@ impl Sim {
                 self.violate(wrong);
             }
         }
+        let left = (0..self.machines.len()).find_map(|machine| self.left_behind(machine));
+        if let Some(left) = left {
+            self.violate(format!("after a log-out {left}"));
+        }
+        let apart = self.open_pages().into_iter().find_map(|page| self.apart_from_own(page));
+        if let Some(apart) = apart {
+            self.violate(apart);
+        }
         let wrong = self.store.dialogs.iter().find_map(|(dialog, log)| {
             let welcomes = log.messages().filter(|message| message.author.kind == AuthorKind::System).count();
             if log.head() > 0 && welcomes != 1 {
@@ -373,17 +309,56 @@ impl Sim {
         }
     }
 
+    /// Says whether a message waits in storage for the next page of the person who wrote it.
+    fn waits(&self, written: &Written) -> bool {
+        let Holder::Person(person) = written.holder else { return false };
+        let is_it = |name: &String| {
+            let id = name.strip_prefix("o:").and_then(|name| name.split_once('@'));
+            let kept = id.and_then(|(id, _)| self.ledger.texts.get(id)).and_then(|text| self.ledger.messages.get(text));
+            kept.is_some_and(|kept| kept.number == written.number && kept.holder == Holder::Person(person))
+        };
+        self.machines.iter().any(|machine| machine.storage.values.keys().any(is_it))
+    }
+
+    /// Says whether a page need not be back: whom it stands for has logged out elsewhere, and it could not be told so; or
+    /// messages name files that are not there, of which each costs a link (what is behind it has numbers that count it).
+    fn is_held_up(&self, page: usize) -> bool {
+        let state = &self.pages[page];
+        let is_nameless = state.is_nameable && self.machines[state.machine].account.is_none();
+        is_nameless || state.lost_file_at.is_some_and(|at| at + LOST_FILE_MS > self.now)
+    }
+
+    fn waits_in_page(&self, text: &str) -> bool {
+        self.open_pages().into_iter().filter(|page| self.is_held_up(*page)).any(|page| {
+            let view = self.pages[page].client.as_ref().map(client_core::Client::view).unwrap_or_default();
+            view.items.iter().any(|item| item_text(item) == text)
+        })
+    }
+
+    /// Every page of a person shows the one dialog that the person has, on whichever device.
+    fn apart_from_own(&self, page: usize) -> Option<String> {
+        let (Owner::Visitor { site, .. }, Some(person)) = (self.pages[page].owner, self.person_in(page)) else {
+            return None;
+        };
+        let shown = self.pages[page].client.as_ref()?.dialog_id()?;
+        let is_own = |log: &super::store::Dialog| log.holder == Holder::Person(person) && log.facts.site_id == site;
+        let own = self.store.dialogs.values().find(|log| is_own(log)).map(|log| log.facts.id);
+        (own != Some(shown) && self.machines[self.pages[page].machine].account.is_some())
+            .then(|| format!("page {page} of person {person} shows {shown}, and the dialog is {own:?}"))
+    }
+
     fn out_of_order(&self, log: &super::store::Dialog) -> Option<String> {
         let mut last: BTreeMap<(String, u64), u64> = BTreeMap::new();
         for message in log.messages() {
-            let Some(written) = self.ledger.messages.get(&message.text) else { continue };
+            let text = written_text(&message.text, message.file.as_ref());
+            let Some(written) = self.ledger.messages.get(&text) else { continue };
             if written.order == Order::Free {
                 continue;
             }
             let key = (format!("{:?}", written.owner), written.tab);
             let before = last.insert(key, written.number).unwrap_or(0);
             if before > written.number {
-                return Some(message.text.clone());
+                return Some(text);
             }
         }
         None

@@ -119,6 +119,28 @@ faults! {
     Congestion => "queue thrown away",
     /// The outbox took no more.
     OutboxFull => "outbox full",
+    /// Somebody said who they are.
+    LogIn => "log-in",
+    /// Somebody logged out.
+    LogOut => "log-out",
+    /// Another person took over without a log-out in between.
+    OtherPerson => "another person, without a log-out",
+    /// A page had to ask who it is by now.
+    AskedAgain => "page asked again who it is",
+    /// A person came on a second device.
+    SecondDevice => "second device of a person",
+    /// A dialog of nobody became somebody's.
+    Claimed => "dialog that became somebody's",
+    /// The key of a page went with another page's person.
+    Disowned => "page whose key was taken along",
+    /// A page missed the log-out of another one, and heard of it later.
+    LateLogOut => "log-out heard late",
+    /// A message came with a file.
+    FileSent => "message with a file",
+    /// A message named a file that is not there.
+    FileMissing => "message without its file refused",
+    /// A message arrived in the dialog that was left at log-in, and in the person's.
+    Echo => "message in the dialog before the log-in, too",
 }
 
 /// How often each kind of fault has bitten.

@@ -8,7 +8,8 @@ use server_core::session::Entrance;
 use server_core::{Refusal, id, text};
 
 use super::network::Call;
-use super::server::Life;
+use super::people::{Holder, person_of, visitor_of_person};
+use super::server::{Claim, Life};
 use super::{Sim, trace};
 
 /// Messages in the page that comes with a dialog.
@@ -98,13 +99,23 @@ impl Route {
     }
 }
 
-/// Returns the visitor that a key belongs to.
-pub(crate) fn visitor_of(key: &str) -> Option<usize> {
-    key.strip_prefix("vk_")?.split('-').next()?.parse().ok()
+/// Returns the visitor that a key or a token belongs to.
+pub(crate) fn visitor_of(credential: &str) -> Option<usize> {
+    if let Some((person, _)) = person_of(credential) {
+        return Some(visitor_of_person(person));
+    }
+    credential.strip_prefix("vk_")?.split('-').next()?.parse().ok()
 }
 
-/// Stands for SHA-256.
-fn hash(key: &str) -> KeyHash {
+/// Stands for SHA-256; of a person, whatever the token.
+pub(crate) fn hash(credential: &str) -> KeyHash {
+    match person_of(credential) {
+        Some((person, _)) => hash_text(&format!("person {person}")),
+        None => hash_text(credential),
+    }
+}
+
+fn hash_text(key: &str) -> KeyHash {
     let mut hash = [0; 32];
     let mut state: u64 = 0xcbf2_9ce4_8422_2325;
     for (index, byte) in key.bytes().cycle().take(key.len().max(1) * 4).enumerate() {
@@ -112,6 +123,18 @@ fn hash(key: &str) -> KeyHash {
         hash[index % 32] ^= (state >> 32) as u8;
     }
     hash
+}
+
+/// Checks the first message of a dialog as the server does.
+fn checked(message: SendMessage, client: Option<String>) -> Result<NewMessage, Refusal> {
+    let SendMessage { id, n, text, file } = message;
+    let id = id.unwrap_or_default();
+    id::check(&id)?;
+    if file.is_none() {
+        text::check(&text)?;
+    }
+    let author = Author { kind: AuthorKind::Visitor, name: String::new() };
+    Ok(NewMessage { id, n, client, author, text, file })
 }
 
 pub(crate) fn error_body(code: &str) -> ErrorBody {
@@ -134,6 +157,9 @@ impl Sim {
     }
 
     pub(crate) fn who(&self, route: &Route, credential: Option<&str>) -> Option<Who> {
+        if credential.and_then(person_of).is_some_and(|(_, generation)| generation < self.server.token_generation) {
+            return None;
+        }
         let visitor = |site_id, assistant_id| Who::Visitor {
             site_id,
             assistant_id,
@@ -235,7 +261,19 @@ impl Sim {
         };
         let Who::Visitor { site_id, .. } = &who else { return };
         let (Some(visitor), hash) = (visitor_of(key), hash(key)) else { return };
-        let Some(SendMessage { id: message_id, n, text: words, .. }) = start.message else {
+        let message = match start.message {
+            Some(message) => match checked(message, start.client) {
+                Ok(message) => Some(message),
+                Err(refusal) => return self.reply(to, 422, error(&refusal)),
+            },
+            None => None,
+        };
+        let holder = Holder::of(key);
+        if person_of(key).is_some() {
+            let former = start.key.map(|key| self::hash(key.expose()));
+            return self.claim(to, Claim { who, key: hash, holder, visitor, former }, message);
+        }
+        let Some(message) = message else {
             let found = self.store.find(*site_id, hash).map(|dialog| dialog.facts.id);
             return match (found, to) {
                 (Some(dialog), Some(call)) => self.answer_loaded(call, dialog, None),
@@ -243,19 +281,11 @@ impl Sim {
                 (Some(_), None) => {}
             };
         };
-        let message_id = message_id.unwrap_or_default();
-        if let Err(refusal) = id::check(&message_id).and_then(|()| text::check(&words)) {
-            return self.reply(to, 422, error(&refusal));
-        }
-        let author = Author { kind: AuthorKind::Visitor, name: String::new() };
-        let message = NewMessage { id: message_id, n, client: start.client, author, text: words, file: None };
-        self.start(to, who, hash, visitor, message);
+        self.start(to, Claim { who, key: hash, holder, visitor, former: None }, message);
     }
 
     /// Answers with a dialog, the end of its log, and what became of the message.
     pub(crate) fn answer_loaded(&mut self, call: u32, dialog: u64, result: Option<&Result<Stored, Refusal>>) {
-        let Some(log) = self.store.dialogs.get(&dialog) else { return };
-        let page = log.page(self.store.epoch, None, LOADED);
         let stored = match result {
             Some(Ok(stored)) => Some(stored.clone()),
             Some(Err(refusal)) => {
@@ -264,6 +294,8 @@ impl Sim {
             }
             None => None,
         };
+        let Some(log) = self.store.dialogs.get(&dialog) else { return };
+        let page = log.page(self.store.epoch, None, LOADED);
         let loaded = DialogLoaded { dialog_id: Some(dialog), stored, page, ..DialogLoaded::default() };
         self.answer(call, 200, json::to_string(&loaded));
     }

@@ -1,6 +1,6 @@
 //! A person's machine: its clocks, its network and the storage that its pages share.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use client_core::Instant;
 use server_core::Millis;
@@ -24,6 +24,14 @@ pub(crate) struct Machine {
     /// A proxy cuts what was held for longer, in ms.
     pub(crate) polls_cut_ms: Option<Millis>,
     pub(crate) storage: Storage,
+    /// Who is logged in at the site in this browser.
+    pub(crate) account: Option<u64>,
+    /// Log-outs in this browser so far.
+    pub(crate) era: u32,
+    /// Whom its pages have been since the last log-out.
+    pub(crate) present: BTreeSet<u64>,
+    /// Whether the last log-out could not be told to the other pages.
+    pub(crate) told: LogOutTold,
     /// What came while it was asleep.
     pub(crate) deferred: Vec<Happening>,
 }
@@ -41,6 +49,14 @@ pub(crate) enum Network {
     Up,
     /// Everything waits, or fails.
     Down,
+}
+
+/// Whether the other pages could be told of the last log-out.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum LogOutTold {
+    Yes,
+    /// Storage took nothing, or there is none.
+    No,
 }
 
 /// Whether a proxy lets WebSockets through.
@@ -78,6 +94,10 @@ impl Machine {
             streams: Streams::Pass,
             polls_cut_ms: None,
             storage: Storage::default(),
+            account: None,
+            era: 0,
+            present: BTreeSet::new(),
+            told: LogOutTold::Yes,
             deferred: Vec::new(),
         }
     }
@@ -177,9 +197,5 @@ impl Storage {
             }
         }
         gone
-    }
-
-    pub(crate) fn restored(&self) -> Vec<(String, String)> {
-        self.values.iter().map(|(name, value)| (name.clone(), value.clone())).collect()
     }
 }

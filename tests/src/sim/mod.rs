@@ -12,11 +12,14 @@ mod actions;
 mod agenda;
 mod blows;
 mod check;
+mod drawer;
 mod faults;
 mod http;
+mod ledger;
 mod machine;
 mod network;
 mod page;
+mod people;
 mod plan;
 mod polls;
 pub(crate) mod random;
@@ -26,7 +29,7 @@ mod sessions;
 mod store;
 mod trace;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 pub use faults::{Counts, Fault};
 pub use report::{Options, Outcome, Spread, Summary, sweep};
@@ -34,7 +37,7 @@ use server_core::Millis;
 
 use actions::Action;
 use agenda::Agenda;
-use check::Ledger;
+use ledger::Ledger;
 use machine::Machine;
 use network::{Call, Conn, Down};
 use page::Page;
@@ -60,6 +63,8 @@ const STEPS: u64 = 400_000;
 pub(crate) enum Happening {
     /// The network, or the browser, tells a page something.
     ToPage { page: usize, input: client_core::Input },
+    /// The browser tells a page what another one has done to the storage.
+    Heard { page: usize, name: String, is_gone: bool },
     /// A page's timer.
     PageTimer { page: usize, at: Millis },
     /// A connection reaches the server.
@@ -104,6 +109,8 @@ pub(crate) struct Sim {
     calls: BTreeMap<u32, Call>,
     next_call: u32,
     machines: Vec<Machine>,
+    /// Visitors who can log in.
+    households: BTreeSet<usize>,
     pages: Vec<Page>,
     ledger: Ledger,
     weather: Weather,
@@ -161,6 +168,7 @@ impl Sim {
             calls: BTreeMap::new(),
             next_call: 0,
             machines: Vec::new(),
+            households: BTreeSet::new(),
             pages: Vec::new(),
             ledger: Ledger::default(),
             weather: Weather::Bad,
@@ -168,6 +176,7 @@ impl Sim {
             slowest_return_ms: 0,
         };
         sim.populate();
+        sim.populate_people();
         sim
     }
 
@@ -205,6 +214,7 @@ impl Sim {
         }
         match happening {
             Happening::ToPage { page, input } => self.tell_page(page, input),
+            Happening::Heard { page, name, is_gone } => self.tell_heard(page, name, is_gone),
             Happening::PageTimer { page, at } => self.page_timer(page, at),
             Happening::ConnOpens { conn } => self.conn_opens(conn),
             Happening::ConnUp { conn, text } => self.conn_up(conn, &text),

@@ -6,12 +6,10 @@ use client_core::{Client, Config, Event, Input, LinkId, LinkState, Output, Page 
 use protocol::Secret;
 use server_core::Millis;
 
-use super::check::Kept;
+use super::drawer::Drawer;
+use super::ledger::Kept;
 use super::machine::Room;
 use super::{Fault, Happening, Sim, Weather, trace};
-
-/// After so long the other tabs hear what one has written to storage.
-const STORAGE_EVENT_MS: Millis = 20;
 
 /// A page: the real client and its driver.
 #[derive(Debug)]
@@ -26,6 +24,14 @@ pub(crate) struct Page {
     pub(crate) calls: BTreeMap<RequestId, u32>,
     timer_at: Option<Millis>,
     pub(crate) deferred: Vec<Happening>,
+    /// How it sees the storage.
+    pub(crate) drawer: Drawer,
+    /// Log-outs in its browser that it knows of.
+    pub(crate) era: u32,
+    /// When it heard last that the file of a message is not there.
+    pub(crate) lost_file_at: Option<Millis>,
+    /// Whether it has a way to say who the visitor is.
+    pub(crate) is_nameable: bool,
     /// When it was online for the first time after the last fault.
     pub(crate) back_at: Option<Millis>,
 }
@@ -56,6 +62,11 @@ pub(crate) fn is_online(link: LinkState) -> bool {
     }
 }
 
+/// Returns what stands for an entry of the screen among what was written.
+pub(crate) fn item_text(item: &client_core::Item) -> String {
+    if item.file.is_empty() { item.text.clone() } else { format!("\u{1}{}", item.file) }
+}
+
 impl Page {
     pub(crate) fn is_open(&self) -> bool {
         self.life != PageLife::Closed
@@ -71,12 +82,11 @@ impl Sim {
     /// Opens a page of a visitor or an operator on a machine.
     pub(crate) fn open_page(&mut self, machine: usize, owner: Owner, tab: u64) {
         let storage = &self.machines[machine].storage;
-        let readable = storage.room != Room::Absent;
-        let kept = storage.values.get("key").cloned().filter(|_| readable);
-        let restored = if readable { storage.restored() } else { Vec::new() };
+        let kept = storage.values.get("key").cloned().filter(|_| storage.room != Room::Absent);
         let (credential, side) = match owner {
             Owner::Visitor { visitor, site } => {
-                let fresh = format!("vk_{visitor}-{:016x}", self.random.next());
+                let era = self.machines[machine].era;
+                let fresh = format!("vk_{visitor}-{machine}.{era}-{:016x}", self.random.next());
                 let side = if site % 2 == 1 {
                     Side::Site { site_token: format!("st_{site}") }
                 } else {
@@ -103,11 +113,19 @@ impl Sim {
             calls: BTreeMap::new(),
             timer_at: None,
             deferred: Vec::new(),
+            drawer: Drawer::default(),
+            era: self.machines[machine].era,
+            lost_file_at: None,
+            is_nameable: false,
             back_at: None,
         });
         let page = self.pages.len() - 1;
         trace!(self, "page {page} opens: {owner:?}, tab {tab}, machine {machine}");
+        let restored = self.load(page);
         self.input(page, Input::Restored(restored));
+        if matches!(owner, Owner::Visitor { .. }) {
+            self.identify(page);
+        }
         let wants_link = matches!(owner, Owner::Operator { .. }) || self.weather == Weather::Fine;
         if wants_link || self.random.chance(700) {
             self.input(page, Input::Start);
@@ -150,6 +168,20 @@ impl Sim {
             return;
         }
         self.input(page, input);
+    }
+
+    /// The browser tells a page what another one has done; one in the back-forward cache is told nothing.
+    pub(crate) fn tell_heard(&mut self, page: usize, name: String, is_gone: bool) {
+        let state = &self.pages[page];
+        match state.life {
+            PageLife::Closed | PageLife::Frozen => return,
+            PageLife::Open => {}
+        }
+        if !self.machines[state.machine].is_awake() {
+            self.machines[state.machine].deferred.push(Happening::Heard { page, name, is_gone });
+            return;
+        }
+        self.heard(page, &name, is_gone);
     }
 
     /// Says whether what comes belongs to a link or a request that the page has let go.
@@ -229,6 +261,11 @@ impl Sim {
     }
 
     fn note_input(&mut self, page: usize, input: &Input) {
+        if let Input::Received { text, .. } | Input::Answered { body: text, .. } = input
+            && text.contains(protocol::code::FILE_NOT_FOUND)
+        {
+            self.pages[page].lost_file_at = Some(self.now);
+        }
         match input {
             Input::Received { link, text } => {
                 trace!(self, "page {page} {link:?} < {text}");
@@ -291,13 +328,9 @@ impl Sim {
 
     /// Carries one output out; returns what it leads to at once.
     fn perform(&mut self, page: usize, output: Output) -> Option<Input> {
-        let machine = self.pages[page].machine;
         match output {
             Output::Save { name, value } => return self.save(page, name, value),
-            Output::Remove { name } => {
-                trace!(self, "page {page} removes {name}");
-                self.machines[machine].storage.remove(self.now, &name);
-            }
+            Output::Remove { name } => self.erase(page, &name),
             Output::Open { link, transport, path } => self.connect(page, link, transport, &path),
             Output::Drop { link } => {
                 trace!(self, "page {page} drops {link:?}");
@@ -325,8 +358,7 @@ impl Sim {
                 trace!(self, "page {page} aborts {request:?}");
                 self.pages[page].calls.remove(&request);
             }
-            // Nobody here says who they are: client-core/tests/client/identity.rs has pages that do.
-            Output::Person { .. } | Output::Forget { .. } => {}
+            Output::Person { .. } | Output::Forget { .. } => return self.perform_person(page, output),
             Output::Event(event) => self.page_event(page, &event),
         }
         None
@@ -342,6 +374,8 @@ impl Sim {
                 let ms = self.random.between(10, 2_000);
                 self.plan_in(ms, Happening::Act(super::Action::Credential { page }));
             }
+            // Nobody has said who it is: it is asked for, more and more seldom.
+            Event::Refused { code: 401, .. } if self.pages[page].is_nameable => {}
             // What a backup did not have is gone for its operators.
             Event::Refused { .. } if self.is_gone(page) => {}
             Event::AuditFailed { seq } => {
@@ -361,25 +395,19 @@ impl Sim {
 
     fn save(&mut self, page: usize, name: String, value: String) -> Option<Input> {
         let machine = self.pages[page].machine;
-        let kept = self.machines[machine].storage.save(self.now, &name, value.clone()).is_ok();
-        trace!(self, "page {page} saves {name} = {value}{}", if kept { "" } else { ": no room" });
+        let kept = self.write(page, &name, &value);
+        let suffix = &self.pages[page].drawer.suffix;
+        trace!(self, "page {page} saves {name}{suffix} = {value}{}", if kept { "" } else { ": no room" });
         if let Some(id) = name.strip_prefix("o:") {
             self.ledger.accepted(id, &value, if kept { Kept::Yes } else { Kept::No });
+            if let Some(person) = self.person_in(page) {
+                self.ledger.belongs(id, person);
+            }
         }
         if !kept {
             let absent = self.machines[machine].storage.room == Room::Absent;
             self.bite(if absent { Fault::StorageAbsent } else { Fault::StorageFull });
             return Some(Input::SaveFailed { name });
-        }
-        if name == "key" || name == "dialog" {
-            // The other tabs hear of it, a little later.
-            for other in self.open_pages() {
-                if other != page && self.pages[other].machine == machine {
-                    let input = Input::Restored(vec![(name.clone(), value.clone())]);
-                    self.plan_in(STORAGE_EVENT_MS, Happening::ToPage { page: other, input });
-                    self.plan_in(STORAGE_EVENT_MS, Happening::ToPage { page: other, input: Input::Start });
-                }
-            }
         }
         None
     }
@@ -397,6 +425,9 @@ impl Sim {
 
     /// Somebody types a message and sends it.
     pub(crate) fn say(&mut self, page: usize) {
+        if self.plan.files > 0 && self.random.chance(self.plan.files) {
+            return self.say_file(page);
+        }
         let state = &self.pages[page];
         let who = match state.owner {
             Owner::Visitor { visitor, .. } => format!("v{visitor}"),
@@ -406,21 +437,25 @@ impl Sim {
         let number = self.ledger.next_number();
         let state = &self.pages[page];
         let text = format!("{who}.{}.{number} {tail}.", state.tab);
+        self.send_text(page, text);
+    }
+
+    /// A page sends what somebody has written or picked.
+    pub(crate) fn send_text(&mut self, page: usize, text: String) {
         let before = self.ledger.written();
-        self.ledger.said(&text, state.owner, state.tab, page);
-        let storage = &self.machines[self.pages[page].machine].storage;
-        if let Some(key) = storage.values.get("key").filter(|_| storage.room != Room::Absent) {
-            // Another page of this visitor may have been first, a moment ago.
-            let key = Input::Restored(vec![("key".into(), key.clone())]);
-            self.input(page, key);
-        }
+        // Another page of this visitor may have been first, a moment ago.
+        let common = self.common(page);
+        self.input(page, Input::Restored(common));
+        let holder = self.holder_in(page);
+        let state = &self.pages[page];
+        self.ledger.said(&text, state.owner, state.tab, page, holder);
         self.input(page, Input::Send { text: text.clone() });
         if self.ledger.written() > before {
             return;
         }
         // Nothing was kept of it; if it is on the screen, it was taken all the same.
         let view = self.pages[page].client.as_ref().map(client_core::Client::view).unwrap_or_default();
-        match view.items.iter().find(|item| item.text == text) {
+        match view.items.iter().find(|item| item_text(item) == text) {
             Some(item) => self.ledger.accepted(&item.key, &text, Kept::No),
             None => self.bite(Fault::OutboxFull),
         }
@@ -438,6 +473,7 @@ impl Sim {
             return;
         }
         self.pages[page].life = PageLife::Open;
+        self.catch_up(page);
         self.input(page, Input::Page(PageEvent::Resumed));
         for happening in std::mem::take(&mut self.pages[page].deferred) {
             self.plan_in(0, happening);

@@ -48,6 +48,16 @@ pub(crate) struct Plan {
     pub(crate) window: usize,
     /// Messages in an outbox.
     pub(crate) outbox: usize,
+    /// Browsers whose site can say who somebody is.
+    pub(crate) known: u64,
+    /// Times that somebody logs in, out, or as somebody else.
+    pub(crate) account_changes: u64,
+    /// Second devices of those who can log in.
+    pub(crate) second_devices: u64,
+    /// Messages that bring a file.
+    pub(crate) files: u64,
+    /// Uploads that never arrive although the page believes it.
+    pub(crate) uploads_lost: u64,
 }
 
 /// What becomes of the first of several servers, once it is away.
@@ -62,6 +72,7 @@ impl Plan {
     pub(crate) fn draw(random: &mut Random) -> Self {
         // A schedule with every fault at once hides the plain ones: each is there half of the time.
         let rate = |random: &mut Random, most: u64| if random.chance(500) { random.between(1, most) } else { 0 };
+        let mut other = random.fork();
         let latency_low = random.pick(&[1, 10, 40]);
         let latency_high = latency_low + random.pick(&[0, 20, 100, 400]);
         Self {
@@ -100,6 +111,11 @@ impl Plan {
             queue: random.pick(&[6, 24, 256]),
             window: random.pick(&[2, 8, 32]),
             outbox: random.pick(&[4, 1_000, 1_000]),
+            known: other.pick(&[0, 0, 0, 600, 1_000]),
+            account_changes: other.between(1, 8),
+            second_devices: other.pick(&[0, 500, 1_000]),
+            files: other.pick(&[0, 0, 0, 150, 500]),
+            uploads_lost: other.pick(&[0, 0, 300]),
         }
     }
 }

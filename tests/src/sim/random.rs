@@ -10,6 +10,11 @@ impl Random {
         Self(seed.wrapping_mul(0xd134_2543_de82_ef95).wrapping_add(0x632b_e59b_d9b4_e019))
     }
 
+    /// Returns another generator, whose draws change nothing here: a world that lacks something stays as it was.
+    pub(crate) const fn fork(&self) -> Self {
+        Self::new(self.0 ^ 0x5bd1_e995_9d1b_54a3)
+    }
+
     pub(crate) fn next(&mut self) -> u64 {
         self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
         let mut z = self.0;

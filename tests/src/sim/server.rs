@@ -11,6 +11,7 @@ use server_core::{Ephemeral, Event, Millis, Now, Refusal};
 
 use super::machine::WALL_START;
 use super::network::{Down, Told};
+use super::people::Holder;
 use super::sessions::{Post, Target};
 use super::{Fault, Happening, Sim, Weather, trace};
 
@@ -58,7 +59,19 @@ pub(crate) enum Doom {
 #[derive(Debug)]
 enum Write {
     Append { target: Target, dialog: ScopedDialog, message: NewMessage },
-    Start { call: Option<u32>, who: Who, key: KeyHash, visitor: usize, message: NewMessage },
+    Start { call: Option<u32>, claim: Claim, message: NewMessage },
+    Claim { call: Option<u32>, claim: Claim, message: Option<NewMessage> },
+}
+
+/// A visitor who comes for their dialog.
+#[derive(Debug)]
+pub(crate) struct Claim {
+    pub(crate) who: Who,
+    pub(crate) key: KeyHash,
+    pub(crate) holder: Holder,
+    pub(crate) visitor: usize,
+    /// The key from before they were known.
+    pub(crate) former: Option<KeyHash>,
 }
 
 impl Server {
@@ -89,6 +102,7 @@ impl Server {
             | Happening::PollEnds { .. }
             | Happening::Commit { .. } => Some(self.stall_until),
             Happening::ToPage { .. }
+            | Happening::Heard { .. }
             | Happening::PageTimer { .. }
             | Happening::DownArrives { .. }
             | Happening::Act(_) => None,
@@ -128,8 +142,12 @@ impl Sim {
         self.wait_for_commit(Write::Append { target, dialog, message });
     }
 
-    pub(crate) fn start(&mut self, call: Option<u32>, who: Who, key: KeyHash, visitor: usize, message: NewMessage) {
-        self.wait_for_commit(Write::Start { call, who, key, visitor, message });
+    pub(crate) fn start(&mut self, call: Option<u32>, claim: Claim, message: NewMessage) {
+        self.wait_for_commit(Write::Start { call, claim, message });
+    }
+
+    pub(crate) fn claim(&mut self, call: Option<u32>, claim: Claim, message: Option<NewMessage>) {
+        self.wait_for_commit(Write::Claim { call, claim, message });
     }
 
     /// Commits what waits as one transaction, answers, and tells the hub.
@@ -165,6 +183,7 @@ impl Sim {
         match write {
             Write::Append { target, dialog, message } => {
                 let appended = self.store.append(dialog, &message, at);
+                self.note_file(&message, &appended.result);
                 trace!(self, "commit {:?} in {}: {:?}", message.id, dialog.id(), appended.result);
                 if !doomed && !mutants::planted(Mutant::AnswerBeforeCommit) {
                     let run = self.server.run;
@@ -173,15 +192,44 @@ impl Sim {
                 }
                 appended.events
             }
-            Write::Start { call, who, key, visitor, message } => {
-                let Who::Visitor { site_id, assistant_id, .. } = &who else { return Vec::new() };
-                let facts = self.store.start(*site_id, *assistant_id, key);
-                self.ledger.owns(facts.id, visitor);
-                let Ok(dialog) = authorize(&who, Some(&facts)) else {
+            Write::Claim { call, claim, message } => {
+                let claimed = self.carry_out_claim(&claim);
+                match (message, call) {
+                    _ if doomed => {}
+                    (Some(message), call) => self.start(call, claim, message),
+                    (None, Some(call)) => match claimed {
+                        Some(dialog) => self.answer_loaded(call, dialog, None),
+                        None => {
+                            let nothing = protocol::http::DialogLoaded::default();
+                            self.answer(call, 200, protocol::json::to_string(&nothing));
+                        }
+                    },
+                    (None, None) => {}
+                }
+                Vec::new()
+            }
+            Write::Start { call, claim, message } => {
+                let Claim { who, key, holder, visitor, .. } = &claim;
+                let visitor = *visitor;
+                let Who::Visitor { site_id, assistant_id, .. } = who else { return Vec::new() };
+                let facts = self.store.start(*site_id, *assistant_id, *key, *holder);
+                if claim.former.is_some() {
+                    // What was uploaded before comes along, too.
+                    self.carry_out_claim(&claim);
+                }
+                let Ok(dialog) = authorize(who, Some(&facts)) else {
                     self.violate(format!("visitor {visitor} may not enter its own dialog {}", facts.id));
                     return Vec::new();
                 };
                 let appended = self.store.append(dialog, &message, at);
+                if appended.result.is_err() && self.store.dialogs.get(&facts.id).is_some_and(|log| log.head() == 0) {
+                    // A dialog is made by its first message or not at all.
+                    self.store.unmake(facts.id);
+                }
+                if appended.result.is_ok() {
+                    self.ledger.owns(facts.id, visitor);
+                }
+                self.note_file(&message, &appended.result);
                 trace!(self, "commit {:?} starts {}: {:?}", message.id, dialog.id(), appended.result);
                 if let (Some(call), false) = (call, doomed) {
                     self.answer_loaded(call, facts.id, Some(&appended.result));
@@ -198,10 +246,10 @@ impl Sim {
                 let input = Input::Appended { id: message.id, result: Err(Refusal::disk_full()) };
                 self.plan_in(0, Happening::ToSession { target, run, input });
             }
-            Write::Start { call: Some(call), .. } => {
+            Write::Start { call: Some(call), .. } | Write::Claim { call: Some(call), .. } => {
                 self.answer(call, 503, super::http::error(&Refusal::disk_full()));
             }
-            Write::Start { call: None, .. } => {}
+            Write::Start { call: None, .. } | Write::Claim { call: None, .. } => {}
         }
     }
 

@@ -4,12 +4,12 @@ use std::collections::VecDeque;
 
 use protocol::http::ErrorBody;
 use protocol::{ClientFrame, Hello, Receipt, ServerFrame, close, code, json};
-use server_core::access::{ScopedDialog, Side, authorize};
+use server_core::access::{KeyHash, ScopedDialog, Side, authorize};
 use server_core::rate::Bucket;
 use server_core::session::{Config, Ending, Entrance, Input, Limits, Output, Session};
 use server_core::{Ephemeral, Millis};
 
-use super::http::Route;
+use super::http::{Route, hash};
 use super::network::Down;
 use super::server::Life;
 use super::{Happening, Sim, trace};
@@ -29,6 +29,8 @@ pub(crate) struct ServerEnd {
     /// The dialog that the hub tells it about.
     pub(crate) subscribed: Option<u64>,
     dialog: Option<ScopedDialog>,
+    /// What a visitor came in by.
+    key_hash: Option<KeyHash>,
     timer_at: Option<Millis>,
     pub(crate) outgoing: VecDeque<Down>,
     pub(crate) in_flight: usize,
@@ -125,6 +127,7 @@ impl Sim {
             session: None,
             subscribed: None,
             dialog: None,
+            key_hash: bearer.as_deref().map(hash),
             timer_at: None,
             outgoing: VecDeque::new(),
             in_flight: 0,
@@ -290,6 +293,38 @@ impl Sim {
         }
     }
 
+    /// Returns the visitors' links of a dialog that came in by another key than this one.
+    pub(crate) fn targets_with_another_key(&self, dialog: u64, key: KeyHash) -> Vec<Target> {
+        let is_visitors = |scoped: &ScopedDialog| scoped.id() == dialog && scoped.side() == Side::Visitor;
+        let conns = self.conns.iter().filter(|(_, state)| {
+            let end = state.server.as_ref();
+            end.is_some_and(|end| end.dialog.as_ref().is_some_and(is_visitors) && end.key_hash != Some(key))
+        });
+        let polls = self.server.posts.iter().filter(|(_, post)| {
+            let bearer = post.call.and_then(|call| self.calls.get(&call)).and_then(|call| call.bearer.as_deref());
+            post.is_poll() && is_visitors(&post.dialog) && bearer.map(hash) != Some(key)
+        });
+        let conns = conns.map(|(number, _)| Target::Conn(*number));
+        conns.chain(polls.map(|(number, _)| Target::Post(*number))).collect()
+    }
+
+    /// Ends a session from outside.
+    pub(crate) fn end_session(&mut self, target: Target, ending: &Ending) {
+        if let Target::Post(post) = target {
+            // A poll is answered with what it has, and with the end.
+            if let Some(mut post) = self.server.posts.remove(&post)
+                && let Some(call) = post.call
+            {
+                post.answers.push(json::to_string(&ending.bye()));
+                self.answer(call, 200, format!("[{}]", post.answers.join(",")));
+            }
+            return;
+        }
+        if self.session_slot(target).and_then(Option::take).is_some() {
+            self.session_closes(target, ending);
+        }
+    }
+
     /// The server notices that a connection is gone.
     pub(crate) fn server_loses(&mut self, conn: u32) {
         if let Some(state) = self.conns.get_mut(&conn) {
@@ -323,12 +358,13 @@ impl Sim {
                 let Target::Conn(conn) = target else { return None };
                 let route = self.conns.get(&conn)?.route.clone();
                 let Route::Socket { dialog, .. } = route else { return None };
-                let credential = hello.key.or(hello.token);
+                let credential = hello.token.or(hello.key);
                 let admitted = self.admit(&route, dialog, credential.as_ref().map(protocol::Secret::expose));
                 let input = match admitted {
                     Ok((dialog, author)) => {
                         if let Some(end) = self.conns.get_mut(&conn).and_then(|state| state.server.as_mut()) {
                             end.dialog = Some(dialog);
+                            end.key_hash = credential.as_ref().map(|credential| hash(credential.expose()));
                         }
                         Input::Admitted { ticket, dialog, author }
                     }
@@ -339,9 +375,15 @@ impl Sim {
             }
             Output::Renew { ticket, token } => {
                 let dialog = self.dialog_of(target)?;
-                let who = self.operator_by(token.expose());
-                let input = match who {
-                    Some(who) => Input::Admitted { ticket, dialog, author: who.author() },
+                let Target::Conn(conn) = target else { return None };
+                let state = self.conns.get(&conn)?;
+                let is_same = match dialog.side() {
+                    Side::Operator => true,
+                    Side::Visitor => state.server.as_ref()?.key_hash == Some(hash(token.expose())),
+                };
+                let input = match self.who(&state.route, Some(token.expose())) {
+                    Some(who) if is_same => Input::Admitted { ticket, dialog, author: who.author() },
+                    Some(_) => Input::Denied { ticket, code: close::UNAUTHORIZED, reason: code::UNAUTHORIZED },
                     None => Input::Denied { ticket, code: close::EXPIRED, reason: code::TOKEN_EXPIRED },
                 };
                 self.plan_in(soon, Happening::ToSession { target, run, input });

@@ -4,10 +4,12 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use protocol::http::Page;
-use protocol::{Author, Known, Message, Stored, digest};
+use protocol::{Author, File, Known, Message, Stored, digest};
 use server_core::access::{DialogFacts, DialogState, KeyHash, ScopedDialog, Side};
 use server_core::append::{Decision, Facts, KnownMessage, NewMessage, Sameness, decide};
 use server_core::{Entry, Event, Millis, Refusal};
+
+use super::people::Holder;
 
 /// The durable state of a server.
 #[derive(Clone, Debug, Default)]
@@ -17,12 +19,32 @@ pub(crate) struct Store {
     pub(crate) last_id: u64,
     pub(crate) dialogs: BTreeMap<u64, Dialog>,
     pub(crate) by_key: BTreeMap<(u64, KeyHash), u64>,
+    /// Uploads, by whose they are and their ids.
+    pub(crate) files: BTreeMap<(Home, String), Upload>,
+}
+
+/// Whose an upload is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) enum Home {
+    Dialog(u64, Side),
+    /// A visitor's without a dialog, on a site.
+    Newcomer(u64, KeyHash),
+}
+
+/// A file that has come.
+#[derive(Clone, Debug)]
+pub(crate) struct Upload {
+    pub(crate) file: File,
+    /// Whether a message has taken it along.
+    pub(crate) sent: bool,
 }
 
 /// One dialog.
 #[derive(Clone, Debug)]
 pub(crate) struct Dialog {
     pub(crate) facts: DialogFacts,
+    /// Whose key or name it is kept under.
+    pub(crate) holder: Holder,
     pub(crate) log: Vec<Arc<Event>>,
     ids: BTreeMap<String, u64>,
     last_n: BTreeMap<String, u64>,
@@ -87,18 +109,21 @@ impl Dialog {
         Page { epoch, head: self.head(), messages, older: start > 1, hash: Some(self.hash_at(self.head())) }
     }
 
-    fn append(&mut self, message: &NewMessage, welcome: &str, at: Millis) -> Appended {
+    fn append(&mut self, message: &NewMessage, file: Option<&File>, welcome: &str, at: Millis) -> Appended {
         let known = self.ids.get(&message.id).and_then(|seq| self.message(*seq)).map(|known| KnownMessage {
             seq: known.seq,
             at: known.at,
-            same: if known.text == message.text && known.author.kind == message.author.kind {
+            same: if known.text == message.text
+                && known.author.kind == message.author.kind
+                && known.file.as_ref().map(|file| &file.id) == message.file.as_ref()
+            {
                 Sameness::Replay
             } else {
                 Sameness::Other
             },
         });
         let last_n = self.last_n(message.client.as_deref());
-        let facts = Facts { head: self.head(), known, last_n, welcome: Some(welcome), at, file: None };
+        let facts = Facts { head: self.head(), known, last_n, welcome: Some(welcome), at, file };
         let decision = decide(message, &facts);
         let mut events = Vec::new();
         let (rows, counted) = match &decision {
@@ -117,7 +142,7 @@ impl Dialog {
                 author: row.author.clone(),
                 text: row.text.clone(),
                 at: row.at,
-                file: None,
+                file: row.file.clone(),
             });
             let event = Arc::new(event.hashed(hash));
             self.log.push(Arc::clone(&event));
@@ -130,13 +155,26 @@ impl Dialog {
     }
 }
 
+/// What a claim has done.
+pub(crate) struct Claimed {
+    pub(crate) dialog: Option<u64>,
+    /// The dialog was kept under the former key until now.
+    pub(crate) is_rekeyed: bool,
+}
+
 impl Store {
     pub(crate) fn find(&self, site_id: u64, key: KeyHash) -> Option<&Dialog> {
         self.dialogs.get(self.by_key.get(&(site_id, key))?)
     }
 
     /// Finds or makes the dialog of a visitor; part of the transaction of its first message.
-    pub(crate) fn start(&mut self, site_id: u64, assistant_id: Option<u64>, key: KeyHash) -> DialogFacts {
+    pub(crate) fn start(
+        &mut self,
+        site_id: u64,
+        assistant_id: Option<u64>,
+        key: KeyHash,
+        holder: Holder,
+    ) -> DialogFacts {
         if let Some(dialog) = self.find(site_id, key) {
             return dialog.facts.clone();
         }
@@ -148,6 +186,7 @@ impl Store {
             id,
             Dialog {
                 facts: facts.clone(),
+                holder,
                 log: Vec::new(),
                 ids: BTreeMap::new(),
                 last_n: BTreeMap::new(),
@@ -157,14 +196,79 @@ impl Store {
         facts
     }
 
+    /// Takes back a dialog whose first message was not taken.
+    pub(crate) fn unmake(&mut self, id: u64) {
+        self.dialogs.remove(&id);
+        self.by_key.retain(|_, dialog| *dialog != id);
+    }
+
     pub(crate) fn append(&mut self, dialog: ScopedDialog, message: &NewMessage, at: Millis) -> Appended {
+        let home = message.file.as_ref().and_then(|id| self.home_of(dialog, id));
+        let upload = home.as_ref().and_then(|home| self.files.get(home)).map(|upload| upload.file.clone());
         match self.dialogs.get_mut(&dialog.id()) {
-            Some(dialog) => {
-                let welcome = welcome(dialog.facts.site_id);
-                dialog.append(message, &welcome, at)
+            Some(log) => {
+                let welcome = welcome(log.facts.site_id);
+                let appended = log.append(message, upload.as_ref(), &welcome, at);
+                if let (Some((home, id)), false) = (home, appended.events.is_empty())
+                    && let Some(upload) = self.files.remove(&(home, id.clone()))
+                {
+                    self.files.insert((Home::Dialog(dialog.id(), dialog.side()), id), Upload { sent: true, ..upload });
+                }
+                appended
             }
             None => Appended { result: Err(Refusal::store_unavailable()), events: Vec::new() },
         }
+    }
+
+    /// Finds the upload that a message of a side may take along.
+    fn home_of(&self, dialog: ScopedDialog, id: &str) -> Option<(Home, String)> {
+        let facts = &self.dialogs.get(&dialog.id())?.facts;
+        let newcomer = facts.key_hash.filter(|_| dialog.side() == Side::Visitor);
+        let homes =
+            [Some(Home::Dialog(dialog.id(), dialog.side())), newcomer.map(|key| Home::Newcomer(facts.site_id, key))];
+        let found = homes.into_iter().flatten().map(|home| (home, id.to_owned()));
+        found.filter(|home| self.files.get(home).is_some_and(|upload| !upload.sent)).next()
+    }
+
+    /// Takes an upload; what is known stays.
+    pub(crate) fn upload(&mut self, home: Home, file: File) {
+        let known = Upload { file: file.clone(), sent: false };
+        self.files.entry((home, file.id)).or_insert(known);
+    }
+
+    /// Brings a person to their dialog, and along with them what they left under a former key.
+    pub(crate) fn claim(&mut self, site: u64, key: KeyHash, holder: Holder, former: Option<KeyHash>) -> Claimed {
+        let mut dialog = self.by_key.get(&(site, key)).copied();
+        let mut is_rekeyed = false;
+        if dialog.is_none()
+            && let Some(former) = former
+            && let Some(id) = self.by_key.remove(&(site, former))
+        {
+            self.by_key.insert((site, key), id);
+            if let Some(log) = self.dialogs.get_mut(&id) {
+                log.facts.key_hash = Some(key);
+                log.holder = holder;
+            }
+            dialog = Some(id);
+            is_rekeyed = true;
+        }
+        if let Some(former) = former {
+            let left = self.by_key.get(&(site, former)).map(|id| Home::Dialog(*id, Side::Visitor));
+            let from = |home: &Home| *home == Home::Newcomer(site, former) || (dialog.is_some() && Some(*home) == left);
+            let to = dialog.map_or(Home::Newcomer(site, key), |id| Home::Dialog(id, Side::Visitor));
+            let brought: Vec<_> = self
+                .files
+                .iter()
+                .filter(|((home, _), upload)| from(home) && !upload.sent)
+                .map(|(at, _)| at.clone())
+                .collect();
+            for at in brought {
+                if let Some(upload) = self.files.remove(&at) {
+                    self.files.entry((to, at.1)).or_insert(upload);
+                }
+            }
+        }
+        Claimed { dialog, is_rekeyed }
     }
 
     /// Moves a side's marks; returns where they are, if they have moved.
