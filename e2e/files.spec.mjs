@@ -314,6 +314,15 @@ test('a file that the server has lost before its message came goes up again, and
   await expect.poll(() => kept(page)).toEqual([]);
 });
 
+test('a file that the server loses again after a try that it did not answer is named as well', async ({ page, rejoin, noise }) => {
+  noise.allow(/422|503/);
+  const visitor = await Visitor.visit(page, `${rejoin.url}/demo/one`);
+  // It took the second one, and says so to the third only: that it knows the file does not mean that the log has it.
+  await losesUploads(page, [201, 503, 200]);
+  await picker(visitor).setInputFiles({ name: 'offer.txt', mimeType: 'text/plain', buffer: Buffer.from('12 €') });
+  await expect(visitor.dialog.locator('.fi')).toHaveText([/offer\.txt was not sent\. Please choose it again/]);
+});
+
 test('a file that the server loses again and again is named, to be chosen again', async ({ page, rejoin, noise }) => {
   noise.allow(/422/);
   const visitor = await Visitor.visit(page, `${rejoin.url}/demo/one`);

@@ -251,7 +251,8 @@ export function open(dialog, ask, speech, { place = dialog.querySelector('.c'), 
       if (body?.file && answered < 300) {
         if (!own(item, await target())) return drop(item);
         mine.set(item.id, item.file);
-        if (repeated.has(item.id)) repeated.set(item.id, answered);
+        // After a try without an answer it may be that one that the server has.
+        if (repeated.has(item.id)) repeated.set(item.id, item.tries ? 0 : answered);
         drop(item);
         announce('sent', item.name);
         return ask('\u0001' + JSON.stringify(body.file));
