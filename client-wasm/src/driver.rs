@@ -225,9 +225,9 @@ impl<F: Face> Shell<F> {
     fn perform(&self, output: Output) {
         match output {
             Output::Save { name, value } => {
-                if self.storage.save(&name, &value) {
-                    self.storage.claim(&name);
-                } else {
+                // First: where storage is full this makes room, and nobody's it is not in any case.
+                self.storage.claim(&name);
+                if !self.storage.save(&name, &value) {
                     self.queue.borrow_mut().push(Input::SaveFailed { name });
                 }
             }
