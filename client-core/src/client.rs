@@ -9,7 +9,7 @@ use protocol::{AuthorKind, limits};
 use crate::backoff::{Backoff, Rng};
 use crate::connection::{Phase, Why};
 use crate::message_id::{self, MessageIds};
-use crate::outbox::{Outbox, State};
+use crate::outbox::{Kept, Outbox, State};
 use crate::requests::Requests;
 use crate::telemetry::Telemetry;
 use crate::timeline::Timeline;
@@ -182,7 +182,7 @@ impl Client {
             Input::SaveFailed { name } => {
                 self.trouble(Trouble::Storage, "storage");
                 if let Some(id) = name.strip_prefix("o:") {
-                    self.outbox.not_kept(id);
+                    self.outbox.note(id, Kept::No);
                 } else if name == "key" {
                     self.lose_key();
                 }
@@ -203,6 +203,7 @@ impl Client {
             Input::Person { tag, values } => self.restore_person(&tag, values),
             Input::Attributes(text) => self.attributes(text),
             Input::Logout { key } => self.log_out(key),
+            Input::Taken { id } => self.outbox.note(&id, Kept::Elsewhere),
             Input::Disowned { key } => self.disowned(key),
             Input::Page(page) => self.page(page),
             Input::Opened { link } => self.opened(link),
@@ -253,7 +254,7 @@ impl Client {
     pub(crate) fn save(&mut self, name: &str, value: String) {
         if self.key == Key::Lost {
             if let Some(id) = name.strip_prefix("o:") {
-                self.outbox.not_kept(id);
+                self.outbox.note(id, Kept::No);
             }
             return;
         }
@@ -373,7 +374,7 @@ impl Client {
             let mut name = String::from("o:");
             name.push_str(&id);
             self.remove(name);
-            self.outbox.not_kept(&id);
+            self.outbox.note(&id, Kept::No);
         }
     }
 

@@ -135,6 +135,7 @@ impl Client {
                     // It goes along even where no key of nobody's does, and is not to be found by the next one.
                     self.remove(String::from("draft"));
                 }
+                self.outbox.leave_taken();
                 self.identity.former = has_key.then(|| self.config.credential.clone());
                 self.identity.carried = Some(Carried {
                     outbox: core::mem::take(&mut self.outbox),
@@ -290,7 +291,8 @@ impl Client {
         self.config.credential = key;
     }
 
-    /// Another page has made the dialog of the visitor's key somebody's: what was not sent goes on under another key.
+    /// Another page has made the dialog of the visitor's key somebody's: what was not sent, and did not go along, goes on under
+    /// another key.
     pub(crate) fn disowned(&mut self, key: Secret) {
         if self.is_known() || self.key != Key::Saved {
             return;
@@ -301,6 +303,7 @@ impl Client {
         self.lost_at = None;
         self.key = Key::Unsaved;
         self.config.credential = key;
+        self.outbox.leave_taken();
         let unsent: Vec<_> = self.outbox.items().iter().map(|item| (item.id.clone(), item.text.clone())).collect();
         for (id, text) in unsent {
             self.save_message(&id, &text);

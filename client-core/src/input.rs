@@ -70,6 +70,11 @@ pub enum Input {
         /// A visitor key that nobody has seen; it is not kept before the visitor does something.
         key: Secret,
     },
+    /// Another page has taken a message of nobody's out of storage: it is stored, or goes along with a person.
+    Taken {
+        /// Its id.
+        id: String,
+    },
     /// The visitor's key is gone from storage: another page knows now who this is.
     Disowned {
         /// A visitor key that nobody has seen.

@@ -182,6 +182,7 @@ impl Lobby {
             | Input::Credential(_)
             | Input::Person { .. }
             | Input::Attributes(_)
+            | Input::Taken { .. }
             | Input::Disowned { .. }
             | Input::Page(_)
             | Input::Settings(_)

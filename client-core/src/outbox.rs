@@ -46,6 +46,8 @@ pub(crate) enum State {
 pub(crate) enum Kept {
     Yes,
     No,
+    /// Another page has taken it out of storage: it is stored, or somebody's by now.
+    Elsewhere,
 }
 
 /// The outbox is full; the message was not taken.
@@ -193,11 +195,18 @@ impl Outbox {
         &self.items
     }
 
-    /// Notes that a message does not outlive the page.
-    pub(crate) fn not_kept(&mut self, id: &str) {
+    /// Notes whether a message outlives the page.
+    pub(crate) fn note(&mut self, id: &str, kept: Kept) {
         if let Some(item) = self.items.iter_mut().find(|item| item.id == id) {
-            item.kept = Kept::No;
+            item.kept = kept;
         }
+    }
+
+    /// Forgets what another page has taken out of storage.
+    pub(crate) fn leave_taken(&mut self) {
+        self.items.retain(|item| item.kept != Kept::Elsewhere);
+        self.bytes = self.items.iter().map(|item| item.text.len()).sum();
+        self.renumber(0);
     }
 }
 

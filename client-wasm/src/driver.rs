@@ -312,6 +312,7 @@ impl<F: Face> Shell<F> {
                 match self.storage.heard(value) {
                     Heard::Nothing => return None,
                     Heard::LoggedOut => return Some(Input::Logout { key: fresh() }),
+                    Heard::Taken(id) => return Some(Input::Taken { id }),
                     Heard::KeyGone => return Some(Input::Disowned { key: fresh() }),
                     Heard::Common => {}
                 }

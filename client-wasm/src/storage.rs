@@ -36,12 +36,14 @@ pub(crate) struct Storage {
 }
 
 /// What another page has done.
-#[derive(Clone, Copy, PartialEq, Eq)]
+#[derive(PartialEq, Eq)]
 pub(crate) enum Heard {
     /// Nothing that is of this page.
     Nothing,
     /// It has written something of all pages.
     Common,
+    /// It has taken a message of nobody's, with this id.
+    Taken(String),
     /// The visitor's key is gone: what it opens is somebody's now.
     KeyGone,
     /// The visitor has logged out.
@@ -103,6 +105,10 @@ impl Storage {
         key.push_str(KEY);
         let is_brought =
             former.is_some() && self.store.as_ref().and_then(|store| store.item(&key)).as_deref() == former;
+        if let (Some(store), true) = (&self.store, is_brought) {
+            // First of all: pages that have it keep what they have written themselves.
+            store.remove_item(&key);
+        }
         let suffix = self.suffix.borrow();
         self.remove_where(|name| match is_of_somebody(name) {
             false => is_brought,
@@ -179,6 +185,10 @@ impl Storage {
         self.load().iter().any(|(name, _)| name.starts_with("f:"))
     }
 
+    fn is_gone(&self, key: &str) -> bool {
+        self.store.as_ref().is_none_or(|store| store.item(key).is_none())
+    }
+
     /// Reads one value.
     pub(crate) fn read(&self, name: &str) -> Option<String> {
         self.store.as_ref()?.item(&self.full(name))
@@ -217,7 +227,13 @@ impl Storage {
                 *self.known_key.borrow_mut() = None;
                 Heard::KeyGone
             }
-            (false, false) => Heard::Nothing,
+            (false, false) => {
+                let id = key.strip_prefix(self.prefix.as_str()).and_then(|name| name.strip_prefix("o:"));
+                // Without a key all of it is gone, what is this page's own as well.
+                let id =
+                    id.filter(|id| is_gone && !id.contains(APART) && self.read(KEY).is_some() && self.is_gone(&key));
+                id.map_or(Heard::Nothing, |id| Heard::Taken(String::from(id)))
+            }
             _ => Heard::Common,
         }
     }

@@ -1,6 +1,7 @@
 //! What the simulator has found, each walked through by hand.
 
 use crate::bench::{Bench, loaded, message, ready};
+use crate::tab::{ANN, BOB, Tab, shelf};
 use client_core::{Delivery, Identify, Input, LinkState, Output, Transport};
 use protocol::Secret;
 use serde_json::json;
@@ -98,4 +99,31 @@ fn a_person_whose_first_message_is_refused_finds_their_dialog_all_the_same() {
     bench.send("alone");
     bench.answer("/dialogs?", 422, &refusal);
     assert_eq!(bench.client.view().link, LinkState::Idle);
+}
+
+#[test]
+fn what_went_along_with_a_person_stays_in_no_other_page_and_comes_to_nobody_else() {
+    let shelf = shelf();
+    let mut author = Tab::open(&shelf);
+    author.input(Input::Start);
+    let first = author.send("taken along");
+    let mut other = Tab::open(&shelf);
+    other.input(Input::Start);
+    assert_eq!(other.texts(), ["taken along"]);
+    let mut ann = Tab::open(&shelf);
+    ann.identify(ANN);
+    assert_eq!(ann.texts(), ["taken along"]);
+    let second = other.send("written meanwhile");
+    // What the browser tells of her page: the message is nobody's any more, and when she has her dialog, neither is the key.
+    other.input(Input::Taken { id: first.clone() });
+    other.input(Input::Disowned { key: Secret::new("vk_afterwards0123456789ab") });
+    assert_eq!(other.texts(), ["written meanwhile"]);
+    assert!(!other.names().contains(&format!("o:{first}")), "{:?}", other.names());
+    other.identify(BOB);
+    assert_eq!(other.texts(), ["written meanwhile"]);
+    assert_eq!(other.asked()["message"]["id"], json!(second));
+    // Nor where it is known who somebody is before the key is gone.
+    author.input(Input::Taken { id: first });
+    author.identify(BOB);
+    assert_eq!(author.texts(), ["written meanwhile"], "it is his in every page");
 }

@@ -52,6 +52,9 @@ impl Tab {
             for output in self.bench.outputs[before..].iter().cloned() {
                 match output {
                     Output::Save { name, value } => {
+                        if name.starts_with("o:") && !self.suffix.is_empty() {
+                            self.shelf.borrow_mut().remove(&name);
+                        }
                         self.shelf.borrow_mut().insert(name + &self.suffix, value);
                     }
                     Output::Remove { name } => {

@@ -213,6 +213,7 @@ impl Sim {
             | Input::Person { .. }
             | Input::Attributes(_)
             | Input::Logout { .. }
+            | Input::Taken { .. }
             | Input::Disowned { .. }
             | Input::Page(_)
             | Input::Log(_)
@@ -289,6 +290,7 @@ impl Sim {
             | Input::Person { .. }
             | Input::Attributes(_)
             | Input::Logout { .. }
+            | Input::Taken { .. }
             | Input::Disowned { .. }
             | Input::Page(_)
             | Input::Opened { .. }
