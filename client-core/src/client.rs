@@ -298,11 +298,11 @@ impl Client {
                 // Another page of this visitor was first: its key is the visitor's.
                 "key" if self.key == Key::Unsaved => {
                     self.key = Key::Saved;
-                    if !self.is_known() {
+                    if self.token().is_none() {
                         self.config.credential = protocol::Secret::new(value);
                     }
                 }
-                "key" if self.is_known() => {}
+                "key" if self.token().is_some() => {}
                 // It has begun a dialog of its own at the same moment: what follows is of that one.
                 "key" if self.is_visitor() && value != self.config.credential.expose() => return,
                 "dialog" if self.is_visitor() && self.dialog_id.is_none() => {

@@ -127,3 +127,19 @@ fn what_went_along_with_a_person_stays_in_no_other_page_and_comes_to_nobody_else
     author.identify(BOB);
     assert_eq!(author.texts(), ["written meanwhile"], "it is his in every page");
 }
+
+#[test]
+fn who_is_about_to_say_who_they_are_brings_the_key_along_that_another_page_has_kept_meanwhile() {
+    let shelf = shelf();
+    let mut tab = Tab::open(&shelf);
+    tab.input(Input::Identify(Identify::Asked));
+    // Another page of this visitor has begun a dialog.
+    let begun = [("key".into(), "vk_another0123456789abcdef".into()), ("dialog".into(), "8".into())];
+    shelf.borrow_mut().extend(begun);
+    tab.input(Input::Restored(tab.values()));
+    tab.input(Input::Start);
+    tab.identify(ANN);
+    assert_eq!(tab.asked()["key"], "vk_another0123456789abcdef");
+    tab.link(&[message(1, "welcome", "system")]);
+    assert!(tab.names().iter().all(|name| name.contains('@')), "{:?}", tab.names());
+}
