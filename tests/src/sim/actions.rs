@@ -1,14 +1,15 @@
 //! What people do, and what fate does to them.
 
 use client_core::{Delivery, Input, Page as PageEvent, Panel, Tab};
-use protocol::{File, Secret};
+use protocol::Secret;
 use server_core::Millis;
 
 use super::machine::{Machine, Network, Room, Sockets, Streams};
 use super::network::Pace;
 use super::page::{Owner, PageLife};
-use super::people::Holder;
 use super::server::{Disk, Life};
+use super::store::Put;
+use super::uploads::Parcel;
 use super::{DOORS, Fault, Happening, Sim, Weather, trace};
 
 /// What people do, and what fate does to them.
@@ -16,6 +17,7 @@ use super::{DOORS, Fault, Happening, Sim, Weather, trace};
 pub(crate) enum Action {
     /// A visitor opens the page.
     OpenVisitor {
+        machine: usize,
         visitor: usize,
         tab: u64,
     },
@@ -66,23 +68,16 @@ pub(crate) enum Action {
     },
     /// A file reaches the server.
     Upload {
-        page: usize,
-        file: File,
+        parcel: Box<Parcel>,
         bearer: String,
         dialog: Option<u64>,
-        whose: Holder,
     },
     /// A file goes up once more.
-    UploadAgain {
-        page: usize,
-        file: File,
-        whose: Holder,
-    },
+    UploadAgain(Box<Parcel>),
     /// A page hears that its file has come.
-    SayEnclosed {
-        page: usize,
-        file: File,
-        whose: Holder,
+    Uploaded {
+        parcel: Box<Parcel>,
+        put: Put,
     },
     /// A page that was hidden is seen again, or leads.
     Show {
@@ -120,7 +115,7 @@ impl Sim {
     pub(crate) fn populate(&mut self) {
         let duration = self.plan.duration_ms;
         for visitor in 0..self.plan.visitors {
-            let mut machine = Machine::new();
+            let mut machine = Machine::new(Some(visitor));
             if self.random.chance(self.plan.sockets_blocked) {
                 let ways = [Sockets::Refused, Sockets::Swallowed, Sockets::Mute, Sockets::Killed];
                 machine.sockets = self.random.pick(&ways);
@@ -141,10 +136,10 @@ impl Sim {
             }
             self.machines.push(machine);
             let at = self.random.below(duration.min(FIRST_MS) / 4);
-            self.agenda.plan(at, Happening::Act(Action::OpenVisitor { visitor, tab: 0 }));
+            self.agenda.plan(at, Happening::Act(Action::OpenVisitor { machine: visitor, visitor, tab: 0 }));
             if self.random.chance(self.plan.second_tabs) {
                 let at = self.random.below(duration);
-                self.agenda.plan(at, Happening::Act(Action::OpenVisitor { visitor, tab: 1 }));
+                self.agenda.plan(at, Happening::Act(Action::OpenVisitor { machine: visitor, visitor, tab: 1 }));
             }
             if self.random.chance(self.plan.operators) {
                 let at = self.random.below(duration);
@@ -183,19 +178,19 @@ impl Sim {
             | Action::SecondDevice { .. }
             | Action::Blow(_)
                 if self.weather == Weather::Fine => {}
-            Action::OpenVisitor { visitor, tab } => {
+            Action::OpenVisitor { machine, visitor, tab } => {
                 if tab > 0 {
                     self.bite(Fault::SecondTab);
                 }
-                if self.machines[visitor].is_awake() {
-                    self.open_visitor(visitor, tab);
+                if self.machines[machine].is_awake() {
+                    self.open_visitor(machine, visitor, tab);
                 } else {
-                    self.plan_in(1_000, Happening::Act(Action::OpenVisitor { visitor, tab }));
+                    self.plan_in(1_000, Happening::Act(Action::OpenVisitor { machine, visitor, tab }));
                 }
             }
             Action::OpenOperator { visitor } => match self.ledger.dialog_of(visitor) {
                 Some(dialog) => {
-                    self.machines.push(Machine::new());
+                    self.machines.push(Machine::new(None));
                     self.open_page(self.machines.len() - 1, Owner::Operator { dialog }, 0);
                 }
                 None => self.plan_in(2_000, Happening::Act(Action::OpenOperator { visitor })),
@@ -262,11 +257,9 @@ impl Sim {
             }
             Action::Account { visitor } => self.change_account(visitor),
             Action::SecondDevice { visitor } => self.second_device(visitor),
-            Action::Upload { page, file, bearer, dialog, whose } => {
-                self.upload_arrives(page, file, &bearer, dialog, whose);
-            }
-            Action::UploadAgain { page, file, whose } => self.upload_again(page, file, whose),
-            Action::SayEnclosed { page, file, whose } => self.say_enclosed(page, &file, whose),
+            Action::Upload { parcel, bearer, dialog } => self.upload_arrives(parcel, &bearer, dialog),
+            Action::UploadAgain(parcel) => self.upload_again(parcel),
+            Action::Uploaded { parcel, put } => self.uploaded(parcel, put),
             Action::Thaw { page } => self.thaw(page),
             Action::Show { page } => {
                 let leads = self.random.chance(500);
@@ -300,9 +293,9 @@ impl Sim {
         }
     }
 
-    fn open_visitor(&mut self, visitor: usize, tab: u64) {
+    pub(crate) fn open_visitor(&mut self, machine: usize, visitor: usize, tab: u64) {
         let site = visitor as u64 % self.plan.sites + 1;
-        self.open_page(visitor, Owner::Visitor { visitor, site }, tab);
+        self.open_page(machine, Owner::Visitor { visitor, site }, tab);
     }
 
     pub(crate) fn tell_machine(&mut self, machine: usize, event: PageEvent) {
@@ -394,12 +387,12 @@ impl Sim {
         for after_ms in [0, 5_000, 15_000, 30_000] {
             self.plan_in(after_ms, Happening::Act(Action::LookAgain));
         }
-        for visitor in 0..self.plan.visitors {
-            let unsent = self.machines[visitor].storage.values.keys().any(|name| name.starts_with("o:"));
-            let reader = self.machines[visitor].storage.room != Room::Absent;
-            if unsent && reader {
+        for machine in 0..self.machines.len() {
+            let Machine { visitor, storage, .. } = &self.machines[machine];
+            let unsent = storage.room != Room::Absent && storage.values.keys().any(|name| name.starts_with("o:"));
+            if let (Some(visitor), true) = (*visitor, unsent) {
                 // A page that comes up now takes what earlier ones have left behind.
-                self.open_visitor(visitor, 2);
+                self.open_visitor(machine, visitor, 2);
             }
         }
     }

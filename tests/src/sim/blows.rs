@@ -241,6 +241,7 @@ impl Sim {
             | Fault::LateLogOut
             | Fault::FileSent
             | Fault::FileMissing
+            | Fault::FileRepeated
             | Fault::Echo => {}
         }
     }
@@ -317,7 +318,7 @@ impl Sim {
         }
         match (fault, owner) {
             (Fault::PageClosed, Owner::Visitor { visitor, .. }) => {
-                self.plan_in(ms, Happening::Act(Action::OpenVisitor { visitor, tab }));
+                self.plan_in(ms, Happening::Act(Action::OpenVisitor { machine, visitor, tab }));
             }
             _ => self.open_page(machine, owner, tab),
         }

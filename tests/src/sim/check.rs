@@ -8,9 +8,11 @@ use protocol::AuthorKind;
 use server_core::{Entry, Event};
 
 use super::ledger::{Loss, Order, Written};
-use super::page::{Owner, PageLife, item_text};
-use super::people::{Holder, written_text};
+use super::machine::LogOutTold;
+use super::page::{Owner, PageLife};
+use super::people::Holder;
 use super::store::Store;
+use super::uploads::{item_text, written_text};
 use super::{Fault, RETURN_MS, Sim, trace};
 
 /// A conversation of so many messages is looked at more and more rarely.
@@ -21,7 +23,10 @@ const LONG: u64 = 24;
 const SETTLED: usize = 512;
 
 /// So long after a message was refused for its file the next one may be under way.
-const LOST_FILE_MS: server_core::Millis = 20_000;
+const LOST_FILE_MS: server_core::Millis = 30_000;
+
+/// What was stored so lately may still be on its way.
+const FRESH_MS: server_core::Millis = 5_000;
 
 impl Sim {
     /// Compares what was committed with what was written.
@@ -36,11 +41,10 @@ impl Sim {
                 let visitor = self.ledger.owners.get(&event.dialog_id).copied();
                 let holder = self.store.dialogs.get(&event.dialog_id).map_or(Holder::Nobody, |log| log.holder);
                 let text = written_text(&message.text, message.file.as_ref());
-                let (first, writer) = self
-                    .ledger
-                    .messages
-                    .get(&text)
-                    .map_or((Holder::Nobody, Holder::Nobody), |written| (written.written_as, written.holder));
+                let written = self.ledger.messages.get(&text);
+                let (first, writer) =
+                    written.map_or((Holder::Nobody, Holder::Nobody), |written| (written.written_as, written.holder));
+                let is_told = written.is_none_or(|written| self.is_told(written.machine));
                 // What was on its way when its writer said who they are may arrive where it was sent to.
                 let is_of_browser = matches!(holder, Holder::Browser { .. });
                 let is_passed = self.may_pass(writer, holder) || (is_of_browser && self.may_pass(first, holder));
@@ -60,9 +64,12 @@ impl Sim {
                         let before = written.place.replace(place);
                         match before {
                             _ if !at_home => Some("it belongs to another dialog".into()),
-                            _ if !is_passed => Some(format!("it is {writer:?}'s, and the dialog is {holder:?}'s")),
+                            _ if !is_passed && is_told => {
+                                Some(format!("it is {writer:?}'s, and the dialog is {holder:?}'s"))
+                            }
                             // It was on its way when its writer said who they are, and logs are never made one.
                             Some((dialog, _)) if dialog != event.dialog_id && may_echo => {
+                                written.order = Order::Free;
                                 echoes = true;
                                 None
                             }
@@ -137,6 +144,12 @@ impl Sim {
         if let Some(wrong) = self.wrong_in(page, dialog, &view.items) {
             self.violate(format!("page {page} shows {wrong}"));
         }
+        let typed = self.ledger.drafts.get(&view.draft).copied();
+        if let Some(typed) =
+            typed.filter(|typed| !self.may_pass(*typed, self.holder_in(page)) && !self.is_stray(*typed))
+        {
+            self.violate(format!("page {page} shows {:?}, which {typed:?} has typed", view.draft));
+        }
         if view.items.iter().filter(|item| item.seq == 0).count() > self.plan.outbox + SETTLED {
             self.violate(format!("page {page} holds more than its outbox takes"));
         }
@@ -152,14 +165,29 @@ impl Sim {
         (!known).then(|| format!("the hash {hash} at {cursor} of {dialog}, which no log has there"))
     }
 
+    /// Says whether a page has missed log-outs for which it had nothing to lose.
+    fn is_stray(&self, holder: Holder) -> bool {
+        matches!(holder, Holder::Browser { machine, era } if self.machines[machine].strays.contains(&era))
+    }
+
+    /// Says whether pages can hear of log-outs: otherwise they go on with what they had.
+    fn is_told(&self, machine: usize) -> bool {
+        self.machines[machine].told == LogOutTold::Yes
+    }
+
     fn wrong_in(&self, page: usize, dialog: Option<u64>, items: &[Item]) -> Option<String> {
         let mut keys = BTreeSet::new();
         if let Some(twice) = items.iter().find(|item| !keys.insert(item.key.as_str())) {
             return Some(format!("{} twice", twice.key));
         }
         let mut texts = BTreeSet::new();
-        if let Some(twice) = items.iter().find(|item| !texts.insert(item_text(item))) {
-            return Some(format!("{:?} twice", twice.text));
+        // Another page may have sent the first message after all: the second one waits for its refusal.
+        let is_spare = |item: &Item, text: &str| item.seq == 0 && self.ledger.is_repeated(text);
+        let twice = items.iter().map(|item| (item, item_text(item)));
+        if let Some((_, twice)) =
+            twice.filter(|(item, text)| !is_spare(item, text)).find(|(_, text)| !texts.insert(text.clone()))
+        {
+            return Some(format!("{twice:?} twice"));
         }
         let placed: Vec<&Item> = items.iter().filter(|item| item.seq > 0).collect();
         if let Some(pair) = placed.windows(2).find(|pair| pair[0].seq + 1 != pair[1].seq) {
@@ -185,6 +213,7 @@ impl Sim {
             return Some(wrong);
         }
         let (owner, holder) = (self.pages[page].owner, self.holder_in(page));
+        let is_told = self.is_told(self.pages[page].machine);
         let foreign = |item: &&Item| {
             item.seq == 0
                 && item.author.kind != AuthorKind::System
@@ -192,7 +221,8 @@ impl Sim {
                     (Owner::Visitor { visitor: one, .. }, Owner::Visitor { visitor: other, .. }) => {
                         let is_of_browser = matches!(holder, Holder::Browser { .. });
                         let was_passed = is_of_browser && self.may_pass(written.written_as, holder);
-                        one != other || !(self.may_pass(written.holder, holder) || was_passed)
+                        let may_see = self.may_pass(written.holder, holder) || was_passed;
+                        one != other || (!may_see && is_told)
                     }
                     (Owner::Operator { dialog: one }, Owner::Operator { dialog: other }) => one != other,
                     (Owner::Visitor { .. }, Owner::Operator { .. })
@@ -228,9 +258,7 @@ impl Sim {
         if self.is_held_up(page) {
             return None;
         }
-        let is_refused =
-            |item: &&Item| item.delivery == Delivery::Refused && !self.ledger.is_without_file(&item_text(item));
-        if let Some(item) = view.items.iter().find(is_refused) {
+        if let Some(item) = view.items.iter().find(|item| item.delivery == Delivery::Refused) {
             return Some(format!("{:?} was refused for good", item.text));
         }
         if client.unsettled() > 0 {
@@ -243,6 +271,11 @@ impl Sim {
         }
         let head = self.store.dialogs.get(&dialog).map_or(0, super::store::Dialog::head);
         let shown = view.items.iter().map(|item| item.seq).max().unwrap_or(0);
+        let next = self.store.dialogs.get(&dialog).and_then(|log| log.event(client.cursor() + 1));
+        if next.is_some_and(|event| event.at + FRESH_MS > self.server_now().wall) {
+            // Somebody was held up.
+            return None;
+        }
         if client.cursor() != head || (shown != head && head > 0) {
             return Some(format!("the cursor is {}, the last shown is {shown}, the head is {head}", client.cursor()));
         }
@@ -250,11 +283,7 @@ impl Sim {
         if client.log_hash().is_none() || client.log_hash() != hash {
             return Some(format!("the hash of its log is {:?}, and not {hash:?}", client.log_hash()));
         }
-        let is_pending = |item: &&Item| {
-            let is_waiting = item.seq == 0 && item.author.kind != AuthorKind::System;
-            is_waiting && !self.ledger.is_without_file(&item_text(item))
-        };
-        let pending = view.items.iter().find(is_pending);
+        let pending = view.items.iter().find(|item| item.seq == 0 && item.author.kind != AuthorKind::System);
         pending.map(|item| format!("{:?} still has no place ({:?})", item.text, item.delivery))
     }
 
@@ -348,14 +377,14 @@ impl Sim {
     }
 
     fn out_of_order(&self, log: &super::store::Dialog) -> Option<String> {
-        let mut last: BTreeMap<(String, u64), u64> = BTreeMap::new();
+        let mut last: BTreeMap<(usize, u64), u64> = BTreeMap::new();
         for message in log.messages() {
             let text = written_text(&message.text, message.file.as_ref());
             let Some(written) = self.ledger.messages.get(&text) else { continue };
             if written.order == Order::Free {
                 continue;
             }
-            let key = (format!("{:?}", written.owner), written.tab);
+            let key = (written.machine, written.tab);
             let before = last.insert(key, written.number).unwrap_or(0);
             if before > written.number {
                 return Some(text);

@@ -5,6 +5,7 @@ use protocol::Secret;
 use server_core::Millis;
 
 use super::machine::{LogOutTold, Room};
+use super::uploads::Sent;
 use super::{Fault, Happening, Sim, trace};
 
 /// After so long the other tabs hear what one has written to storage.
@@ -74,6 +75,10 @@ impl Sim {
     /// Writes a value; `false` when it cannot be kept.
     pub(crate) fn write(&mut self, page: usize, name: &str, value: &str) -> bool {
         let full = self.full(page, name);
+        if name.starts_with("o:") && full != name {
+            // What is kept as somebody's is not kept as nobody's any more: the next person is to find nothing of it.
+            self.erase_full(page, name.to_owned());
+        }
         let machine = self.pages[page].machine;
         let storage = &mut self.machines[machine].storage;
         let is_news = storage.values.get(&full).map(String::as_str) != Some(value);
@@ -83,10 +88,6 @@ impl Sim {
         self.learn(page, name, value);
         if is_news {
             self.tell_tabs(page, full.clone(), false);
-        }
-        if name.starts_with("o:") && full != name {
-            // What is kept as somebody's is not kept as nobody's any more: the next person is to find nothing of it.
-            self.erase_full(page, name.to_owned());
         }
         true
     }
@@ -116,7 +117,8 @@ impl Sim {
 
     fn tell_tabs(&mut self, page: usize, full: String, is_gone: bool) {
         let base = full.split('@').next().unwrap_or_default();
-        if !COMMON.contains(&base) && base != OUT {
+        let is_taken = is_gone && base == full && base.starts_with("o:");
+        if !COMMON.contains(&base) && base != OUT && !is_taken {
             return;
         }
         for other in self.open_pages() {
@@ -172,7 +174,9 @@ impl Sim {
         self.nobody(page);
         let is_told = self.write(page, OUT, OUT);
         let machine = self.pages[page].machine;
-        self.machines[machine].told = if is_told { LogOutTold::Yes } else { LogOutTold::No };
+        if !is_told {
+            self.machines[machine].told = LogOutTold::No;
+        }
         self.clear(page);
         self.pages[page].drawer.is_leaving = true;
     }
@@ -200,7 +204,17 @@ impl Sim {
         if name == OUT {
             if !is_gone {
                 self.follow(page);
+                // What was written since then goes as well.
+                self.ledger.forgotten(page);
                 self.log_out_heard(page);
+            }
+            return;
+        }
+        if let Some(id) = name.strip_prefix("o:") {
+            let values = &self.machines[self.pages[page].machine].storage.values;
+            // Without a key all of it is gone, what is this page's own as well.
+            if values.contains_key(&self.full(page, KEY)) && !values.contains_key(name) {
+                self.input(page, Input::Taken { id: id.to_owned() });
             }
             return;
         }
@@ -225,6 +239,11 @@ impl Sim {
             self.follow(page);
             self.bite(Fault::LateLogOut);
             self.log_out_heard(page);
+        } else if known.is_none() {
+            let (machine, era) = (self.pages[page].machine, self.pages[page].era);
+            self.machines[machine].strays.insert(era);
+            let person = self.person_in(page);
+            self.machines[machine].present.extend(person);
         }
         let common = self.common(page);
         self.input(page, Input::Restored(common));
@@ -232,6 +251,7 @@ impl Sim {
 
     fn log_out_heard(&mut self, page: usize) {
         self.pages[page].era = self.machines[self.pages[page].machine].era;
+        self.pages[page].sent = Sent::default();
         let fresh = self.fresh_key(page);
         self.input(page, Input::Logout { key: Secret::new(fresh) });
     }

@@ -139,6 +139,8 @@ faults! {
     FileSent => "message with a file",
     /// A message named a file that is not there.
     FileMissing => "message without its file refused",
+    /// A file that the server did not have went up once more.
+    FileRepeated => "lost file brought once more",
     /// A message arrived in the dialog that was left at log-in, and in the person's.
     Echo => "message in the dialog before the log-in, too",
 }

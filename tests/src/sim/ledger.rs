@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use super::page::Owner;
+use super::page::{Owner, Page};
 use super::people::Holder;
 use super::store::Store;
 
@@ -19,6 +19,8 @@ pub(crate) struct Ledger {
     pub(super) unclaimed: BTreeSet<u64>,
     /// Who has said who they are, by machine and the log-outs before.
     pub(crate) claims: BTreeMap<(usize, u32), BTreeSet<u64>>,
+    /// Who has typed what was not sent yet.
+    pub(crate) drafts: BTreeMap<String, Holder>,
     /// The persons of the tags in storage.
     pub(crate) tags: BTreeMap<String, u64>,
     pub(super) numbers: u64,
@@ -29,9 +31,11 @@ pub(crate) struct Ledger {
 #[derive(Debug)]
 pub(super) struct Written {
     pub(super) owner: Owner,
+    pub(super) machine: usize,
     pub(super) tab: u64,
     pub(super) number: u64,
     pub(super) page: usize,
+    turn: Turn,
     /// Whose it was when it was written, and whose it is by now.
     pub(super) written_as: Holder,
     pub(super) holder: Holder,
@@ -40,6 +44,14 @@ pub(super) struct Written {
     pub(super) place: Option<(u64, u64)>,
     pub(super) order: Order,
     pub(super) loss: Loss,
+}
+
+/// Whether a message was sent for the first time.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Turn {
+    First,
+    /// Its file went up once more, with a message that has another id. Only one of them takes it along, whichever is first.
+    Later,
 }
 
 /// Whether storage has a message.
@@ -62,17 +74,13 @@ pub(super) enum Order {
 pub(super) enum Loss {
     Never,
     /// It was kept nowhere but in a page that died, or only in a log that a backup has replaced; or it was not sent yet when its
-    /// writer logged out; or its file is not there.
+    /// writer logged out; or a page was told that its file is not there.
     Allowed,
-    /// The server has refused it, because its file is not there.
-    NoFile,
 }
 
 impl Written {
     pub(super) fn allow_loss(&mut self) {
-        if self.loss == Loss::Never {
-            self.loss = Loss::Allowed;
-        }
+        self.loss = Loss::Allowed;
     }
 }
 
@@ -84,19 +92,26 @@ impl Ledger {
     }
 
     /// Somebody sends a message; nothing is promised yet.
-    pub(crate) fn said(&mut self, text: &str, owner: Owner, tab: u64, page: usize, holder: Holder) {
-        let written = Written {
+    pub(crate) fn said(&mut self, text: &str, page: usize, by: &Page, holder: Holder) {
+        let mut written = Written {
             written_as: holder,
             holder,
-            owner,
-            tab,
+            owner: by.owner,
+            machine: by.machine,
+            tab: by.tab,
             number: self.numbers,
             page,
+            turn: Turn::First,
             kept: Kept::No,
             place: None,
             order: Order::Free,
             loss: Loss::Allowed,
         };
+        if let Some(former) = self.messages.get(text) {
+            written.turn = Turn::Later;
+            written.written_as = former.written_as;
+            written.place = former.place;
+        }
         self.messages.insert(text.into(), written);
     }
 
@@ -112,9 +127,6 @@ impl Ledger {
     pub(crate) fn accepted(&mut self, id: &str, text: &str, kept: Kept) {
         if let Some(written) = self.messages.get_mut(text) {
             let is_new = self.texts.insert(id.into(), text.into()).is_none();
-            if written.loss == Loss::NoFile {
-                return;
-            }
             written.loss = Loss::Never;
             written.kept = kept;
             if !is_new {
@@ -125,7 +137,8 @@ impl Ledger {
                 return;
             }
             // Another tab may find the later ones in storage, and send them before one that is not there.
-            written.order = if kept == Kept::Yes { Order::Bound } else { Order::Free };
+            let is_bound = kept == Kept::Yes && written.turn == Turn::First;
+            written.order = if is_bound { Order::Bound } else { Order::Free };
         }
     }
 
@@ -141,10 +154,11 @@ impl Ledger {
         }
     }
 
-    /// A message is kept as a person's.
-    pub(crate) fn belongs(&mut self, id: &str, person: u64) {
+    /// A message is a person's by now, and the page's where it went along.
+    pub(crate) fn belongs(&mut self, id: &str, person: u64, page: usize) {
         if let Some(written) = self.by_id(id) {
             written.holder = Holder::Person(person);
+            written.page = page;
         }
     }
 
@@ -153,22 +167,10 @@ impl Ledger {
         self.messages.get(self.texts.get(id)?).map(|written| written.holder)
     }
 
-    /// Says whether somebody has sent this already.
-    pub(crate) fn has(&self, text: &str) -> bool {
-        self.messages.contains_key(text)
-    }
-
     /// The visitor of a browser has logged out: what was not sent is forgotten, whoever wrote it there.
     pub(crate) fn logged_out(&mut self, machine: usize) {
-        let here: BTreeSet<u64> =
-            self.claims.iter().filter(|((place, _), _)| *place == machine).flat_map(|(_, who)| who.clone()).collect();
         for written in self.messages.values_mut() {
-            let is_here = match written.holder {
-                Holder::Browser { machine: place, .. } => place == machine,
-                Holder::Person(person) => here.contains(&person),
-                Holder::Nobody => false,
-            };
-            if is_here && written.place.is_none() {
+            if written.machine == machine && written.place.is_none() {
                 // It may still be in the pipe of a page that has forgotten it.
                 written.allow_loss();
                 written.order = Order::Free;
@@ -176,26 +178,27 @@ impl Ledger {
         }
     }
 
-    /// Says whether what goes with a message may have gone with a person who said so in another page of its browser.
-    pub(crate) fn may_be_elsewhere(&self, id: &str) -> bool {
-        let Some(written) = self.texts.get(id).and_then(|text| self.messages.get(text)) else { return true };
-        match written.written_as {
-            Holder::Browser { machine, era } => self.claims.contains_key(&(machine, era)),
-            Holder::Person(_) => true,
-            Holder::Nobody => false,
+    /// A page has heard of a log-out, and forgets what it has.
+    pub(crate) fn forgotten(&mut self, page: usize) {
+        for written in self.messages.values_mut() {
+            if written.page == page && written.place.is_none() {
+                written.allow_loss();
+                written.order = Order::Free;
+            }
         }
     }
 
-    /// The server has refused a message for its file.
-    pub(crate) fn without_file(&mut self, id: &str) {
-        if let Some(written) = self.by_id(id) {
-            written.loss = Loss::NoFile;
+    /// A page was told that the file of a message is not there.
+    pub(crate) fn file_lost(&mut self, text: &str) {
+        if let Some(written) = self.messages.get_mut(text) {
+            written.allow_loss();
             written.order = Order::Free;
         }
     }
 
-    pub(super) fn is_without_file(&self, text: &str) -> bool {
-        self.messages.get(text).is_some_and(|written| written.loss == Loss::NoFile)
+    /// Says whether a file went up once more, with a message of its own.
+    pub(super) fn is_repeated(&self, text: &str) -> bool {
+        self.messages.get(text).is_some_and(|written| written.turn == Turn::Later)
     }
 
     /// Returns the logs that backups have replaced.

@@ -13,6 +13,8 @@ pub(crate) const WALL_START: Millis = 1_790_000_000_000;
 /// A person's machine.
 #[derive(Debug)]
 pub(crate) struct Machine {
+    /// Whose it is; none for an operator's.
+    pub(crate) visitor: Option<usize>,
     pub(crate) power: Power,
     /// For how long the monotonic clock has stood still so far.
     slept_ms: Millis,
@@ -30,7 +32,9 @@ pub(crate) struct Machine {
     pub(crate) era: u32,
     /// Whom its pages have been since the last log-out.
     pub(crate) present: BTreeSet<u64>,
-    /// Whether the last log-out could not be told to the other pages.
+    /// Log-outs before, of pages that had nothing to lose by those after, and heard of none.
+    pub(crate) strays: BTreeSet<u32>,
+    /// Whether some log-out could not be told to the other pages: they go on with what they had.
     pub(crate) told: LogOutTold,
     /// What came while it was asleep.
     pub(crate) deferred: Vec<Happening>,
@@ -51,7 +55,7 @@ pub(crate) enum Network {
     Down,
 }
 
-/// Whether the other pages could be told of the last log-out.
+/// Whether the other pages could be told of every log-out.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum LogOutTold {
     Yes,
@@ -84,8 +88,9 @@ pub(crate) enum Streams {
 }
 
 impl Machine {
-    pub(crate) fn new() -> Self {
+    pub(crate) fn new(visitor: Option<usize>) -> Self {
         Self {
+            visitor,
             power: Power::Awake,
             slept_ms: 0,
             skew_ms: 0,
@@ -97,6 +102,7 @@ impl Machine {
             account: None,
             era: 0,
             present: BTreeSet::new(),
+            strays: BTreeSet::new(),
             told: LogOutTold::Yes,
             deferred: Vec::new(),
         }

@@ -28,8 +28,9 @@ mod server;
 mod sessions;
 mod store;
 mod trace;
+mod uploads;
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 
 pub use faults::{Counts, Fault};
 pub use report::{Options, Outcome, Spread, Summary, sweep};
@@ -109,8 +110,6 @@ pub(crate) struct Sim {
     calls: BTreeMap<u32, Call>,
     next_call: u32,
     machines: Vec<Machine>,
-    /// Visitors who can log in.
-    households: BTreeSet<usize>,
     pages: Vec<Page>,
     ledger: Ledger,
     weather: Weather,
@@ -168,7 +167,6 @@ impl Sim {
             calls: BTreeMap::new(),
             next_call: 0,
             machines: Vec::new(),
-            households: BTreeSet::new(),
             pages: Vec::new(),
             ledger: Ledger::default(),
             weather: Weather::Bad,

@@ -9,6 +9,8 @@ use server_core::Millis;
 use super::drawer::Drawer;
 use super::ledger::Kept;
 use super::machine::Room;
+use super::people::Holder;
+use super::uploads::{Sent, item_text};
 use super::{Fault, Happening, Sim, Weather, trace};
 
 /// A page: the real client and its driver.
@@ -28,6 +30,7 @@ pub(crate) struct Page {
     pub(crate) drawer: Drawer,
     /// Log-outs in its browser that it knows of.
     pub(crate) era: u32,
+    pub(crate) sent: Sent,
     /// When it heard last that the file of a message is not there.
     pub(crate) lost_file_at: Option<Millis>,
     /// Whether it has a way to say who the visitor is.
@@ -60,11 +63,6 @@ pub(crate) fn is_online(link: LinkState) -> bool {
             false
         }
     }
-}
-
-/// Returns what stands for an entry of the screen among what was written.
-pub(crate) fn item_text(item: &client_core::Item) -> String {
-    if item.file.is_empty() { item.text.clone() } else { format!("\u{1}{}", item.file) }
 }
 
 impl Page {
@@ -115,6 +113,7 @@ impl Sim {
             deferred: Vec::new(),
             drawer: Drawer::default(),
             era: self.machines[machine].era,
+            sent: Sent::default(),
             lost_file_at: None,
             is_nameable: false,
             back_at: None,
@@ -150,20 +149,30 @@ impl Sim {
         }
     }
 
-    /// The network, or the browser, tells a page something.
-    pub(crate) fn tell_page(&mut self, page: usize, input: Input) {
+    /// Returns what happens to a page, if it notices now: one that is frozen or asleep does so later.
+    pub(crate) fn noticed(&mut self, page: usize, happening: Happening) -> Option<Happening> {
         let state = &mut self.pages[page];
-        let happening = Happening::ToPage { page, input };
         match state.life {
-            PageLife::Closed => return,
-            PageLife::Frozen => return state.deferred.push(happening),
+            PageLife::Closed => return None,
+            PageLife::Frozen => {
+                state.deferred.push(happening);
+                return None;
+            }
             PageLife::Open => {}
         }
-        if !self.machines[state.machine].is_awake() {
-            self.machines[state.machine].deferred.push(happening);
-            return;
+        let machine = &mut self.machines[state.machine];
+        if !machine.is_awake() {
+            machine.deferred.push(happening);
+            return None;
         }
-        let Happening::ToPage { input, .. } = happening else { return };
+        Some(happening)
+    }
+
+    /// The network, or the browser, tells a page something.
+    pub(crate) fn tell_page(&mut self, page: usize, input: Input) {
+        let Some(Happening::ToPage { input, .. }) = self.noticed(page, Happening::ToPage { page, input }) else {
+            return;
+        };
         if self.is_for_nobody(page, &input) {
             return;
         }
@@ -239,6 +248,7 @@ impl Sim {
     /// Gives a page one input, carries out what it asks for, and looks at what it shows.
     pub(crate) fn input(&mut self, page: usize, input: Input) {
         let shows = matches!(input, Input::Received { .. } | Input::Answered { .. } | Input::Send { .. });
+        let joins = matches!(input, Input::Restored(_));
         let mut inputs = VecDeque::from([input]);
         while let Some(input) = inputs.pop_front() {
             let now = self.machines[self.pages[page].machine].now(self.now);
@@ -255,6 +265,10 @@ impl Sim {
             }
         }
         self.set_timer(page);
+        if let (true, Holder::Browser { era, .. }) = (joins, self.holder_in(page)) {
+            // The key of another page may be younger.
+            self.pages[page].era = era;
+        }
         if shows {
             self.glance(page);
         }
@@ -262,11 +276,6 @@ impl Sim {
     }
 
     fn note_input(&mut self, page: usize, input: &Input) {
-        if let Input::Received { text, .. } | Input::Answered { body: text, .. } = input
-            && text.contains(protocol::code::FILE_NOT_FOUND)
-        {
-            self.pages[page].lost_file_at = Some(self.now);
-        }
         match input {
             Input::Received { link, text } => {
                 trace!(self, "page {page} {link:?} < {text}");
@@ -370,8 +379,7 @@ impl Sim {
         trace!(self, "page {page} tells {event:?}");
         match event {
             Event::Message { .. } | Event::DialogLoaded { .. } | Event::Locale(_) | Event::Quality | Event::Log(_) => {}
-            // No message of these worlds brings a file.
-            Event::FileLost { file } => self.violate(format!("page {page} has lost {file}, which nobody sent")),
+            Event::FileLost { file } => self.file_lost(page, file),
             Event::CredentialsNeeded => {
                 let ms = self.random.between(10, 2_000);
                 self.plan_in(ms, Happening::Act(super::Action::Credential { page }));
@@ -403,7 +411,7 @@ impl Sim {
         if let Some(id) = name.strip_prefix("o:") {
             self.ledger.accepted(id, &value, if kept { Kept::Yes } else { Kept::No });
             if let Some(person) = self.person_in(page) {
-                self.ledger.belongs(id, person);
+                self.ledger.belongs(id, person, page);
             }
         }
         if !kept {
@@ -430,6 +438,9 @@ impl Sim {
         if self.plan.files > 0 && self.random.chance(self.plan.files) {
             return self.say_file(page);
         }
+        if self.plan.drafts > 0 && self.random.chance(self.plan.drafts) {
+            return self.draft(page);
+        }
         let state = &self.pages[page];
         let who = match state.owner {
             Owner::Visitor { visitor, .. } => format!("v{visitor}"),
@@ -442,6 +453,13 @@ impl Sim {
         self.send_text(page, text);
     }
 
+    /// Somebody types a message and does not send it yet.
+    fn draft(&mut self, page: usize) {
+        let text = format!("draft {}", self.ledger.next_number());
+        self.ledger.drafts.insert(text.clone(), self.holder_in(page));
+        self.input(page, Input::Draft { text });
+    }
+
     /// A page sends what somebody has written or picked.
     pub(crate) fn send_text(&mut self, page: usize, text: String) {
         let before = self.ledger.written();
@@ -449,8 +467,7 @@ impl Sim {
         let common = self.common(page);
         self.input(page, Input::Restored(common));
         let holder = self.holder_in(page);
-        let state = &self.pages[page];
-        self.ledger.said(&text, state.owner, state.tab, page, holder);
+        self.ledger.said(&text, page, &self.pages[page], holder);
         self.input(page, Input::Send { text: text.clone() });
         if self.ledger.written() > before {
             return;

@@ -1,27 +1,23 @@
-//! People who say who they are, on one device or two; and the files that they send.
+//! People who say who they are, on one device or two.
 
 use std::collections::BTreeSet;
 
 use client_core::{Identify, Input, Output};
-use protocol::{File, Secret, Stored, code, json};
-use server_core::access::{KeyHash, Side};
-use server_core::append::NewMessage;
+use protocol::{Secret, code};
+use server_core::access::KeyHash;
 use server_core::session::{Ending, Input as SessionInput};
-use server_core::{Millis, Refusal};
 
 use super::actions::Action;
-use super::http::{Route, hash};
 use super::machine::Machine;
 use super::page::{Owner, PageLife};
-use super::server::{Claim, Life};
+use super::server::Claim;
 use super::sessions::Target;
-use super::store::{Claimed, Home};
+use super::store::Claimed;
+use super::uploads::Sent;
 use super::{Fault, Happening, Sim, trace};
 
 /// Persons who may sit at one computer.
 const PERSONS: u64 = 2;
-/// An upload that was not answered is made again after so long.
-const UPLOAD_AGAIN_MS: Millis = 1_500;
 
 /// Whose a dialog is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -76,16 +72,6 @@ fn base64(bytes: &[u8]) -> String {
     text
 }
 
-/// What is kept of a message with a file, as `www/files/files.js` hands it over.
-fn enclosed(file: &File) -> String {
-    format!("\u{1}{}", json::to_string(file))
-}
-
-/// What stands for a message of the log among what was written.
-pub(crate) fn written_text(text: &str, file: Option<&File>) -> String {
-    file.map_or_else(|| text.to_owned(), enclosed)
-}
-
 impl Sim {
     /// Puts those on the agenda who say who they are; a world without them is as it was.
     pub(crate) fn populate_people(&mut self) {
@@ -94,7 +80,6 @@ impl Sim {
             if !random.chance(self.plan.known) {
                 continue;
             }
-            self.households.insert(visitor);
             for _ in 0..self.plan.account_changes {
                 let at = random.below(self.plan.duration_ms.min(600_000));
                 self.agenda.plan(at, Happening::Act(Action::Account { visitor }));
@@ -107,12 +92,11 @@ impl Sim {
     }
 
     pub(crate) fn second_device(&mut self, visitor: usize) {
-        let mut machine = Machine::new();
+        let mut machine = Machine::new(Some(visitor));
         machine.account = Some(visitor as u64 * PERSONS);
         self.machines.push(machine);
         self.bite(Fault::SecondDevice);
-        let site = visitor as u64 % self.plan.sites + 1;
-        self.open_page(self.machines.len() - 1, Owner::Visitor { visitor, site }, 10);
+        self.open_visitor(self.machines.len() - 1, visitor, 10);
     }
 
     /// Somebody logs in, out, or as somebody else, in a page of one of these computers.
@@ -188,7 +172,21 @@ impl Sim {
             self.ledger.claims.entry(place).or_default().insert(person);
         }
         self.pages[page].is_nameable = true;
+        let draft = self.draft_of_nobody(page);
         self.input(page, Input::Identify(identify));
+        let machine = self.pages[page].machine;
+        if self.person_in(page).is_some()
+            && draft.is_some()
+            && self.machines[machine].storage.values.get("draft") == draft.as_ref()
+        {
+            self.violate(format!("what was typed in page {page} is still nobody's: {draft:?}"));
+        }
+    }
+
+    /// Returns what somebody types in a page before it is known who it is.
+    fn draft_of_nobody(&self, page: usize) -> Option<String> {
+        let client = self.pages[page].client.as_ref().filter(|_| self.person_in(page).is_none())?;
+        Some(client.view().draft).filter(|draft| !draft.is_empty())
     }
 
     /// The page was asked who the visitor is, and asks its own server.
@@ -206,14 +204,27 @@ impl Sim {
         self.bite(Fault::LogOut);
         let machine = self.pages[page].machine;
         trace!(self, "somebody logs out on machine {machine}, in page {page}");
+        let is_other = |other: &usize| {
+            let state = &self.pages[*other];
+            *other != page && state.machine == machine && state.life == PageLife::Open
+        };
+        let others: Vec<usize> = self.open_pages().into_iter().filter(is_other).collect();
+        if !others.is_empty() && self.random.chance(500) {
+            // One in the back-forward cache is told nothing.
+            let other = self.random.pick(&others);
+            let ms = self.random.between(1_000, 20_000);
+            self.freeze(other, ms);
+        }
         // What was not sent is forgotten, by design: docs/identity.md.
         self.ledger.logged_out(machine);
         self.machines[machine].account = None;
         self.machines[machine].era += 1;
         self.machines[machine].present.clear();
+        self.machines[machine].strays.clear();
         self.pages[page].era = self.machines[machine].era;
         self.leave(page);
         self.left(page);
+        self.pages[page].sent = Sent::default();
         let fresh = self.fresh_key(page);
         self.pages[page].is_nameable = false;
         self.input(page, Input::Logout { key: Secret::new(fresh) });
@@ -271,125 +282,6 @@ impl Sim {
         }
     }
 
-    /// Notes what became of a message's file.
-    pub(crate) fn note_file(&mut self, message: &NewMessage, result: &Result<Stored, Refusal>) {
-        let Some(id) = &message.file else { return };
-        match result {
-            Ok(stored) if !stored.duplicate => self.bite(Fault::FileSent),
-            Ok(_) => {}
-            Err(refusal) if refusal.code == code::FILE_NOT_FOUND => {
-                self.bite(Fault::FileMissing);
-                let is_somewhere = self.store.files.iter().any(|((_, known), upload)| known == id && !upload.sent);
-                // One that went along with another page's person is left behind by those who stay.
-                if is_somewhere && !self.ledger.may_be_elsewhere(&message.id) {
-                    self.violate(format!("{:?} is refused for a file that is there", message.id));
-                }
-                self.ledger.without_file(&message.id);
-            }
-            Err(_) => {}
-        }
-    }
-
-    /// Somebody picks a file; it goes up before its message.
-    pub(crate) fn say_file(&mut self, page: usize) {
-        let number = self.ledger.next_number();
-        let state = &self.pages[page];
-        let file = File {
-            id: format!("f{number}"),
-            name: format!("{number} by {page}.png"),
-            mime: "image/png".into(),
-            size: number,
-            ..File::default()
-        };
-        let tab = state.tab;
-        trace!(self, "page {page} has a file: {}, tab {tab}", file.id);
-        if self.random.chance(self.plan.uploads_lost) {
-            // It says that it is there, and it is not: swept away, or never true.
-            return self.say_enclosed(page, &file, self.holder_in(page));
-        }
-        self.try_upload(page, file, self.holder_in(page));
-    }
-
-    fn try_upload(&mut self, page: usize, file: File, whose: Holder) {
-        let now = self.holder_in(page);
-        if !self.may_pass(whose, now) {
-            return;
-        }
-        let latency = self.latency();
-        let is_lost = self.fate(self.plan.request_lost);
-        let machine = &self.machines[self.pages[page].machine];
-        match self.pages[page].bearer() {
-            Some(bearer) if machine.is_reachable() && !is_lost => {
-                let dialog = self.pages[page].client.as_ref().and_then(client_core::Client::dialog_id);
-                self.plan_in(latency, Happening::Act(Action::Upload { page, file, bearer, dialog, whose: now }));
-            }
-            Some(_) | None => {
-                self.plan_in(UPLOAD_AGAIN_MS, Happening::Act(Action::UploadAgain { page, file, whose: now }))
-            }
-        }
-    }
-
-    pub(crate) fn upload_again(&mut self, page: usize, file: File, whose: Holder) {
-        if self.pages[page].is_open() && self.weather == super::Weather::Bad {
-            self.try_upload(page, file, whose);
-        }
-    }
-
-    /// An upload reaches the server: it is durable when it is answered.
-    pub(crate) fn upload_arrives(&mut self, page: usize, file: File, bearer: &str, dialog: Option<u64>, whose: Holder) {
-        let home = match self.pages[page].owner {
-            _ if self.server.life != Life::Up => None,
-            Owner::Operator { dialog } => {
-                let route = Route::Socket { door: super::http::Door::Operator, dialog };
-                self.admit(&route, dialog, Some(bearer))
-                    .ok()
-                    .map(|(dialog, _)| Home::Dialog(dialog.id(), dialog.side()))
-            }
-            Owner::Visitor { site, .. } => self.home_of_upload(site, bearer, dialog),
-        };
-        let Some(home) = home else {
-            return self.plan_in(UPLOAD_AGAIN_MS, Happening::Act(Action::UploadAgain { page, file, whose }));
-        };
-        trace!(self, "{} is there, in {home:?}", file.id);
-        self.store.upload(home, file.clone());
-        let latency = self.latency();
-        let next = if self.fate(self.plan.answer_lost) {
-            Action::UploadAgain { page, file, whose }
-        } else {
-            Action::SayEnclosed { page, file, whose }
-        };
-        self.plan_in(latency, Happening::Act(next));
-    }
-
-    fn home_of_upload(&self, site: u64, bearer: &str, dialog: Option<u64>) -> Option<Home> {
-        let door = if site % 2 == 1 { super::http::Door::Site(site) } else { super::http::Door::Widget(site) };
-        if let Some(dialog) = dialog {
-            let (dialog, _) = self.admit(&Route::Socket { door, dialog }, dialog, Some(bearer)).ok()?;
-            return Some(Home::Dialog(dialog.id(), dialog.side()));
-        }
-        self.who(&Route::Start { door }, Some(bearer))?;
-        let key = hash(bearer);
-        let begun = self.store.find(site, key).map(|dialog| Home::Dialog(dialog.facts.id, Side::Visitor));
-        Some(begun.unwrap_or(Home::Newcomer(site, key)))
-    }
-
-    /// The page has heard that its file is there, and sends the message.
-    pub(crate) fn say_enclosed(&mut self, page: usize, file: &File, whose: Holder) {
-        let state = &self.pages[page];
-        if state.life != PageLife::Open || !self.machines[state.machine].is_awake() || state.client.is_none() {
-            return;
-        }
-        if !self.may_pass(whose, self.holder_in(page)) {
-            // Nothing of one person becomes another's: `own` in www/files/files.js.
-            return;
-        }
-        let text = enclosed(file);
-        if !self.ledger.has(&text) {
-            self.ledger.next_number();
-            self.send_text(page, text);
-        }
-    }
-
     /// A day of its own for those whose token ends.
     pub(crate) fn expire_people(&mut self) {
         let mut people = Vec::new();
@@ -416,15 +308,17 @@ impl Sim {
             .filter_map(|page| self.person_in(page))
             .chain(state.present.iter().copied())
             .collect();
-        let now = Holder::Browser { machine, era: state.era };
         let is_of = |holder: Holder| match holder {
             Holder::Person(person) => here.contains(&person),
-            Holder::Browser { .. } => holder == now,
+            Holder::Browser { machine: place, era } => {
+                place == machine && (era == state.era || state.strays.contains(&era))
+            }
             Holder::Nobody => true,
         };
         let is_kept_rightly = |(name, value): (&String, &String)| match name.split_once('@') {
             Some((_, tag)) => self.ledger.tags.get(tag).is_none_or(|person| here.contains(person)),
             None if name == "key" => is_of(Holder::of(value)),
+            None if name == "draft" => self.ledger.drafts.get(value).copied().is_none_or(is_of),
             None if name == "dialog" => {
                 let log = value.parse().ok().and_then(|id: u64| self.store.dialogs.get(&id));
                 log.is_none_or(|log| is_of(log.holder))

@@ -58,6 +58,8 @@ pub(crate) struct Plan {
     pub(crate) files: u64,
     /// Uploads that never arrive although the page believes it.
     pub(crate) uploads_lost: u64,
+    /// What is only typed, and not sent yet.
+    pub(crate) drafts: u64,
 }
 
 /// What becomes of the first of several servers, once it is away.
@@ -116,6 +118,7 @@ impl Plan {
             second_devices: other.pick(&[0, 500, 1_000]),
             files: other.pick(&[0, 0, 0, 150, 500]),
             uploads_lost: other.pick(&[0, 0, 300]),
+            drafts: other.pick(&[0, 0, 200]),
         }
     }
 }

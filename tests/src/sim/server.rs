@@ -196,7 +196,10 @@ impl Sim {
                 let claimed = self.carry_out_claim(&claim);
                 match (message, call) {
                     _ if doomed => {}
-                    (Some(message), call) => self.start(call, claim, message),
+                    (Some(message), call) => {
+                        let former = claim.former.filter(|_| claimed.is_none());
+                        self.start(call, Claim { former, ..claim }, message);
+                    }
                     (None, Some(call)) => match claimed {
                         Some(dialog) => self.answer_loaded(call, dialog, None),
                         None => {
@@ -213,10 +216,6 @@ impl Sim {
                 let visitor = *visitor;
                 let Who::Visitor { site_id, assistant_id, .. } = who else { return Vec::new() };
                 let facts = self.store.start(*site_id, *assistant_id, *key, *holder);
-                if claim.former.is_some() {
-                    // What was uploaded before comes along, too.
-                    self.carry_out_claim(&claim);
-                }
                 let Ok(dialog) = authorize(who, Some(&facts)) else {
                     self.violate(format!("visitor {visitor} may not enter its own dialog {}", facts.id));
                     return Vec::new();
@@ -231,6 +230,10 @@ impl Sim {
                 }
                 self.note_file(&message, &appended.result);
                 trace!(self, "commit {:?} starts {}: {:?}", message.id, dialog.id(), appended.result);
+                if claim.former.is_some() {
+                    // What has come since the claim before comes along, too.
+                    self.carry_out_claim(&claim);
+                }
                 if let (Some(call), false) = (call, doomed) {
                     self.answer_loaded(call, facts.id, Some(&appended.result));
                 }

@@ -39,6 +39,14 @@ pub(crate) struct Upload {
     pub(crate) sent: bool,
 }
 
+/// What became of an upload.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Put {
+    Stored,
+    /// It was there already.
+    Known,
+}
+
 /// One dialog.
 #[derive(Clone, Debug)]
 pub(crate) struct Dialog {
@@ -203,7 +211,8 @@ impl Store {
     }
 
     pub(crate) fn append(&mut self, dialog: ScopedDialog, message: &NewMessage, at: Millis) -> Appended {
-        let home = message.file.as_ref().and_then(|id| self.home_of(dialog, id));
+        let home = message.file.as_ref().and_then(|id| self.place_of(Home::Dialog(dialog.id(), dialog.side()), id));
+        let home = home.filter(|at| self.files.get(at).is_some_and(|upload| !upload.sent));
         let upload = home.as_ref().and_then(|home| self.files.get(home)).map(|upload| upload.file.clone());
         match self.dialogs.get_mut(&dialog.id()) {
             Some(log) => {
@@ -220,20 +229,24 @@ impl Store {
         }
     }
 
-    /// Finds the upload that a message of a side may take along.
-    fn home_of(&self, dialog: ScopedDialog, id: &str) -> Option<(Home, String)> {
-        let facts = &self.dialogs.get(&dialog.id())?.facts;
-        let newcomer = facts.key_hash.filter(|_| dialog.side() == Side::Visitor);
-        let homes =
-            [Some(Home::Dialog(dialog.id(), dialog.side())), newcomer.map(|key| Home::Newcomer(facts.site_id, key))];
-        let found = homes.into_iter().flatten().map(|home| (home, id.to_owned()));
-        found.filter(|home| self.files.get(home).is_some_and(|upload| !upload.sent)).next()
+    /// Finds an upload: in a dialog, or else among what its visitor had brought before it began.
+    fn place_of(&self, home: Home, id: &str) -> Option<(Home, String)> {
+        let facts = match home {
+            Home::Dialog(dialog, Side::Visitor) => self.dialogs.get(&dialog).map(|log| &log.facts),
+            Home::Dialog(_, Side::Operator) | Home::Newcomer(..) => None,
+        };
+        let before = facts.and_then(|facts| Some(Home::Newcomer(facts.site_id, facts.key_hash?)));
+        let places = [Some(home), before].into_iter().flatten().map(|home| (home, id.to_owned()));
+        places.into_iter().find(|at| self.files.contains_key(at))
     }
 
     /// Takes an upload; what is known stays.
-    pub(crate) fn upload(&mut self, home: Home, file: File) {
-        let known = Upload { file: file.clone(), sent: false };
-        self.files.entry((home, file.id)).or_insert(known);
+    pub(crate) fn upload(&mut self, home: Home, file: File) -> Put {
+        if self.place_of(home, &file.id).is_some() {
+            return Put::Known;
+        }
+        self.files.insert((home, file.id.clone()), Upload { file, sent: false });
+        Put::Stored
     }
 
     /// Brings a person to their dialog, and along with them what they left under a former key.
@@ -263,8 +276,12 @@ impl Store {
                 .map(|(at, _)| at.clone())
                 .collect();
             for at in brought {
-                if let Some(upload) = self.files.remove(&at) {
-                    self.files.entry((to, at.1)).or_insert(upload);
+                let place = (to, at.1.clone());
+                // What is known there stays behind.
+                if !self.files.contains_key(&place)
+                    && let Some(upload) = self.files.remove(&at)
+                {
+                    self.files.insert(place, upload);
                 }
             }
         }
