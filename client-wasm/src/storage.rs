@@ -29,6 +29,8 @@ pub(crate) struct Storage {
     prefix: String,
     /// `@` and the tag of the person; empty for a visitor whom nobody knows.
     suffix: RefCell<String>,
+    /// What this page has written, with its tag.
+    written: RefCell<Vec<String>>,
     /// The key that this page knows to be there.
     known_key: RefCell<Option<String>>,
     /// Whether the visitor is about to log out in this page.
@@ -53,7 +55,14 @@ pub(crate) enum Heard {
 impl Storage {
     /// `prefix` sets this client's names apart from everything else of the page's origin.
     pub(crate) fn new(store: Option<Store>, prefix: String) -> Self {
-        Self { store, prefix, suffix: RefCell::default(), known_key: RefCell::default(), is_leaving: Cell::new(false) }
+        Self {
+            store,
+            prefix,
+            suffix: RefCell::default(),
+            written: RefCell::default(),
+            known_key: RefCell::default(),
+            is_leaving: Cell::new(false),
+        }
     }
 
     /// Returns what sets this client's names apart.
@@ -154,14 +163,17 @@ impl Storage {
         }
     }
 
-    /// Another page has forgotten everything: what this one has written since then has no key, and goes as well.
+    /// Another page has forgotten everything: what this one has written since then has no key, and goes as well. What others have
+    /// is theirs to forget, or somebody's who was there after that and waits to be sent.
     fn follow(&self) -> Heard {
         if self.read(KEY).is_none() {
             let suffix = self.suffix.borrow();
             let is_anonymous = suffix.is_empty();
-            self.remove_where(
-                |name| if is_anonymous { !is_of_somebody(name) } else { name.ends_with(suffix.as_str()) },
-            );
+            let written = self.written.borrow();
+            self.remove_where(|name| {
+                let is_ours = if is_anonymous { !is_of_somebody(name) } else { name.ends_with(suffix.as_str()) };
+                is_ours && written.iter().any(|known| known == name)
+            });
         }
         self.nobody();
         Heard::LoggedOut
@@ -244,6 +256,11 @@ impl Storage {
         let is_kept = self.store.as_ref().is_some_and(|store| store.set_item(&self.full(name), value).is_ok());
         if is_kept {
             self.learn(name, value);
+            let full = self.full(name).split_off(self.prefix.len());
+            let mut written = self.written.borrow_mut();
+            if !written.contains(&full) {
+                written.push(full);
+            }
         }
         is_kept
     }

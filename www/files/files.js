@@ -480,9 +480,7 @@ export function open(dialog, ask, speech, { place = dialog.querySelector('.c'), 
   }
 
   // A name keeps its own order among words that run the other way.
-  function isolated(name) {
-    return document.dir == 'rtl' || dialog.dir == 'rtl' || /[\u0590-\u08ff\ufb1d-\ufefc]/.test(name) ? `\u2068${name}\u2069` : name;
-  }
+  const isolated = (name) => (dialog.dir == 'rtl' || /[\u0590-\u08ff\ufb1d-\ufefc]/.test(name) ? `\u2068${name}\u2069` : name);
 
   function size(bytes) {
     const [value, unit] = bytes < 1e6 ? [Math.max(1, bytes / 1e3), 'kilobyte'] : [bytes / 1e6, 'megabyte'];
@@ -582,18 +580,13 @@ function shelf(mode, work) {
 
 // A file that was moved or changed since it was chosen cannot be read any more.
 async function isReadable(file) {
-  return file.slice(0, 1).arrayBuffer().then(
-    () => true,
-    () => false,
-  );
+  const read = file.slice(0, 1).arrayBuffer();
+  return read.then(Boolean, () => false);
 }
 
 // The server lets others in.
 function isThere({ url }) {
-  return fetch(new URL('/health?ws=1', new URL(url, location.href))).then(
-    (response) => response.ok,
-    () => false,
-  );
+  return fetch(new URL('/health?ws=1', new URL(url, location.href))).then(({ ok }) => ok, () => false);
 }
 
 // A UUID of version 7: the time first.

@@ -1,5 +1,7 @@
 //! What a page does with its browser's storage: the model of `client-wasm/src/storage.rs` and of those who call it.
 
+use std::collections::BTreeSet;
+
 use client_core::{Input, is_unsendable};
 use protocol::Secret;
 use server_core::Millis;
@@ -22,6 +24,8 @@ pub(crate) struct Drawer {
     /// `@` and the tag of the person; empty for a visitor whom nobody knows.
     pub(crate) suffix: String,
     known_key: Option<String>,
+    /// What this page has written, with its tag.
+    written: BTreeSet<String>,
     /// Whether the visitor is about to log out in this page.
     is_leaving: bool,
 }
@@ -86,6 +90,7 @@ impl Sim {
             return false;
         }
         self.learn(page, name, value);
+        self.pages[page].drawer.written.insert(full.clone());
         if is_news {
             self.tell_tabs(page, full.clone(), false);
         }
@@ -191,9 +196,10 @@ impl Sim {
     /// Another page has forgotten everything: what this one has written since then has no key, and goes as well.
     fn follow(&mut self, page: usize) {
         if self.read(page, KEY).is_none() {
-            let suffix = self.pages[page].drawer.suffix.clone();
+            let Drawer { suffix, written, .. } = self.pages[page].drawer.clone();
             self.erase_where(page, |name| {
-                if suffix.is_empty() { !name.contains('@') } else { name.ends_with(suffix.as_str()) }
+                let is_ours = if suffix.is_empty() { !name.contains('@') } else { name.ends_with(suffix.as_str()) };
+                is_ours && written.contains(name)
             });
         }
         self.nobody(page);

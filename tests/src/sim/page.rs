@@ -267,7 +267,7 @@ impl Sim {
         self.set_timer(page);
         if let (true, Holder::Browser { era, .. }) = (joins, self.holder_in(page)) {
             // The key of another page may be younger.
-            self.pages[page].era = era;
+            self.pages[page].era = self.pages[page].era.max(era);
         }
         if shows {
             self.glance(page);

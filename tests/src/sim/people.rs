@@ -254,7 +254,14 @@ impl Sim {
                 self.forget_others(page, key.as_ref().map(Secret::expose));
                 None
             }
-            _ => None,
+            Output::Save { .. }
+            | Output::Remove { .. }
+            | Output::Open { .. }
+            | Output::Drop { .. }
+            | Output::Transmit { .. }
+            | Output::Request { .. }
+            | Output::Abort { .. }
+            | Output::Event(_) => None,
         }
     }
 
