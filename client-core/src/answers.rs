@@ -136,6 +136,10 @@ impl Client {
 
     /// Asks for the dialog and the end of its log; the first message goes along where there is no dialog yet.
     pub(crate) fn load(&mut self) {
+        if self.is_doubted() && self.dialog_id.is_none() && self.outbox.wants_link() {
+            // The first message begins the dialog: whose, has to be known before.
+            return self.ask_token();
+        }
         let (purpose, call) = self.load_call();
         if let Purpose::Load { first: Some(id) } = &purpose
             && let Some(item) = self.outbox.waiting().find(|item| item.id == *id)

@@ -488,6 +488,29 @@ fn who_may_be_somebody_else_by_now_sends_nothing_before_the_answer_and_ends_with
 }
 
 #[test]
+fn nor_does_the_first_message_go_that_would_begin_a_dialog() {
+    for (token, text) in [(ANN_LATER, json!("whose?")), (BOB, Value::Null)] {
+        let mut tab = Tab::open(&shelf());
+        tab.input(Input::Start);
+        tab.identify(ANN);
+        let (request, _) = tab.bench.request("/dialogs?");
+        tab.input(Input::Identify(Identify::Asked));
+        tab.send("whose?");
+        // Her dialog is asked for again as soon as the server is there.
+        tab.input(Input::Unanswered { request });
+        tab.bench.pass(2_000);
+        tab.answer("/health", 200, &json!({"status": "ok"}));
+        tab.bench.pass(2_000);
+        let outputs = tab.bench.taken();
+        let tells =
+            |output: &Output| matches!(output, Output::Request { call, .. } if format!("{call:?}").contains("whose?"));
+        assert!(!outputs.iter().any(tells), "{outputs:?}");
+        tab.identify(token);
+        assert_eq!(tab.asked()["message"]["text"], text);
+    }
+}
+
+#[test]
 fn what_one_person_wrote_is_not_to_be_seen_while_it_may_be_another() {
     let mut tab = Tab::open(&shelf());
     let is_veiled = |tab: &Tab| tab.bench.client.view().is_veiled;
