@@ -177,6 +177,20 @@ test('files are sent and previews drawn under the strictest policy', async ({ pa
   expect(bytes).toEqual(buffer);
 });
 
+test('a preview is drawn where the page is told at once that it was out of sight and is in it', async ({ page, rejoin }) => {
+  await page.addInitScript(() => {
+    const Native = IntersectionObserver;
+    globalThis.IntersectionObserver = class extends Native {
+      constructor(told, options) {
+        super((entries, self) => told([{ isIntersecting: false }, ...entries], self), options);
+      }
+    };
+  });
+  const visitor = await Visitor.visit(page, `${rejoin.url}/demo/one`);
+  await picker(visitor).setInputFiles({ name: 'red.png', mimeType: 'image/png', buffer: await picture(page) });
+  expect(await middle(visitor.log.getByRole('button', { name: /^Image red\.png/ }).locator('canvas'))).toEqual([204, 51, 51, 255]);
+});
+
 test('where a site takes no files, the field has their place and the button to send keeps its own', async ({ page, host, rejoin }) => {
   const token = await addSite(rejoin, { origins: [host.url] });
   const places = async () => {

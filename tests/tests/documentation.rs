@@ -328,7 +328,7 @@ fn every_word_that_the_widget_and_the_package_can_say_stands_on_the_page_that_he
     }
     // What the widget explains of the server's refusals.
     let codes = constants(CODES, "&str");
-    let widget = include_str!("../../client-wasm/src/widget.rs");
+    let widget = include_str!("../../client-wasm/src/screen.rs");
     words.extend(widget.split("code::").skip(1).filter_map(|rest| {
         let name: String = rest.chars().take_while(|letter| letter.is_ascii_uppercase() || *letter == '_').collect();
         codes.get(&name).cloned()

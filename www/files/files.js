@@ -411,8 +411,9 @@ export function open(dialog, ask, speech, { place = dialog.querySelector('.c'), 
     const [w, h] = [Math.max(44, Math.round((width || most) * scale)), Math.max(44, Math.round((height || high) * scale))];
     [canvas.width, canvas.height] = [w, h];
     button.append(canvas);
-    const seen = new IntersectionObserver(async ([entry]) => {
-      if (!entry.isIntersecting) return;
+    const seen = new IntersectionObserver(async (entries) => {
+      // A busy page is told of several moments at once.
+      if (!entries.some((entry) => entry.isIntersecting)) return;
       seen.disconnect();
       await draw(canvas, id, w, h);
     });

@@ -151,5 +151,5 @@ async fn the_page_of_a_frame_that_may_not_be_here_says_how_to_let_it_in() {
     assert!(said.contains("rejoin site set &lt;token&gt; --origin https://evil.example</code>"), "{said}");
     assert!(!said.contains("site add"), "{said}");
     let said = page("%3Cscript%3Ealert(1)%3C/script%3E").await;
-    assert!(said.contains("is not an origin") && !said.contains("<script"), "{said}");
+    assert!(said.contains("is not an origin") && !said.contains("alert"), "{said}");
 }
