@@ -80,6 +80,8 @@ test('one operator talks with two visitors without mixing them up', async ({ pag
 });
 
 test('three sites talk in parallel, and each hears only its own', async ({ page, rejoin, someone }) => {
+  // Six pages on one machine.
+  test.slow();
   const operators = [];
   const visitors = [];
   for (const name of ['one', 'two', 'three']) {
