@@ -192,6 +192,8 @@ test('a preview is drawn where the page is told at once that it was out of sight
 });
 
 test('where a site takes no files, the field has their place and the button to send keeps its own', async ({ page, host, rejoin }) => {
+  // What still moves is somewhere in between.
+  await page.emulateMedia({ reducedMotion: 'reduce' });
   const token = await addSite(rejoin, { origins: [host.url] });
   const places = async () => {
     const visitor = await Visitor.visit(page, host.page('/', snippet(rejoin, token)));

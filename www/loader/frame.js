@@ -8,9 +8,9 @@ const STYLE =
   '@media(max-width:480px),(max-height:480px){[aria-expanded=true]{visibility:hidden}' +
   'iframe{inset:var(--t,0) 0 auto!important;width:100%;height:var(--h,100%);margin:0;border-radius:0}}';
 
-/** What the server's own page says instead of the chat, and what to change then. */
+/** What the server's own page says instead of the chat, and what to change then; `#` stands for this page's origin. */
 const REFUSALS = {
-  forbidden_origin: `this page may not embed the chat. On the server: rejoin site set <token> --origin ${location.origin}`,
+  forbidden_origin: 'this page may not embed the chat. On the server: rejoin site set <token> --origin #',
   unknown_assistant: 'look at data-assistant-id. On the server: rejoin assistant list',
 };
 
@@ -57,7 +57,7 @@ export default ({ base, assistant, options, kept, state, add, root, style, say, 
       if (source != frame.contentWindow || origin != base) return;
       if (data != 'hello') {
         if (!REFUSALS[data]) return;
-        say(`${data}: ${REFUSALS[data]}`);
+        say(`${data}: ${REFUSALS[data].replace('#', location.origin)}`);
         clearTimeout(timer);
         frame.onload = null;
         end.abort();
