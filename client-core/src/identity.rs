@@ -145,12 +145,13 @@ impl Client {
                 self.become_person(sub, token);
             }
             Who::Person { .. } => {
-                self.identity.former = None;
+                // Where it has not gone along with the one before, it is not to go along with this one.
+                let key = self.identity.former.take();
                 self.identity.carried = None;
                 // They were said of somebody else.
                 self.identity.attributes = None;
                 self.become_person(sub, token);
-                self.outputs.push_back(Output::Forget { key: None });
+                self.outputs.push_back(Output::Forget { key });
             }
         }
     }

@@ -1,7 +1,7 @@
 //! What the simulator has found, each walked through by hand.
 
 use crate::bench::{Bench, loaded, message, ready};
-use crate::tab::{ANN, BOB, Tab, shelf};
+use crate::tab::{ANN, BOB, KEY, Tab, shelf};
 use client_core::{Delivery, Identify, Input, LinkState, Output, Transport};
 use protocol::Secret;
 use serde_json::json;
@@ -142,4 +142,23 @@ fn who_is_about_to_say_who_they_are_brings_the_key_along_that_another_page_has_k
     assert_eq!(tab.asked()["key"], "vk_another0123456789abcdef");
     tab.link(&[message(1, "welcome", "system")]);
     assert!(tab.names().iter().all(|name| name.contains('@')), "{:?}", tab.names());
+}
+
+#[test]
+fn what_may_have_gone_along_with_one_person_is_not_kept_for_the_next() {
+    let shelf = shelf();
+    let begun = [("key".into(), KEY.into()), ("dialog".into(), "8".into())];
+    shelf.borrow_mut().extend(begun);
+    let mut tab = Tab::open(&shelf);
+    tab.identify(ANN);
+    tab.input(Input::Start);
+    assert_eq!(tab.asked()["key"], KEY);
+    // The server may have it; the answer does not come before somebody else is there.
+    tab.identify(BOB);
+    assert_eq!(tab.asked()["key"], json!(null));
+    assert!(tab.names().iter().all(|name| name.contains('@')), "{:?}", tab.names());
+    let mut next = Tab::open(&shelf);
+    next.identify(BOB);
+    next.input(Input::Start);
+    assert_eq!(next.asked()["key"], json!(null));
 }
