@@ -63,6 +63,7 @@ impl Sim {
                         };
                         let before = written.place.replace(place);
                         match before {
+                            _ if message.text.starts_with('\u{1}') => Some("a file came as words".into()),
                             _ if !at_home => Some("it belongs to another dialog".into()),
                             _ if !is_passed && is_told => {
                                 Some(format!("it is {writer:?}'s, and the dialog is {holder:?}'s"))
@@ -325,6 +326,10 @@ impl Sim {
         if let Some(left) = left {
             self.violate(format!("after a log-out {left}"));
         }
+        let former = self.open_pages().into_iter().find(|page| self.has_former_key(*page));
+        if let Some(page) = former {
+            self.violate(format!("the key from before is still there, and page {page} is a person's"));
+        }
         let apart = self.open_pages().into_iter().find_map(|page| self.apart_from_own(page));
         if let Some(apart) = apart {
             self.violate(apart);
@@ -365,6 +370,16 @@ impl Sim {
             let view = self.pages[page].client.as_ref().map(client_core::Client::view).unwrap_or_default();
             view.items.iter().any(|item| item_text(item) == text)
         })
+    }
+
+    /// Says whether a person is in a page whose key from before has not gone with it.
+    fn has_former_key(&self, page: usize) -> bool {
+        let state = &self.pages[page];
+        let is_settled = self.person_in(page).is_some()
+            && state.client.as_ref().is_some_and(|client| super::page::is_online(client.view().link));
+        is_settled
+            && state.former.is_some()
+            && self.machines[state.machine].storage.values.get("key") == state.former.as_ref()
     }
 
     /// Every page of a person shows the one dialog that the person has, on whichever device.

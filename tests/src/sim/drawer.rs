@@ -258,6 +258,7 @@ impl Sim {
     fn log_out_heard(&mut self, page: usize) {
         self.pages[page].era = self.machines[self.pages[page].machine].era;
         self.pages[page].sent = Sent::default();
+        self.pages[page].is_doubted = false;
         let fresh = self.fresh_key(page);
         self.input(page, Input::Logout { key: Secret::new(fresh) });
     }

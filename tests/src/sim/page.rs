@@ -35,6 +35,10 @@ pub(crate) struct Page {
     pub(crate) lost_file_at: Option<Millis>,
     /// Whether it has a way to say who the visitor is.
     pub(crate) is_nameable: bool,
+    /// Whether it may be somebody else by now, and was asked who it is.
+    pub(crate) is_doubted: bool,
+    /// The key that it had before it knew who the visitor is.
+    pub(crate) former: Option<String>,
     /// When it was online for the first time after the last fault.
     pub(crate) back_at: Option<Millis>,
 }
@@ -116,6 +120,8 @@ impl Sim {
             sent: Sent::default(),
             lost_file_at: None,
             is_nameable: false,
+            is_doubted: false,
+            former: None,
             back_at: None,
         });
         let page = self.pages.len() - 1;
@@ -351,6 +357,7 @@ impl Sim {
             }
             Output::Transmit { link, text } => match self.pages[page].links.get(&link).copied() {
                 Some(conn) => {
+                    self.check_doubt(page, &text);
                     if text.len() > protocol::limits::FRAME_BYTES as usize {
                         self.violate(format!("page {page} sends {} bytes in one frame", text.len()));
                     }
@@ -360,6 +367,7 @@ impl Sim {
                 None => trace!(self, "page {page} sends on {link:?}, which has closed"),
             },
             Output::Request { request, call } => {
+                self.check_doubt(page, call.body.as_deref().unwrap_or_default());
                 self.request(page, request, call);
                 if self.pages[page].calls.len() > 16 {
                     self.violate(format!("page {page} has {} requests under way", self.pages[page].calls.len()));
@@ -373,6 +381,13 @@ impl Sim {
             Output::Event(event) => self.page_event(page, &event),
         }
         None
+    }
+
+    /// Nothing that was written is sent while it may be somebody else by now.
+    fn check_doubt(&mut self, page: usize, sent: &str) {
+        if self.pages[page].is_doubted && (sent.contains("\"type\":\"message\"") || sent.contains("\"message\":{")) {
+            self.violate(format!("page {page} sends before it knows who it is: {sent}"));
+        }
     }
 
     fn page_event(&mut self, page: usize, event: &Event) {

@@ -172,8 +172,13 @@ impl Sim {
             self.ledger.claims.entry(place).or_default().insert(person);
         }
         self.pages[page].is_nameable = true;
+        self.pages[page].is_doubted = matches!(identify, Identify::Asked) && self.person_in(page).is_some();
+        let before = self.pages[page].bearer().filter(|_| self.person_in(page).is_none());
         let draft = self.draft_of_nobody(page);
         self.input(page, Input::Identify(identify));
+        if before.is_some() && self.person_in(page).is_some() {
+            self.pages[page].former = before;
+        }
         let machine = self.pages[page].machine;
         if self.person_in(page).is_some()
             && draft.is_some()
@@ -227,6 +232,7 @@ impl Sim {
         self.pages[page].sent = Sent::default();
         let fresh = self.fresh_key(page);
         self.pages[page].is_nameable = false;
+        self.pages[page].is_doubted = false;
         self.input(page, Input::Logout { key: Secret::new(fresh) });
         if self.random.chance(500) {
             self.reload(page);

@@ -78,21 +78,23 @@ pub(super) const PLAN: &[Row] = &[
     row(
         &[ClientKeepsOutbox],
         &[
+            SIMULATED,
             (ClientJourneys, "identity::who_logs_out_leaves_nothing"),
             (ClientJourneys, "identity::another_person_starts_afresh"),
         ],
     ),
     row(
         &[ClientOneDrawer],
-        &[(Client, "identity::"), (ClientJourneys, "identity::two_pages_of_two_people_never_send")],
+        &[SIMULATED, (Client, "identity::"), (ClientJourneys, "identity::two_pages_of_two_people_never_send")],
     ),
     row(&[ClientNoClaim], &[(ClientJourneys, "identity::the_dialog_and_what_was_not_sent")]),
-    row(&[ClientNoForget], &[(ClientJourneys, "identity::the_dialog_and_what_was_not_sent")]),
-    row(&[ClientNoDoubt], &[(ClientJourneys, "identity::who_may_be_somebody_else_by_now_sends_nothing")]),
-    row(&[ClientNoEnclosure], &[(Client, "enclosure::")]),
+    row(&[ClientNoForget], &[SIMULATED, (ClientJourneys, "identity::the_dialog_and_what_was_not_sent")]),
+    row(&[ClientNoDoubt], &[SIMULATED, (ClientJourneys, "identity::who_may_be_somebody_else_by_now_sends_nothing")]),
+    row(&[ClientNoEnclosure], &[SIMULATED, (Client, "enclosure::")]),
     row(
         &[NoFileCheck],
         &[
+            SIMULATED,
             (ServerCore, "append::tests::a_message_with_a_file"),
             (Store, "store::sqlite::tests::a_file_goes_with_one_message"),
         ],
