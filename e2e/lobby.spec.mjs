@@ -83,6 +83,32 @@ test('the page is told of a message that is sent while the link is still to come
   expect(new Set(heard.map(({ id }) => id)).size).toBe(1);
 });
 
+for (const place of ['another page', 'the same page']) {
+  test(`who logs out in ${place} while the link is still to come has left nothing for the next one`, async ({ page, context, rejoin }) => {
+    const earlier = await Visitor.visit(page, `${rejoin.url}/demo/one`);
+    await earlier.send('Of whom was here before');
+    await earlier.expectDelivery('Of whom was here before', 'sent');
+    const release = await hold(page, LINK);
+    await page.reload();
+    const visitor = new Visitor(page);
+    await visitor.launcher.click();
+    await visitor.send('Not sent yet');
+    await expect(visitor.bubbles).toHaveText(['Not sent yet']);
+    if (place === 'another page') {
+      const other = await Visitor.visit(await context.newPage(), `${rejoin.url}/demo/one`);
+      await other.expectLink('online');
+      await other.page.evaluate(() => rejoin('logout'));
+    } else {
+      await page.evaluate(() => rejoin('logout'));
+    }
+    await expect(visitor.bubbles).not.toHaveText(['Not sent yet']);
+    release();
+    await visitor.send('Of the next one');
+    await visitor.expectDelivery('Of the next one', 'sent');
+    await expectLog(rejoin, await visitor.dialogId(), ['Of the next one']);
+  });
+}
+
 test('an answer that comes late is no reason to ask again', async ({ page, rejoin }) => {
   let asked = 0;
   await page.route(SETTINGS, async (route) => {

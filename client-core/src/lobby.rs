@@ -44,6 +44,8 @@ pub struct Lobby {
     is_refused: bool,
     /// The visitor's key; in `kept` as soon as it is needed.
     key: String,
+    /// Whether the visitor for whom the link was asked has logged out.
+    has_left: bool,
     /// What storage holds, or should hold.
     kept: Vec<(String, String)>,
     unsaved: Vec<String>,
@@ -133,6 +135,7 @@ impl Lobby {
             site: None,
             is_refused: false,
             key,
+            has_left: false,
             kept: Vec::new(),
             unsaved: Vec::new(),
             draft: String::new(),
@@ -238,9 +241,13 @@ impl Lobby {
         self.link.failed(now.mono, &mut self.rng);
     }
 
-    /// All pages of this visitor have agreed on a key; one that is kept is theirs from now on.
+    /// All pages of this visitor have agreed on a key; one that is kept is theirs from now on. That of a visitor who has logged out
+    /// since they were asked means nothing.
     pub fn claimed(&mut self, now: Now, key: &str) {
         self.now = now;
+        if self.has_left {
+            return;
+        }
         self.key = String::from(key);
         if !self.is_known {
             self.save("key", key);
@@ -395,6 +402,7 @@ impl Lobby {
     /// Everything of this visitor is forgotten; storage has been cleared.
     fn log_out(&mut self, key: protocol::Secret) {
         self.key = String::from(key.expose());
+        self.has_left = !matches!(self.link.state, Fetch::Unwanted);
         self.kept.clear();
         self.unsaved.clear();
         self.draft.clear();

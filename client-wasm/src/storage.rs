@@ -92,6 +92,12 @@ impl Storage {
         values
     }
 
+    /// Says whether all that was there when this page came up, or has come since, is gone; it says so once.
+    #[cfg(feature = "widget")]
+    pub(crate) fn is_cleared(&self) -> bool {
+        self.load().is_empty() && self.known_key.take().is_some()
+    }
+
     /// Returns every key that is of this client, whoever the visitor was.
     fn keys(&self) -> Vec<String> {
         let Some(store) = &self.store else { return Vec::new() };

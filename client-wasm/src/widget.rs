@@ -282,6 +282,8 @@ impl Widget {
                 }
                 self.hear(Input::Timeout);
             }
+            // Only another page can have done that: what the page itself does, it does not hear of.
+            Wake::Storage if self.storage.is_cleared() => self.word("logout", JsValue::UNDEFINED),
             Wake::Storage => self.recall(),
             Wake::AnswerHead => {
                 if let Some(Room { request: Some(request), .. }) = &mut *self.room.borrow_mut() {

@@ -258,3 +258,21 @@ fn a_site_that_refuses_this_page_needs_no_link() {
     assert!(page.lobby.is_refused());
     assert!(!page.send("hello?").contains(&Output::Link));
 }
+
+#[test]
+fn the_key_of_who_has_logged_out_comes_back_with_no_link() {
+    let mut page = Page::new(&[("dialog", "8"), ("key", "vk_first")]);
+    assert!(page.input(Input::Start).contains(&Output::Link));
+    for next in ["vk_next", "vk_again"] {
+        page.input(Input::Logout { key: protocol::Secret::new(next) });
+    }
+    let now = page.now();
+    page.lobby.claimed(now, "vk_first");
+    assert_eq!(page.taken(), []);
+    assert_eq!(page.lobby.key(), "vk_again");
+    // Where nothing was asked for yet, nothing can come late.
+    let mut page = Page::new(&[("key", "vk_first")]);
+    page.input(Input::Logout { key: protocol::Secret::new("vk_next") });
+    page.lobby.claimed(now, "vk_of_another_page");
+    assert_eq!(page.lobby.key(), "vk_of_another_page");
+}
