@@ -366,8 +366,12 @@ impl Client {
         }
     }
 
-    /// The key could not be kept: what was kept without it is nobody's.
+    /// The key could not be kept: what was kept without it is nobody's. A person's is found by who they are.
     fn lose_key(&mut self) {
+        if self.token().is_some() {
+            self.key = Key::Unsaved;
+            return;
+        }
         self.key = Key::Lost;
         let ids: Vec<String> = self.outbox.items().iter().map(|item| item.id.clone()).collect();
         for id in ids {

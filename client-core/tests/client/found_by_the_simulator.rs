@@ -162,3 +162,19 @@ fn what_may_have_gone_along_with_one_person_is_not_kept_for_the_next() {
     next.input(Input::Start);
     assert_eq!(next.asked()["key"], json!(null));
 }
+
+#[test]
+fn what_is_kept_of_a_person_stays_where_there_is_no_room_to_say_that_there_is_something() {
+    let shelf = shelf();
+    let mut tab = Tab::open(&shelf);
+    tab.identify(ANN);
+    let id = tab.send("kept");
+    let name = format!("o:{id}{}", tab.suffix);
+    assert!(tab.names().contains(&name));
+    tab.input(Input::SaveFailed { name: "key".into() });
+    assert!(tab.names().contains(&name), "{:?}", tab.names());
+    // With the next one it is tried again.
+    shelf.borrow_mut().retain(|name, _| !name.starts_with("key"));
+    tab.send("kept as well");
+    assert!(tab.names().contains(&format!("key{}", tab.suffix)), "{:?}", tab.names());
+}
