@@ -90,6 +90,11 @@ impl<F: Face> Shell<F> {
         avatars.push_str(&config.side.avatar());
         face.learn_avatars(avatars);
         config.servers.insert(0, base);
+        for input in &queue {
+            if let Input::Restored(values) = input {
+                values.iter().for_each(|(name, _)| storage.note(name));
+            }
+        }
         if text(&crate::browser::get(&window, "document"), "visibilityState") == "hidden" {
             queue.push(Input::Page(client_core::Page::Hidden));
         }
@@ -227,14 +232,16 @@ impl<F: Face> Shell<F> {
             Output::Save { name, value } => {
                 // First: where storage is full this makes room, and nobody's it is not in any case.
                 self.storage.claim(&name);
-                if !self.storage.save(&name, &value) {
+                if !self.storage.save_own(&name, &value) {
                     self.queue.borrow_mut().push(Input::SaveFailed { name });
                 }
             }
             Output::Remove { name } => self.storage.remove(&name),
             Output::Person { tag } => {
                 self.storage.belong_to(&tag);
-                self.queue.borrow_mut().push(Input::Person { tag, values: self.storage.load() });
+                let values = self.storage.load();
+                values.iter().for_each(|(name, _)| self.storage.note(name));
+                self.queue.borrow_mut().push(Input::Person { tag, values });
                 #[cfg(feature = "widget")]
                 self.resume_files();
             }
@@ -287,6 +294,18 @@ impl<F: Face> Shell<F> {
         self.timer.borrow_mut().set(due);
     }
 
+    /// Returns what another page has done, for the client.
+    fn told(&self, heard: Heard) -> Option<Input> {
+        let fresh = || Secret::new(crate::random::visitor_key());
+        match heard {
+            Heard::Nothing | Heard::Common => None,
+            Heard::Taken(id) => Some(Input::Taken { id }),
+            // Where there is one again, it is the visitor's.
+            Heard::KeyGone => Some(Input::Disowned { key: self.storage.key().unwrap_or_else(fresh) }),
+            Heard::LoggedOut => Some(Input::Logout { key: fresh() }),
+        }
+    }
+
     /// Reads what happened. What a dead link or request still tells finds nobody here.
     fn read(&self, wake: Wake, id: u32, value: &JsValue, inputs: &mut Vec<Input>) -> Option<Input> {
         let link = LinkId(id);
@@ -299,22 +318,21 @@ impl<F: Face> Shell<F> {
                 let page = page::read(id, value)?;
                 self.outlive.set(if page == client_core::Page::Frozen { Outlive::Page } else { Outlive::No });
                 if page == client_core::Page::Resumed {
-                    if self.storage.heard(value) == Heard::LoggedOut {
-                        inputs.push(Input::Logout { key: Secret::new(crate::random::visitor_key()) });
+                    let heard = self.storage.heard(value);
+                    if heard == Heard::KeyGone {
+                        inputs.extend(self.storage.messages(false).into_iter().map(|id| Input::Taken { id }));
                     }
+                    inputs.extend(self.told(heard));
                     // It has heard of nothing that was written meanwhile.
                     inputs.push(Input::Restored(self.storage.common()));
                 }
                 Input::Page(page)
             }
             Wake::Storage => {
-                let fresh = || Secret::new(crate::random::visitor_key());
                 match self.storage.heard(value) {
                     Heard::Nothing => return None,
-                    Heard::LoggedOut => return Some(Input::Logout { key: fresh() }),
-                    Heard::Taken(id) => return Some(Input::Taken { id }),
-                    Heard::KeyGone => return Some(Input::Disowned { key: fresh() }),
                     Heard::Common => {}
+                    heard @ (Heard::Taken(_) | Heard::KeyGone | Heard::LoggedOut) => return self.told(heard),
                 }
                 // The dialog is of all pages: this one joins in.
                 inputs.push(Input::Restored(self.storage.common()));
@@ -351,12 +369,10 @@ impl<F: Face> Shell<F> {
         })
     }
 
-    /// Goes on with the files that an earlier page has left.
+    /// Goes on with the files that an earlier page has left, and with no one else's.
     #[cfg(feature = "widget")]
     pub(crate) fn resume_files(&self) {
-        if self.storage.has_files() {
-            files::resume("");
-        }
+        files::resume(if self.storage.has_files() { "0" } else { "" });
     }
 
     /// Says where files go, and as whose, and under which name they are kept: a star stands for the name of one.

@@ -3,6 +3,7 @@
 use core::cell::{Cell, RefCell};
 
 use client_core::is_unsendable;
+use protocol::Secret;
 use wasm_bindgen::JsValue;
 
 use crate::browser::{Store, get, number, text};
@@ -29,10 +30,12 @@ pub(crate) struct Storage {
     prefix: String,
     /// `@` and the tag of the person; empty for a visitor whom nobody knows.
     suffix: RefCell<String>,
-    /// What this page has written, with its tag.
+    /// What this page has written, and which messages it has found, with their tags.
     written: RefCell<Vec<String>>,
     /// The key that this page knows to be there.
     known_key: RefCell<Option<String>>,
+    /// The key that this page has kept.
+    own_key: RefCell<Option<String>>,
     /// Whether the visitor is about to log out in this page.
     is_leaving: Cell<bool>,
 }
@@ -61,6 +64,7 @@ impl Storage {
             suffix: RefCell::default(),
             written: RefCell::default(),
             known_key: RefCell::default(),
+            own_key: RefCell::default(),
             is_leaving: Cell::new(false),
         }
     }
@@ -92,10 +96,11 @@ impl Storage {
         values
     }
 
-    /// Says whether all that was there when this page came up, or has come since, is gone; it says so once.
+    /// Says whether another page has told that the visitor logs out, or all that was there is gone; the latter it says once.
     #[cfg(feature = "widget")]
-    pub(crate) fn is_cleared(&self) -> bool {
-        self.load().is_empty() && self.known_key.take().is_some()
+    pub(crate) fn is_left(&self, changed: &str) -> bool {
+        changed.strip_prefix(self.prefix.as_str()) == Some(OUT)
+            || self.load().is_empty() && self.known_key.take().is_some()
     }
 
     /// Returns every key that is of this client, whoever the visitor was.
@@ -113,8 +118,8 @@ impl Storage {
         *self.known_key.borrow_mut() = None;
     }
 
-    /// Forgets what other persons have left, but for the messages that wait to be sent; and what goes with the key of a visitor
-    /// who is known by now. What goes with another key is another page's.
+    /// Forgets what other persons have left, and what goes with the key of a visitor who is known by now: that of another key is
+    /// another page's. Messages that wait to be sent stay: a page that sleeps, or that has just been closed, has written them.
     pub(crate) fn forget_others(&self, former: Option<&str>, now: u64) {
         let mut key = self.prefix.clone();
         key.push_str(KEY);
@@ -125,10 +130,9 @@ impl Storage {
             store.remove_item(&key);
         }
         let suffix = self.suffix.borrow();
-        self.remove_where(|name| match is_of_somebody(name) {
-            false => is_brought,
-            true if name.ends_with(suffix.as_str()) => false,
-            true => name.strip_prefix("o:").is_none_or(|id| is_unsendable(id, now)),
+        self.remove_where(|name| {
+            let is_others = if is_of_somebody(name) { !name.ends_with(suffix.as_str()) } else { is_brought };
+            is_others && name.strip_prefix("o:").is_none_or(|id| is_unsendable(id, now))
         });
     }
 
@@ -148,7 +152,7 @@ impl Storage {
     }
 
     /// From now on there is nobody whom this page knows.
-    fn nobody(&self) {
+    pub(crate) fn nobody(&self) {
         self.suffix.borrow_mut().clear();
         *self.known_key.borrow_mut() = None;
     }
@@ -169,13 +173,13 @@ impl Storage {
         }
     }
 
-    /// Another page has forgotten everything: what this one has written since then has no key, and goes as well. What others have
-    /// is theirs to forget, or somebody's who was there after that and waits to be sent.
+    /// Another page has forgotten everything: what this one has written since then goes as well. What others have is theirs to
+    /// forget, or somebody's who was there after that and waits to be sent.
     fn follow(&self) -> Heard {
-        if self.read(KEY).is_none() {
-            let suffix = self.suffix.borrow();
+        let key = self.read(KEY);
+        if key.is_none() || key == *self.own_key.borrow() {
+            let (suffix, written) = (self.suffix.borrow(), self.written.borrow());
             let is_anonymous = suffix.is_empty();
-            let written = self.written.borrow();
             self.remove_where(|name| {
                 let is_ours = if is_anonymous { !is_of_somebody(name) } else { name.ends_with(suffix.as_str()) };
                 is_ours && written.iter().any(|known| known == name)
@@ -207,6 +211,19 @@ impl Storage {
         self.store.as_ref().is_none_or(|store| store.item(key).is_none())
     }
 
+    /// Returns the ids of the messages of this visitor that this page has kept, and that are still here or are gone.
+    pub(crate) fn messages(&self, are_here: bool) -> Vec<String> {
+        let (written, suffix) = (self.written.borrow(), self.suffix.borrow());
+        let names = written.iter().filter_map(|name| name.strip_suffix(suffix.as_str()));
+        let own = names.filter(|name| name.starts_with("o:") && !is_of_somebody(name));
+        own.filter(|name| self.read(name).is_some() == are_here).map(|name| String::from(&name[2..])).collect()
+    }
+
+    /// Reads the key of a visitor whom nobody knows.
+    pub(crate) fn key(&self) -> Option<Secret> {
+        if self.suffix.borrow().is_empty() { self.read(KEY).map(Secret::new) } else { None }
+    }
+
     /// Reads one value.
     pub(crate) fn read(&self, name: &str) -> Option<String> {
         self.store.as_ref()?.item(&self.full(name))
@@ -231,9 +248,16 @@ impl Storage {
     pub(crate) fn heard(&self, event: &JsValue) -> Heard {
         let key = text(event, "key");
         if key.is_empty() {
-            // What was kept is gone, or another visitor's: it was log-out, and nobody could say so.
             let known = self.known_key.borrow().clone();
-            return if known.is_some() && known != self.read(KEY) { self.follow() } else { Heard::Nothing };
+            return if known.is_none() || known == self.read(KEY) {
+                Heard::Nothing
+            } else if !self.messages(true).is_empty() {
+                // What this page has not sent is there: nobody has logged out, but somebody has said who they are.
+                Heard::KeyGone
+            } else {
+                // What was kept is gone, or another visitor's: it was log-out, and nobody could say so.
+                self.follow()
+            };
         }
         let is_gone = get(event, "newValue").is_null();
         if key.strip_prefix(self.prefix.as_str()) == Some(OUT) {
@@ -262,13 +286,27 @@ impl Storage {
         let is_kept = self.store.as_ref().is_some_and(|store| store.set_item(&self.full(name), value).is_ok());
         if is_kept {
             self.learn(name, value);
-            let full = self.full(name).split_off(self.prefix.len());
-            let mut written = self.written.borrow_mut();
-            if !written.contains(&full) {
-                written.push(full);
-            }
+            self.note(name);
         }
         is_kept
+    }
+
+    /// Keeps a value as [`Storage::save`] does, and remembers the key.
+    #[must_use]
+    pub(crate) fn save_own(&self, name: &str, value: &str) -> bool {
+        if name == KEY {
+            *self.own_key.borrow_mut() = Some(value.to_owned());
+        }
+        self.save(name, value)
+    }
+
+    /// Notes that something is this page's own: it has written it, or goes on with it.
+    pub(crate) fn note(&self, name: &str) {
+        let full = self.full(name).split_off(self.prefix.len());
+        let mut written = self.written.borrow_mut();
+        if !written.contains(&full) {
+            written.push(full);
+        }
     }
 
     /// What is kept of a message as somebody's is not kept as nobody's any more: the next person is to find nothing of it.

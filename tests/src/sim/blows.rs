@@ -5,7 +5,7 @@ use server_core::Millis;
 use server_core::session::Input as SessionInput;
 
 use super::actions::Action;
-use super::machine::{LogOutTold, Network, Power, Room};
+use super::machine::{Clock, LogOutTold, Network, Power, Room};
 use super::network::{Pace, Told, Wire};
 use super::page::{Owner, PageLife};
 use super::plan::FirstServer;
@@ -360,6 +360,9 @@ impl Sim {
         let jump = self.random.pick(&[-3_600_000, -60_000, 60_000, 3_600_000, 3 * 24 * 3_600_000]);
         trace!(self, "the clock of machine {machine} jumps by {jump}");
         self.machines[machine].skew_ms += jump;
+        if jump < 0 {
+            self.machines[machine].clock = Clock::WentBack;
+        }
         if jump.unsigned_abs() > DAY_MS {
             self.ledger.day_passes(self.pages[page].owner);
         }

@@ -46,7 +46,8 @@ impl Sim {
                     written.map_or((Holder::Nobody, Holder::Nobody), |written| (written.written_as, written.holder));
                 let is_told = written.is_none_or(|written| self.is_told(written.machine));
                 // What was on its way when its writer said who they are may arrive where it was sent to.
-                let is_of_browser = matches!(holder, Holder::Browser { .. });
+                let was_of_browser = matches!(first, Holder::Browser { .. });
+                let is_of_browser = was_of_browser || matches!(holder, Holder::Browser { .. });
                 let is_passed = self.may_pass(writer, holder) || (is_of_browser && self.may_pass(first, holder));
                 let may_echo = match first {
                     Holder::Browser { machine, era } => self.ledger.claims.contains_key(&(machine, era)),
@@ -148,7 +149,7 @@ impl Sim {
         let typed = self.ledger.drafts.get(&view.draft).copied();
         // A page from before a log-out that had nothing, and heard of nothing, may have kept its key since: who typed it sits here.
         let own = Holder::Browser { machine: self.pages[page].machine, era: self.pages[page].era };
-        let typed = typed.filter(|typed| *typed != own);
+        let typed = typed.filter(|typed| *typed != own && self.is_told(self.pages[page].machine));
         if let Some(typed) =
             typed.filter(|typed| !self.may_pass(*typed, self.holder_in(page)) && !self.is_stray(*typed))
         {

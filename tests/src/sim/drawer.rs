@@ -24,7 +24,9 @@ pub(crate) struct Drawer {
     /// `@` and the tag of the person; empty for a visitor whom nobody knows.
     pub(crate) suffix: String,
     known_key: Option<String>,
-    /// What this page has written, with its tag.
+    /// The key that this page has kept.
+    own_key: Option<String>,
+    /// What this page has written, and which messages it has found, with their tags.
     written: BTreeSet<String>,
     /// Whether the visitor is about to log out in this page.
     is_leaving: bool,
@@ -59,6 +61,10 @@ impl Sim {
         if name == KEY {
             self.pages[page].drawer.known_key = Some(value.to_owned());
         }
+        if name.starts_with("o:") {
+            let full = self.full(page, name);
+            self.pages[page].drawer.written.insert(full);
+        }
     }
 
     fn read(&self, page: usize, name: &str) -> Option<String> {
@@ -85,6 +91,9 @@ impl Sim {
         }
         let machine = self.pages[page].machine;
         let storage = &mut self.machines[machine].storage;
+        if name == KEY {
+            self.pages[page].drawer.own_key = Some(value.to_owned());
+        }
         let is_news = storage.values.get(&full).map(String::as_str) != Some(value);
         if storage.save(self.now, &full, value.to_owned()).is_err() {
             return false;
@@ -148,20 +157,13 @@ impl Sim {
         let is_brought = former.is_some() && key == former;
         let suffix = self.pages[page].drawer.suffix.clone();
         let values = &self.machines[machine].storage.values;
-        let others =
-            values.keys().filter(|name| !name.ends_with(suffix.as_str())).filter_map(|name| name.split_once('@'));
-        let aged: Vec<String> = others
-            .filter_map(|(name, _)| name.strip_prefix("o:"))
-            .filter(|id| is_unsendable(id, wall))
-            .map(str::to_owned)
-            .collect();
+        let is_others = |name: &str| if name.contains('@') { !name.ends_with(suffix.as_str()) } else { is_brought };
+        let id_of = |name: &str| Some(name.strip_prefix("o:")?.split('@').next()?.to_owned());
+        let others = values.keys().filter(|name| is_others(name));
+        let aged: Vec<String> = others.filter_map(|name| id_of(name)).filter(|id| is_unsendable(id, wall)).collect();
         // Nobody came for them in a day, by this machine's clock.
         aged.iter().for_each(|id| self.ledger.write_lost(id));
-        self.erase_where(page, |name| match name.split_once('@') {
-            None => is_brought,
-            Some(_) if name.ends_with(suffix.as_str()) => false,
-            Some((name, _)) => name.strip_prefix("o:").is_none_or(|id| is_unsendable(id, wall)),
-        });
+        self.erase_where(page, |name| is_others(name) && id_of(name).is_none_or(|id| is_unsendable(&id, wall)));
     }
 
     fn nobody(&mut self, page: usize) {
@@ -193,10 +195,11 @@ impl Sim {
         }
     }
 
-    /// Another page has forgotten everything: what this one has written since then has no key, and goes as well.
+    /// Another page has forgotten everything: what this one has written since then goes as well.
     fn follow(&mut self, page: usize) {
-        if self.read(page, KEY).is_none() {
-            let Drawer { suffix, written, .. } = self.pages[page].drawer.clone();
+        let key = self.read(page, KEY);
+        let Drawer { suffix, written, own_key, .. } = self.pages[page].drawer.clone();
+        if key.is_none() || key == own_key {
             self.erase_where(page, |name| {
                 let is_ours = if suffix.is_empty() { !name.contains('@') } else { name.ends_with(suffix.as_str()) };
                 is_ours && written.contains(name)
@@ -227,9 +230,7 @@ impl Sim {
         let (key, dialog) = (self.full(page, KEY), self.full(page, "dialog"));
         if name == key && is_gone {
             self.pages[page].drawer.known_key = None;
-            let fresh = self.fresh_key(page);
-            self.bite(Fault::Disowned);
-            self.input(page, Input::Disowned { key: Secret::new(fresh) });
+            self.disown(page);
         } else if name == key || name == dialog {
             // The dialog is of all pages: this one joins in.
             let common = self.common(page);
@@ -242,9 +243,16 @@ impl Sim {
     pub(crate) fn catch_up(&mut self, page: usize) {
         let known = self.pages[page].drawer.known_key.clone();
         if known.is_some() && known != self.read(page, KEY) {
-            self.follow(page);
-            self.bite(Fault::LateLogOut);
-            self.log_out_heard(page);
+            let (here, gone) = self.messages(page);
+            if here.is_empty() {
+                self.follow(page);
+                self.bite(Fault::LateLogOut);
+                self.log_out_heard(page);
+            } else {
+                // Nobody has logged out, but somebody has said who they are.
+                gone.into_iter().for_each(|id| self.input(page, Input::Taken { id }));
+                self.disown(page);
+            }
         } else if known.is_none() {
             let (machine, era) = (self.pages[page].machine, self.pages[page].era);
             self.machines[machine].strays.insert(era);
@@ -253,6 +261,23 @@ impl Sim {
         }
         let common = self.common(page);
         self.input(page, Input::Restored(common));
+    }
+
+    /// The messages of this visitor that a page has kept: those that are still there, and those that are gone.
+    fn messages(&self, page: usize) -> (Vec<String>, Vec<String>) {
+        let Drawer { suffix, written, .. } = &self.pages[page].drawer;
+        let own = written.iter().filter_map(|name| name.strip_prefix("o:")?.strip_suffix(suffix.as_str()));
+        own.filter(|id| !id.contains('@'))
+            .map(str::to_owned)
+            .partition(|id| self.read(page, &format!("o:{id}")).is_some())
+    }
+
+    /// What the key opens is somebody's now. Where there is one again, it is the visitor's.
+    fn disown(&mut self, page: usize) {
+        let key = self.read(page, KEY).filter(|_| self.pages[page].drawer.suffix.is_empty());
+        let key = key.unwrap_or_else(|| self.fresh_key(page));
+        self.bite(Fault::Disowned);
+        self.input(page, Input::Disowned { key: Secret::new(key) });
     }
 
     fn log_out_heard(&mut self, page: usize) {

@@ -2,6 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use super::machine::Clock;
 use super::page::{Owner, Page};
 use super::people::Holder;
 use super::store::Store;
@@ -154,9 +155,13 @@ impl Ledger {
         }
     }
 
-    /// A message is a person's by now, and the page's where it went along.
-    pub(crate) fn belongs(&mut self, id: &str, person: u64, page: usize) {
+    /// A message is a person's by now, and the page's where it went along: of a browser whose clock has gone back, or not.
+    pub(crate) fn belongs(&mut self, id: &str, person: u64, page: usize, clock: Clock) {
         if let Some(written) = self.by_id(id) {
+            if written.holder != Holder::Person(person) && (written.page != page || clock == Clock::WentBack) {
+                // What its writer writes later may stay nobody's for a while, or has an id that is older than those of the person's.
+                written.order = Order::Free;
+            }
             written.holder = Holder::Person(person);
             written.page = page;
         }

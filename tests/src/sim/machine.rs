@@ -20,6 +20,7 @@ pub(crate) struct Machine {
     slept_ms: Millis,
     /// How far the wall clock is off.
     pub(crate) skew_ms: i64,
+    pub(crate) clock: Clock,
     pub(crate) network: Network,
     pub(crate) sockets: Sockets,
     pub(crate) streams: Streams,
@@ -94,6 +95,7 @@ impl Machine {
             power: Power::Awake,
             slept_ms: 0,
             skew_ms: 0,
+            clock: Clock::Forward,
             network: Network::Up,
             sockets: Sockets::Pass,
             streams: Streams::Pass,
@@ -141,6 +143,13 @@ pub(crate) struct Storage {
     pub(crate) room: Room,
     /// The last writes, each with the value that it replaced: what a crash may lose.
     log: Vec<(Millis, String, Option<String>)>,
+}
+
+/// Whether a wall clock was ever put back.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Clock {
+    Forward,
+    WentBack,
 }
 
 /// Whether storage takes anything.

@@ -426,7 +426,8 @@ impl Sim {
         if let Some(id) = name.strip_prefix("o:") {
             self.ledger.accepted(id, &value, if kept { Kept::Yes } else { Kept::No });
             if let Some(person) = self.person_in(page) {
-                self.ledger.belongs(id, person, page);
+                let clock = self.machines[self.pages[page].machine].clock;
+                self.ledger.belongs(id, person, page, clock);
             }
         }
         if !kept {

@@ -359,10 +359,18 @@ impl Sim {
         match (from, to) {
             _ if from == to => true,
             (Holder::Browser { machine, era }, Holder::Person(person)) => {
-                self.ledger.claims.get(&(machine, era)).is_some_and(|persons| persons.contains(&person))
+                // A page that has slept through a log-out, with nothing to lose, begins with the key that it had.
+                let is_late = self.machines[machine].strays.contains(&era);
+                let mut eras =
+                    self.ledger.claims.range((machine, era)..=(machine, if is_late { u32::MAX } else { era }));
+                eras.any(|(_, persons)| persons.contains(&person))
+            }
+            // Whoever writes in a page that has slept through a log-out, with nothing to lose, is the one who sits there now.
+            (Holder::Browser { machine, era }, Holder::Browser { machine: place, era: now }) => {
+                machine == place && era < now && self.machines[machine].strays.contains(&era)
             }
             (Holder::Nobody, _) | (_, Holder::Nobody) => true,
-            (Holder::Browser { .. } | Holder::Person(_), Holder::Browser { .. } | Holder::Person(_)) => false,
+            (Holder::Person(_), Holder::Browser { .. } | Holder::Person(_)) => false,
         }
     }
 
