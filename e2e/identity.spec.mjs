@@ -170,6 +170,45 @@ test('a page that comes back after a log-out it could not hear of shows nothing'
   }
 });
 
+test('who logs out in a page without a link takes along what another page could not send', async ({ page, host, rejoin, noise }) => {
+  noise.allow(CONNECTION_TROUBLE, /ERR_FAILED/, /^\[rejoin\] offline/);
+  const site = await knowingSite(rejoin, host);
+  const visitor = await Visitor.visit(page, site.address);
+  await page.route(/\/api\/site\/dialogs\?/, (route) => route.abort());
+  await visitor.send('Nobody answers');
+  await expect.poll(async () => (await kept(page)).local.some((name) => /:o:/.test(name))).toBe(true);
+  const second = await page.context().newPage();
+  await second.route(/\/assets\//, (route) => route.abort());
+  await second.goto(site.address);
+  await second.evaluate(() => rejoin('logout'));
+  await expect.poll(() => visitor.texts()).toEqual(['Welcome to the soap shop.']);
+  await expect.poll(() => kept(page)).toEqual(NOTHING);
+  await second.close();
+});
+
+test('what a sleeping page has not sent goes on, whoever has said meanwhile who they are', async ({ page, host, rejoin, noise }) => {
+  noise.allow(CONNECTION_TROUBLE, /ERR_FAILED/);
+  const site = await knowingSite(rejoin, host);
+  // In the back-forward cache a page hears nothing of what others write.
+  await page.addInitScript(() => addEventListener('storage', (event) => event.stopImmediatePropagation(), true));
+  const sleeper = await Visitor.visit(page, site.address);
+  const second = await page.context().newPage();
+  const ann = await Visitor.visit(second, site.address);
+  await page.route(/\/api\/site\/dialogs\?/, (route) => route.abort());
+  await sleeper.send('Not sent yet');
+  await expect.poll(async () => (await kept(page)).local.filter((name) => /:(o:.*|key)$/.test(name)).length).toBe(2);
+  await identify(second, site.sign('ann'));
+  await ann.send('I am Ann');
+  await ann.expectDelivery('I am Ann', 'sent');
+  await expect.poll(async () => (await kept(page)).local.some((name) => name.endsWith(':key'))).toBe(false);
+  await page.unroute(/\/api\/site\/dialogs\?/);
+  await page.evaluate(() => dispatchEvent(new PageTransitionEvent('pageshow', { persisted: true })));
+  await sleeper.expectDelivery('Not sent yet', 'sent');
+  await sleeper.expectMessages(['Not sent yet']);
+  await ann.expectMessages(['I am Ann']);
+  await second.close();
+});
+
 test('a token that is over is asked for again, and nothing is lost', async ({ page, host, rejoin }) => {
   const site = await knowingSite(rejoin, host);
   let asked = 0;
@@ -316,4 +355,29 @@ test('in an iframe a person is known as well, and asked through the port', async
   await expect.poll(() => frame.evaluate(() => Object.keys(localStorage))).toEqual([]);
   expect(await kept(page)).toEqual(NOTHING);
   await expect(visitor.rows.filter({ hasText: 'In the frame' })).toHaveCount(0);
+});
+
+test('who logs out in a page whose iframe was never opened is gone from the iframes of other pages', async ({ page, host, rejoin }) => {
+  const token = await addSite(rejoin, { origins: [host.url] });
+  const printed = await rejoin.command(...['assistant', 'add', '--name', 'Savon', '--site', token, '--fallback', 'Soap.', '--data', rejoin.data]);
+  const [, assistant] = /^assistant id: (\d+)$/m.exec(printed);
+  const stub = '<script>window.rejoin ||= function () { (rejoin.q ||= []).push(arguments) }</script>';
+  const address = host.page('/', `${stub}<script async src="${rejoin.url}/widget.js" data-assistant-id="${assistant}"></script>`);
+  await page.goto(address);
+  // A framework's object, which cannot be posted as it is.
+  await page.evaluate(() => rejoin('attributes', new Proxy({ plan: 'pro' }, {})));
+  await page.getByRole('button', { name: 'Open chat' }).click();
+  let frame;
+  await expect.poll(() => (frame = page.frame({ url: /\/embed\?/ }))).toBeTruthy();
+  const visitor = new Visitor(frame);
+  // Not even a message: only a draft.
+  await visitor.field.fill('a draft');
+  await expect.poll(() => frame.evaluate(() => Object.keys(localStorage).length)).toBeGreaterThan(0);
+  const second = await page.context().newPage();
+  await second.goto(address);
+  await second.evaluate(() => rejoin('logout'));
+  await expect(visitor.field).toHaveValue('');
+  await expect.poll(() => frame.evaluate(() => Object.keys(localStorage))).toEqual([]);
+  expect(await kept(page)).toEqual(NOTHING);
+  await second.close();
 });

@@ -109,6 +109,23 @@ for (const place of ['another page', 'the same page']) {
   });
 }
 
+test('what a page wanted to send for who has logged out meanwhile is not sent', async ({ page, rejoin }) => {
+  const release = await hold(page, PANEL);
+  await page.goto(`${rejoin.url}/demo/one`);
+  await page.evaluate(() => {
+    rejoin('send', 'Of whom was here before');
+    rejoin('open');
+    rejoin('logout');
+  });
+  release();
+  const visitor = new Visitor(page);
+  await expect(visitor.bubbles).toHaveCount(1);
+  await visitor.send('Of the next one');
+  await visitor.expectDelivery('Of the next one', 'sent');
+  await visitor.expectMessages(['Of the next one']);
+  await expectLog(rejoin, await visitor.dialogId(), ['Of the next one']);
+});
+
 test('an answer that comes late is no reason to ask again', async ({ page, rejoin }) => {
   let asked = 0;
   await page.route(SETTINGS, async (route) => {

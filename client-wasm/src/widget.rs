@@ -18,6 +18,7 @@ use protocol::{FileLimits, Secret};
 use wasm_bindgen::prelude::*;
 
 use crate::browser::{Function, get, get_at, hear, number, speak, suggest, text, window};
+use crate::dom::files;
 use crate::dom::{Done, Panel, STYLE, Speech, Texts};
 use crate::driver::{Face, Parts};
 use crate::link::{Knock, knock, load};
@@ -245,6 +246,8 @@ impl Widget {
             let input = match name {
                 "logout" => {
                     room.words.clear();
+                    files::forget();
+                    self.storage.nobody();
                     Input::Logout { key: Secret::new(visitor_key()) }
                 }
                 _ => {
@@ -283,7 +286,7 @@ impl Widget {
                 self.hear(Input::Timeout);
             }
             // Only another page can have done that: what the page itself does, it does not hear of.
-            Wake::Storage if self.storage.is_cleared() => self.word("logout", JsValue::UNDEFINED),
+            Wake::Storage if self.storage.is_left(&text(value, "key")) => self.word("logout", JsValue::UNDEFINED),
             Wake::Storage => self.recall(),
             Wake::AnswerHead => {
                 if let Some(Room { request: Some(request), .. }) = &mut *self.room.borrow_mut() {

@@ -23,13 +23,22 @@ export default ({ base, assistant, options, kept, state, add, root, style, say, 
     if (!options.inline) stayAboveKeyboard(frame);
     const address = `${base}/embed?assistant_id=${assistant}&parent_origin=${encodeURIComponent(location.origin)}`;
     const end = new AbortController();
+    // A framework's object may be none that can be posted.
+    const plain = (value) => {
+      try {
+        return JSON.parse(JSON.stringify(value));
+      } catch {
+        return undefined;
+      }
+    };
     // What is said before the widget is there is said to each page that tries to bring it.
     let calls = [];
     let port, timer;
     let tries = 0;
     take({
       frame,
-      command(...call) {
+      command(name, value) {
+        const call = [name, plain(value)];
         calls?.push(call);
         port?.postMessage(call);
       },
@@ -76,7 +85,8 @@ export default ({ base, assistant, options, kept, state, add, root, style, say, 
         calls = undefined;
         ready();
       };
-      frame.contentWindow.postMessage({ ...options, ...kept }, base, [port2]);
+      const said = Object.entries({ ...options, ...kept }).map(([name, value]) => [name, plain(value)]);
+      frame.contentWindow.postMessage(Object.fromEntries(said), base, [port2]);
       for (const call of calls) port.postMessage(call);
     };
     addEventListener('message', heard, end);

@@ -69,7 +69,7 @@
     );
   const button = add(root, 'button', { class: 'launcher', 'aria-haspopup': 'dialog', 'aria-expanded': false });
   button.ariaLabel = options.label || 'Open chat';
-  for (const d of ['M21 11.5a8.4 8.4 0 0 1-12 7.6L3 21l1.9-6A8.4 8.4 0 1 1 21 11.5z', 'M6 9l6 6 6-6'])
+  for (const d of ['M21 12a9 9 0 0 1-13 7l-5 2 2-5A9 9 0 1 1 21 12z', 'M6 9l6 6 6-6'])
     add(add(button, 'svg', { viewBox: '0 0 24 24' }, 1), 'path', { d }, 1);
   const badge = add(button, 'b', { hidden: '' });
   const [x, y = x] = (options.offset || '').split(/\D+/);
@@ -89,14 +89,22 @@
     loading,
     opener,
     watcher;
+  const keep = (name, value) => {
+    try {
+      store.setItem(prefix + name, value);
+    } catch {
+      // There is none, or it is full.
+    }
+  };
   const emit = (name, value) => {
     state[name] = value;
+    // A frame has a store of its own: other pages have to know that there is something in it.
+    if (client.frame && (name == 'open' || name == 'dialog')) keep(name, value);
     if (name == 'unread') {
       badge.hidden = !value;
       badge.textContent = value;
     } else if (name == 'label') button.ariaLabel = value;
     else if (name == 'credentials') answer(ask);
-    else if (name == 'dialog' && client.frame) store?.setItem(prefix + name, value);
     else if (name == 'open' || name == 'close') {
       const open = name == 'open';
       const inside = root.activeElement;
@@ -168,7 +176,7 @@
         button.hidden = true;
       } else {
         // An AbortError, by its short name: Firefox gives up fetching when the page is left.
-        error.code == 20 || say(`offline: ${base} ${error}`);
+        if (error.code != 20) say(`offline: ${base} ${error}`);
         loading = 0;
       }
     }));
@@ -189,16 +197,15 @@
     identify: (token) => tell('identify', (ask = token?.call && token) ? 0 : token),
     attributes: (values) => tell('attributes', values),
     logout() {
-      const own = Object.keys(store || {}).filter((key) => !key.indexOf(prefix));
       kept = {};
       ask = state.message = state.status = state.dialog = 0;
       tell('logout', 1);
-      for (const key of own) store.removeItem(key);
-      // Other pages of this visitor hear it.
-      store?.setItem(prefix + 'out', 1);
-      store?.removeItem(prefix + 'out');
-      // A frame has a store of its own.
-      if (own[0] && frameOnly) load();
+      // Other pages of this visitor hear it, before they hear that anything is gone.
+      keep('out');
+      const own = Object.keys(store || {}).filter((key) => !key.indexOf(prefix));
+      own.forEach((key) => store.removeItem(key));
+      // A frame has a store of its own, and more than this to forget.
+      if (own[1] && frameOnly) load();
     },
     destroy() {
       client.command?.('close');
@@ -221,11 +228,16 @@
     };
   const run = (name, ...values) => {
     if (commands[name]) return commands[name](...values);
-    load().then(() => {
-      if (client.command) client.command(name, values[0]);
-      // The server was out of reach: what was asked for is done when it is back.
-      else if (!loading && (!__REJOIN_PACKAGE__ || root.isConnected)) setTimeout(run, 3e3, name, ...values);
-    });
+    const whose = kept;
+    const go = () =>
+      load().then(() => {
+        // What was to be said by who has logged out since then is not said.
+        if (values[0] && whose != kept) return;
+        if (client.command) client.command(name, values[0]);
+        // The server was out of reach: what was asked for is done when it is back.
+        else if (!loading && (!__REJOIN_PACKAGE__ || root.isConnected)) setTimeout(go, 3e3);
+      });
+    go();
   };
   const early = (!__REJOIN_PACKAGE__ && window.rejoin?.q) || [];
   if (!__REJOIN_PACKAGE__) window.rejoin = run;

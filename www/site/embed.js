@@ -63,7 +63,15 @@ function guarded(call) {
 function command(name, value) {
   // At once, whether the link is there or not: who logs out leaves nothing.
   if (name === 'logout') {
-    for (const key of Object.keys(store ?? {})) if (key.startsWith(`rejoin:a${assistant}:`)) store.removeItem(key);
+    const prefix = `rejoin:a${assistant}:`;
+    const own = Object.keys(store ?? {}).filter((key) => key.startsWith(prefix));
+    try {
+      // Other pages of this visitor hear it, before they hear that anything is gone.
+      store?.setItem(`${prefix}out`, 1);
+    } catch {
+      // It is full.
+    }
+    for (const key of [...own, `${prefix}out`]) store?.removeItem(key);
   }
   guarded(() => widget.command(name, value));
 }
