@@ -1,5 +1,6 @@
 // Images and files: chosen, pasted, dropped, sent with progress, shown, saved; and what becomes of them when things go wrong.
 import { test, expect, CONNECTION_TROUBLE } from './fixtures.mjs';
+import { knowingSite } from './backend.mjs';
 import { addSite, snippet } from './host.mjs';
 import { Operator, readLog } from './operator.mjs';
 import { picture } from './picture.mjs';
@@ -302,6 +303,34 @@ test('whoever logs out leaves no file that was on its way', async ({ page, rejoi
   await page.evaluate(() => globalThis.rejoin('logout'));
   await expect(visitor.dialog.locator('.fi')).toHaveCount(0);
   await expect.poll(() => kept(page)).toEqual([]);
+});
+
+test('the name of a file that one visitor has sent, or could not send, is not left for the next', async ({ page, host, rejoin, noise }) => {
+  noise.allow(/415/);
+  const site = await knowingSite(rejoin, host);
+  const visitor = await Visitor.visit(page, site.address);
+  const status = visitor.dialog.locator('.fs');
+  const note = { name: 'offer.txt', mimeType: 'text/plain', buffer: Buffer.from('12 €') };
+  await picker(visitor).setInputFiles(note);
+  await expect(status).toHaveText('offer.txt was sent');
+  await page.evaluate(() => globalThis.rejoin('logout'));
+  await expect(status).toHaveText('');
+  await page.evaluate((token) => globalThis.rejoin('identify', token), site.sign('ann'));
+  await picker(visitor).setInputFiles({ name: 'page.html', mimeType: 'text/html', buffer: Buffer.from('<script>alert(1)</script>') });
+  await expect(visitor.dialog.locator('.fi')).toHaveAttribute('data-state', 'failed');
+  await page.evaluate((token) => globalThis.rejoin('identify', token), site.sign('bob'));
+  await expect(visitor.dialog.locator('.fi')).toHaveCount(0);
+  await expect(status).toHaveText('');
+});
+
+test('a file that is chosen while what sends it cannot be fetched is sent when it can', async ({ page, rejoin, noise }) => {
+  noise.allow(/ERR_FAILED/);
+  const visitor = await Visitor.visit(page, `${rejoin.url}/demo/one`);
+  let tries = 0;
+  await page.route(/\/assets\/files-/, (route) => (tries++ ? route.continue() : route.abort()));
+  await picker(visitor).setInputFiles({ name: 'offer.txt', mimeType: 'text/plain', buffer: Buffer.from('12 €') });
+  await expect(visitor.log.getByRole('button', { name: /offer\.txt/ })).toBeVisible();
+  await expect(visitor.rows.last()).toHaveAttribute('data-state', /sent|delivered/);
 });
 
 /** Answers the uploads of a page as a server would that has lost what it took: the message finds no file. */

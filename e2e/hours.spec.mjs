@@ -46,6 +46,21 @@ test.describe('at night', () => {
     expect(noise.heard()).toEqual([]);
   });
 
+  test('the address that one visitor has written is not in the field of the next', async ({ page, host, rejoin }) => {
+    const token = await addSite(rejoin, { origins: [host.url] });
+    await close(rejoin, token, []);
+    const visitor = await Visitor.visit(page, host.page('/', snippet(rejoin, token)));
+    const email = visitor.dialog.getByLabel('Leave your e-mail and we will write to you');
+    for (const text of ['The first visitor', 'The next one']) {
+      await visitor.send(text);
+      await visitor.expectDelivery(text, 'sent');
+      await expect(email).toHaveValue('');
+      await email.fill('ann@shop.example');
+      await page.evaluate(() => globalThis.rejoin('logout'));
+      await expect(email).toBeHidden();
+    }
+  });
+
   test('an address that is left without a network is kept through a reload, and comes later', async ({ page, host, rejoin, noise }) => {
     noise.allow(/ERR_FAILED/);
     const token = await addSite(rejoin, { origins: [host.url] });

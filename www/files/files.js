@@ -107,7 +107,15 @@ export function open(dialog, ask, speech, { place = dialog.querySelector('.c'), 
         clearInterval(asking);
         done(filled);
       };
-      const again = () => ask({ done: known });
+      const again = () => {
+        if (dialog.isConnected) return ask({ done: known });
+        // The widget was taken off: another one goes on with what is kept.
+        clearInterval(asking);
+        for (const item of queue.splice(0)) {
+          item.request?.abort();
+          item.settled?.();
+        }
+      };
       asking = setInterval(again, ASK_MS);
       again();
     });
@@ -183,8 +191,14 @@ export function open(dialog, ask, speech, { place = dialog.querySelector('.c'), 
   // What an earlier page has left goes on, unless another page has it in hand.
   const awaited = new Set();
   async function resume(lost) {
-    if (lost) return repeat(JSON.parse(lost));
+    if (lost > '0') return repeat(JSON.parse(lost));
     const { key, store } = await target();
+    const isForeign = (item) => item.key && item.key !== key && !item.key.endsWith('*');
+    if (queue.some(isForeign)) {
+      // Of whoever was here before.
+      queue.filter(isForeign).forEach(drop);
+      status.textContent = '';
+    }
     if (!store || !key) return;
     await sweep(store);
     const [before, after] = key.split('*');
@@ -244,6 +258,7 @@ export function open(dialog, ask, speech, { place = dialog.querySelector('.c'), 
       if (!to || !queue.includes(item)) return;
       if (!own(item, to)) return drop(item);
       const { bytes: most = Infinity, images } = await limits(to);
+      if (!queue.includes(item)) return;
       if (item.file.size > most) return fail(item, 'big', most);
       if (images && !SHOWN.test(item.file.type)) return fail(item, 'images');
       const { status: answered, body, broken } = await put(item, to);
@@ -503,6 +518,7 @@ export function open(dialog, ask, speech, { place = dialog.querySelector('.c'), 
       [...queue].forEach(drop);
       mine.clear();
       repeated.clear();
+      status.textContent = '';
       target().then(({ store }) => store && sweep(store));
     },
   };

@@ -44,7 +44,8 @@ pub(crate) fn write(module: &Module, mode: Mode) -> Result<Package> {
     let languages = languages::modules()?;
     let paths = languages.keys().map(|name| (name.as_str(), format!("./languages/{name}.js")));
     let glue = glue.replace("__REJOIN_LANGUAGES__", &languages::imports(paths));
-    let glue = glue.replace("__REJOIN_FILES__", "./files.js");
+    // Bundlers want to see what is imported.
+    let glue = glue.replace("`__REJOIN_FILES__#${files.tries++}`", "'./files.js'");
     put(&stage.join("client.js"), glue::start_from_anything(&glue)?.as_bytes())?;
     put(&stage.join("launcher.js"), launcher(&String::from_utf8_lossy(&read(&root().join(LOADER))?))?.as_bytes())?;
     put(&stage.join("frame.js"), &read(&root().join(FRAME))?)?;

@@ -6,7 +6,7 @@ use wasm_bindgen::{JsCast, JsValue};
 use super::node::{Node, Shown};
 use super::parts::grow;
 use super::texts::{Late, Texts};
-use crate::browser::{Function, text};
+use crate::browser::{Function, set_text, text};
 use crate::wake::{Listener, Wake, Waker};
 
 /// Its style sheet.
@@ -70,6 +70,11 @@ impl ContactForm {
 
     /// Shows what a view says of the address.
     pub(super) fn show(&mut self, view: &View, texts: &Texts) {
+        if view.contact == Contact::None {
+            // What stands in it may be of somebody who has logged out.
+            set_text(&self.field, "value", "");
+            self.step = Step::Rest;
+        }
         let is_given = matches!(view.contact, Contact::Sending | Contact::Given);
         let is_asked =
             matches!(view.contact, Contact::Wanted | Contact::Refused) || is_given && self.step == Step::Change;

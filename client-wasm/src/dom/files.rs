@@ -13,7 +13,8 @@ extern "C" {
     /// Shows what was sent with a message: JSON.
     #[wasm_bindgen(js_namespace = files)]
     pub(crate) fn show(node: &Node, file: &str);
-    /// Goes on with what an earlier page has left, or with a file (JSON) that the server has lost.
+    /// Goes on with a file (JSON) that the server has lost, or with what an earlier page has left (`0`); and without a word only
+    /// drops what is not of whoever the visitor is by now.
     #[wasm_bindgen(js_namespace = files)]
     pub(crate) fn resume(lost: &str);
     /// Cancels all that is not sent yet, and keeps nothing of it.
