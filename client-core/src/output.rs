@@ -58,8 +58,8 @@ pub enum Output {
         /// Letters and digits.
         tag: String,
     },
-    /// Forget what other persons than that of [`Output::Person`] have left, but for the messages that were not sent (`o:`) and are
-    /// young enough to be sent one day; and what is of nobody and goes with this key.
+    /// Forget what other persons than that of [`Output::Person`] have left, and what is of nobody and goes with this key; but for the
+    /// messages that were not sent (`o:`) and are young enough to be sent one day.
     Forget {
         /// The key from before this person was known, which was brought along; what goes with another stays.
         key: Option<Secret>,
