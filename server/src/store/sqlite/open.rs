@@ -3,7 +3,7 @@
 use std::fmt;
 use std::fs::{self, DirBuilder, File, OpenOptions, TryLockError};
 use std::io;
-use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
+use std::os::unix::fs::{DirBuilderExt, FileExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
@@ -19,6 +19,12 @@ pub(super) const DATABASE: &str = "rejoin.db";
 
 /// The file that a running server holds locked.
 const LOCK: &str = "rejoin.lock";
+
+/// A file that is written to learn whether a quota is used up, and removed again.
+const QUOTA: &str = "rejoin.quota";
+
+/// Its bytes.
+const QUOTA_BYTES: usize = 64 * 1024;
 
 /// How long a transaction waits for that of another process.
 const BUSY_MS: u64 = 5_000;
@@ -213,6 +219,14 @@ pub(super) fn quick_check(conn: &Connection) -> Result<(), OpenError> {
 /// Returns the bytes that may still be written to the disk of the directory; as many as can be where it does not say.
 pub(super) fn free_bytes(data: &Path) -> u64 {
     rustix::fs::statvfs(data).map_or(u64::MAX, |disk| disk.f_bavail.saturating_mul(disk.f_frsize))
+}
+
+/// Returns whether the quota is used up that the user has on the disk of the directory; only writing tells.
+pub(super) fn is_quota_used_up(data: &Path) -> bool {
+    let path = data.join(QUOTA);
+    let written = File::create(&path).and_then(|file| file.write_all_at(&[0; QUOTA_BYTES], 0));
+    let _removed = fs::remove_file(path);
+    written.is_err_and(|error| error.kind() == io::ErrorKind::QuotaExceeded)
 }
 
 /// Returns the size of the database file in bytes.
