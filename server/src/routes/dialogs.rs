@@ -109,10 +109,11 @@ async fn found(app: &App, claim: Claim) -> Result<Option<u64>, ApiError> {
     let app = app.clone();
     // A task of its own: whoever asked may hang up before the answer, and the others must be sent away all the same.
     let carried_out = tokio::spawn(async move {
+        let key_hash = claim.key_hash;
         let Claimed { dialog_id, rekeyed } = app.store().claim(claim).await?;
         if let (Some(dialog_id), Rekeyed::Yes, false) = (dialog_id, rekeyed, mutants::planted(Mutant::KeyStaysOpen)) {
             for card in app.hub().members(dialog_id) {
-                card.rekey();
+                card.rekey(key_hash);
             }
         }
         Ok(dialog_id)
