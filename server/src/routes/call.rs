@@ -5,10 +5,13 @@ use std::sync::Arc;
 
 use axum::extract::{FromRequestParts, Path};
 use axum::http::HeaderMap;
+use axum::http::header::CONTENT_LENGTH;
 use axum::http::request::Parts;
 use protocol::{ClientInfo, Hello, VERSION};
 use serde::Deserialize;
+use tokio::sync::SemaphorePermit;
 
+use super::body;
 use super::parameters::Parameters;
 use crate::accept::Peer;
 use crate::admission::{Admission, Caller, CallerQuery, Shown};
@@ -70,6 +73,9 @@ pub(super) struct Call<S> {
     client: Client,
     side: PhantomData<S>,
 }
+
+/// A place among the large bodies, and among those of the visitor whose it is.
+pub(super) type BodyPlace<'a> = (SemaphorePermit<'a>, Vec<Guest>);
 
 /// Which stretch of a log is asked for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -145,6 +151,22 @@ impl<S: Side> Call<S> {
                 self.app.bounds().upload(self.client, site_id, bytes, begins, self.app.clock().mono())
             }
         }
+    }
+
+    /// Takes a place for a body of the dialog's client among the large ones, unless it says that it is of the usual size.
+    ///
+    /// # Errors
+    /// There are as many as may be in memory at once, or as this visitor may have.
+    pub(super) fn body_place(&self, dialog_id: u64) -> Result<Option<BodyPlace<'_>>, ApiError> {
+        let declared = self.headers.get(CONTENT_LENGTH).and_then(|length| length.to_str().ok()?.parse().ok());
+        if declared.is_some_and(|bytes: usize| bytes <= body::USUAL_BYTES) {
+            return Ok(None);
+        }
+        let guests = match S::POOL {
+            Pool::Admin => Vec::new(),
+            Pool::Widget | Pool::Site => self.app.bounds().body(self.client, dialog_id)?,
+        };
+        Ok(Some((self.app.large_body()?, guests)))
     }
 
     /// Finds out who calls.
