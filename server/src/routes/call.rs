@@ -9,6 +9,7 @@ use axum::http::header::CONTENT_LENGTH;
 use axum::http::request::Parts;
 use protocol::{ClientInfo, Hello, VERSION};
 use serde::Deserialize;
+use server_core::access::ScopedDialog;
 use tokio::sync::SemaphorePermit;
 
 use super::body;
@@ -185,6 +186,16 @@ impl<S: Side> Call<S> {
         let caller = self.caller().await?;
         let admission = caller.admit(&self.app, self.dialog_id()?, None).await?;
         Ok((caller, admission))
+    }
+
+    /// Lets somebody into their dialog again, now that the body is there.
+    ///
+    /// It comes when its sender likes: the dialog may have become a person's meanwhile, or the token may have expired.
+    ///
+    /// # Errors
+    /// As those of [`Self::admit`].
+    pub(super) async fn admit_again(&self, caller: &Caller, dialog: ScopedDialog) -> Result<Admission, ApiError> {
+        caller.admit(&self.app, dialog.id(), None).await
     }
 
     /// Returns the dialog of the address; what is no number is a dialog that does not exist.
