@@ -147,14 +147,15 @@ async fn store(
     };
     match &put {
         Ok(FilePut::Stored) => {}
-        Ok(FilePut::Known(_) | FilePut::Conflict | FilePut::Full | FilePut::SiteFull)
+        Ok(FilePut::Known(known)) => bytes.stand_in_for(&known.blob).await?,
+        Ok(FilePut::Conflict | FilePut::Full | FilePut::SiteFull)
         | Err(StoreError::DiskFull | StoreError::Overloaded { .. } | StoreError::Locked) => bytes.remove(),
         // The row may be there all the same: the sweep knows.
         Err(StoreError::Io { .. } | StoreError::Corrupt { .. } | StoreError::Closed | StoreError::Internal { .. }) => {}
     }
     match put? {
         FilePut::Stored => Ok((StatusCode::CREATED, file)),
-        FilePut::Known(file) => Ok((StatusCode::OK, file)),
+        FilePut::Known(known) => Ok((StatusCode::OK, known.file)),
         FilePut::Conflict => Err(Refusal::id_conflict().into()),
         FilePut::Full => Err(ApiError::FileLimit),
         FilePut::SiteFull => Err(SITE_FULL),

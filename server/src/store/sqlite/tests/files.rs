@@ -83,3 +83,27 @@ fn counting_the_files_of_newcomers_reads_an_index_only() {
     let plan: String = admin.connection().query_row(sql, [], |row| row.get("detail")).unwrap();
     assert!(plan.contains("COVERING INDEX files_of_newcomers"), "{plan}");
 }
+
+#[tokio::test]
+async fn a_restore_forgets_the_unsent_files_whose_bytes_did_not_come_along() {
+    let (directory, copies) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
+    drop(old_database(directory.path()));
+    let admin = admin(directory.path());
+    put(admin.connection(), "sent", "a", 7, Some(1));
+    put(admin.connection(), "unsent", "b", 7, None);
+    let bytes = |data: &Path| data.join(crate::files::FOLDER);
+    std::fs::create_dir(bytes(directory.path())).unwrap();
+    for blob in ["sent", "unsent"] {
+        std::fs::write(bytes(directory.path()).join(blob), "12345").unwrap();
+    }
+    let backup = copies.path().join("backup");
+    admin.back_up(&backup).unwrap();
+    drop(admin);
+    let elsewhere = copies.path().join("elsewhere");
+    for (data, kept) in [(elsewhere.as_path(), &["sent"][..]), (directory.path(), &["sent", "unsent"])] {
+        restore(data, &backup).unwrap();
+        let store = SqliteStore::open(data, Box::new(|_| {})).unwrap();
+        store.close().await.unwrap();
+        assert_eq!(blobs(Admin::open(data).unwrap().connection()), kept, "{}", data.display());
+    }
+}
