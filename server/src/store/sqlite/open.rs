@@ -69,6 +69,11 @@ pub enum OpenError {
         /// The newest version that this program knows.
         known: i64,
     },
+    /// A server of an older release runs on the data.
+    OlderServer {
+        /// The directory.
+        data: PathBuf,
+    },
     /// The file is a database of another program, or none at all.
     Foreign,
     /// The file is damaged.
@@ -167,8 +172,9 @@ impl DataLock {
     }
 }
 
-/// Opens the database of a directory, makes it at the first time, and brings its schema up to date.
-pub(super) fn open(data: &Path) -> Result<Connection, OpenError> {
+/// Opens the database of a directory, makes it at the first time, and brings its schema up to date: one of an older release
+/// only under the lock, because a server of that release does not know the new schema.
+pub(super) fn open(data: &Path, held: Option<&DataLock>) -> Result<Connection, OpenError> {
     if rusqlite::version_number() < LEAST_SQLITE {
         return Err(OpenError::OldSqlite);
     }
@@ -184,7 +190,15 @@ pub(super) fn open(data: &Path) -> Result<Connection, OpenError> {
         .map_err(|error| OpenError::Directory { path: path.clone(), error })?;
     let mut conn = connect(&path)?;
     // Before anything is written: a file of somebody else stays as it is.
-    schema::Stamp::read(&conn)?.check()?;
+    let stamp = schema::Stamp::read(&conn)?;
+    stamp.check()?;
+    let _lock = match held {
+        None if stamp.is_older() => Some(DataLock::take(data).map_err(|error| match error {
+            OpenError::InUse { data } => OpenError::OlderServer { data },
+            other => other,
+        })?),
+        None | Some(_) => None,
+    };
     let mode: String = conn.query_row("PRAGMA journal_mode = WAL", [], |row| row.get(0))?;
     if mode != "wal" {
         return Err(OpenError::NoWal { mode });
@@ -268,6 +282,12 @@ impl fmt::Display for OpenError {
             Self::InUse { data } => write!(
                 f,
                 "another server runs on the data in {}: stop it, or choose another directory with --data",
+                data.display()
+            ),
+            Self::OlderServer { data } => write!(
+                f,
+                "an older server runs on this data, in {}: replace it first (SIGHUP, or a restart), then try again; its \
+                 own release can still be used until then",
                 data.display()
             ),
             Self::Newer { found, known } => write!(

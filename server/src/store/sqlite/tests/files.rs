@@ -107,3 +107,20 @@ async fn a_restore_forgets_the_unsent_files_whose_bytes_did_not_come_along() {
         assert_eq!(blobs(Admin::open(data).unwrap().connection()), kept, "{}", data.display());
     }
 }
+
+#[test]
+fn commands_leave_the_database_of_an_older_server_that_runs_as_it_is() {
+    let directory = tempfile::tempdir().unwrap();
+    let old = old_database(directory.path());
+    let version = || old.query_row("PRAGMA user_version", [], |row| row.get::<_, i64>(0)).unwrap();
+    let server = DataLock::take(directory.path()).unwrap();
+    let refused = Admin::open(directory.path()).unwrap_err();
+    assert!(refused.to_string().contains("an older server runs on this data"), "{refused}");
+    assert_eq!(version(), 8);
+    drop(server);
+    drop(admin(directory.path()));
+    assert_eq!(version(), schema::VERSION);
+    // Beside a server of the same release commands work as ever.
+    let _server = DataLock::take(directory.path()).unwrap();
+    drop(admin(directory.path()));
+}
