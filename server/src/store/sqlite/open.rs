@@ -193,10 +193,10 @@ pub(super) fn open(data: &Path, held: Option<&DataLock>) -> Result<Connection, O
     let stamp = schema::Stamp::read(&conn)?;
     stamp.check()?;
     let _lock = match held {
-        None if stamp.is_older() => Some(DataLock::take(data).map_err(|error| match error {
-            OpenError::InUse { data } => OpenError::OlderServer { data },
-            other => other,
-        })?),
+        None if stamp.is_older() => match DataLock::take(data) {
+            Err(OpenError::InUse { data }) => return Err(OpenError::OlderServer { data }),
+            taken => Some(taken?),
+        },
         None | Some(_) => None,
     };
     let mode: String = conn.query_row("PRAGMA journal_mode = WAL", [], |row| row.get(0))?;
