@@ -27,8 +27,8 @@ use crate::store::{Assistant, Site, Store};
 
 /// Descriptors that are neither connections nor in reserve: the database, the log, the runtime.
 const OTHER_FILES: usize = 64;
-/// Large bodies that may be in memory at once.
-const BATCHES: usize = 128;
+/// Large bodies that may be in memory at once; what is of the usual size waits at the cost of its connection.
+const LARGE_BODIES: usize = 128;
 /// Logins from one address: at once, and then each second.
 const LOGINS: (u32, u32) = (10, 1);
 
@@ -50,7 +50,7 @@ struct Shared {
     clock: Clock,
     logins: Buckets<IpAddr>,
     posts: Buckets<(u64, Pool)>,
-    batches: Semaphore,
+    large_bodies: Semaphore,
     figures: Figures,
     earlier: OnceLock<Earlier>,
     files: OnceLock<Arc<Folder>>,
@@ -88,7 +88,7 @@ impl App {
             clock: Clock::new(),
             logins: Buckets::new(LOGINS.0, LOGINS.1),
             posts: Buckets::new(burst(config.messages_per_s), config.messages_per_s),
-            batches: Semaphore::new(BATCHES),
+            large_bodies: Semaphore::new(LARGE_BODIES),
             figures: Figures::default(),
             earlier: OnceLock::new(),
             files: OnceLock::new(),
@@ -158,8 +158,8 @@ impl App {
     ///
     /// # Errors
     /// As many as may be in memory at once.
-    pub(crate) fn batch(&self) -> Result<SemaphorePermit<'_>, ApiError> {
-        self.0.batches.try_acquire().map_err(|_| ApiError::Overloaded { retry_after_ms: 1_000 })
+    pub(crate) fn large_body(&self) -> Result<SemaphorePermit<'_>, ApiError> {
+        self.0.large_bodies.try_acquire().map_err(|_| ApiError::Overloaded { retry_after_ms: 1_000 })
     }
 
     /// What clients tell of their links.

@@ -20,7 +20,7 @@ const JOBS: u32 = 32;
 /// The pause after a store that did not answer.
 const RETRY: Duration = Duration::from_secs(1);
 
-/// Answers what visitors ask, until the store is closed or fails.
+/// Answers what visitors ask, until the store is closed.
 pub async fn work(store: Arc<dyn Store>) {
     let added = store.job_added();
     loop {
@@ -28,11 +28,12 @@ pub async fn work(store: Arc<dyn Store>) {
             // Jobs that were added meanwhile have left a permit behind.
             Ok(0) => added.notified().await,
             Ok(_) => {}
-            Err(error) if error.is_passing() => {
+            Err(StoreError::Closed) => return,
+            // One read that failed says nothing about the next; a store that cannot go on ends the process.
+            Err(error) => {
                 tracing::warn!(%error, "the assistants wait for the store");
                 tokio::time::sleep(RETRY).await;
             }
-            Err(_) => return,
         }
     }
 }
@@ -137,6 +138,27 @@ mod tests {
             store.close().await.unwrap();
             worker.await.unwrap();
         }
+    }
+
+    #[tokio::test]
+    async fn a_read_that_fails_for_another_reason_than_the_end_does_not_end_the_assistants() {
+        let directory = tempfile::tempdir().unwrap();
+        let store = Arc::new(SqliteStore::open(directory.path(), Box::new(|_| {})).unwrap());
+        let other = rusqlite::Connection::open(directory.path().join("rejoin.db")).unwrap();
+        other.busy_timeout(Duration::from_secs(10)).unwrap();
+        other.execute_batch("ALTER TABLE jobs RENAME TO jobs_away").unwrap();
+        let asked = store.job_added();
+        let worker = tokio::spawn(work(Arc::clone(&store) as Arc<dyn Store>));
+        // The worker has asked before the first of these, and is answered in turn.
+        for _ in 0..20 {
+            assert!(matches!(store.jobs(1).await, Err(StoreError::Internal { .. })));
+        }
+        other.execute_batch("ALTER TABLE jobs_away RENAME TO jobs").unwrap();
+        asked.notify_one();
+        tokio::task::yield_now().await;
+        assert!(!worker.is_finished());
+        store.close().await.unwrap();
+        worker.await.unwrap();
     }
 
     #[test]

@@ -17,6 +17,8 @@ use crate::routes::client_address;
 
 /// Whoever has as many connections as it may comes back after this.
 const RETRY_MS: u32 = 5_000;
+/// Whoever finds no place for a large body comes back after this.
+const BODY_RETRY_MS: u32 = 1_000;
 /// What a dialog costs: as many tokens each second as dialogs are allowed each minute.
 const MINUTE: u32 = 60;
 /// As many tokens each second as KiB are allowed each hour.
@@ -27,6 +29,12 @@ const LEAST_KIB: u32 = 64;
 const UPLOADS_OF_ADDRESS: usize = 32;
 /// Uploads under way at once, of the visitors of one site.
 const UPLOADS_OF_SITE: usize = 128;
+/// Large bodies under way at once, of all visitors: what they leave is for the operators.
+const BODIES_OF_VISITORS: usize = 96;
+/// Large bodies under way at once, of the visitors at one address.
+const BODIES_OF_ADDRESS: usize = 32;
+/// Large bodies under way at once, of one visitor.
+const BODIES_OF_VISITOR: usize = 8;
 /// Files an hour from one address of visitors who have no dialog yet, all of them at once.
 const NEWCOMERS_FILES: u32 = 60;
 /// So many in a minute are as good as no bound.
@@ -64,6 +72,12 @@ enum Party {
     Uploader(IpAddr),
     /// The uploads to a site.
     Uploads(u64),
+    /// The large bodies of all visitors.
+    Bodies,
+    /// The large bodies from an address.
+    BodiesFrom(IpAddr),
+    /// The large bodies of a visitor, by its dialog.
+    BodiesOf(u64),
 }
 
 /// A place among those that a party may take; free again when it is dropped.
@@ -187,6 +201,19 @@ impl Bounds {
 }
 
 impl Bounds {
+    /// Takes places for a large body of the visitor whose dialog this is.
+    ///
+    /// # Errors
+    /// As many are under way as there may be, of the visitor, of its address or of all visitors.
+    pub(crate) fn body(&self, client: Client, dialog_id: u64) -> Result<Vec<Guest>, ApiError> {
+        let mut parties = vec![(Party::BodiesOf(dialog_id), BODIES_OF_VISITOR)];
+        parties.extend(client.map(|address| (Party::BodiesFrom(address), BODIES_OF_ADDRESS)));
+        parties.push((Party::Bodies, BODIES_OF_VISITORS));
+        let full = ApiError::Overloaded { retry_after_ms: BODY_RETRY_MS };
+        let place = |(party, most)| self.guests.enter(party, most).map(|seat| Guest { _seat: seat });
+        parties.into_iter().map(|party| place(party).ok_or(full.clone())).collect()
+    }
+
     /// Takes places for a visitor's upload of so many bytes, and counts them; `begins`: of one who has no dialog yet.
     ///
     /// # Errors

@@ -38,6 +38,8 @@ pub mod probe;
 mod rate;
 mod routes;
 pub mod shutdown;
+#[cfg(test)]
+mod stalled_tests;
 pub mod store;
 
 use std::time::Duration;

@@ -10,6 +10,7 @@ use hyper::header::{AUTHORIZATION, CONTENT_TYPE, HOST, HeaderMap, HeaderName, He
 use hyper::{Method, Request, Response};
 use hyper_util::rt::TokioIo;
 use serde_json::Value;
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
 use tokio::time::timeout;
 
@@ -129,6 +130,68 @@ impl Ask {
         request.headers_mut().extend(self.headers);
         sender.send_request(request).await.map_err(no_answer)
     }
+}
+
+/// A request that the server has begun to serve, and whose body is still to come.
+#[derive(Debug)]
+pub struct Begun {
+    stream: TcpStream,
+    body: Bytes,
+}
+
+impl Ask {
+    /// Sends everything but the body, and waits until the server wants it: by then it has let the caller in.
+    ///
+    /// # Errors
+    /// The answer, where the server does not want the body.
+    ///
+    /// # Panics
+    /// Nobody answered in time.
+    pub async fn begin(self) -> Result<Begun, Answer> {
+        let mut head = format!("{} {} HTTP/1.1\r\nhost: {}\r\n", self.method, self.path, self.address);
+        for (name, value) in &self.headers {
+            head += &format!("{name}: {}\r\n", value.to_str().expect("a header has a visible value"));
+        }
+        head += &format!("content-length: {}\r\nexpect: 100-continue\r\n\r\n", self.body.len());
+        let mut stream = TcpStream::connect(self.address).await.expect("the server listens");
+        stream.write_all(head.as_bytes()).await.expect("the server reads");
+        let begun = read_head(&mut stream).await;
+        if begun.starts_with("HTTP/1.1 100 ") {
+            return Ok(Begun { stream, body: self.body });
+        }
+        Err(rest_of(&mut stream, &begun).await)
+    }
+}
+
+impl Begun {
+    /// Sends the body, and waits for the whole answer.
+    ///
+    /// # Panics
+    /// Nobody answered in time.
+    pub async fn finish(mut self) -> Answer {
+        self.stream.write_all(&self.body).await.expect("the server reads");
+        let head = read_head(&mut self.stream).await;
+        rest_of(&mut self.stream, &head).await
+    }
+}
+
+async fn read_head(stream: &mut TcpStream) -> String {
+    let mut head = Vec::new();
+    let whole = async {
+        while !head.ends_with(b"\r\n\r\n") {
+            head.push(stream.read_u8().await.expect("an answer has a whole head"));
+        }
+    };
+    timeout(PATIENCE, whole).await.expect("an answer comes in time");
+    String::from_utf8(head).expect("a head is text")
+}
+
+async fn rest_of(stream: &mut TcpStream, head: &str) -> Answer {
+    let status = head.split(' ').nth(1).and_then(|status| status.parse().ok()).expect("an answer has a status");
+    let length = head.lines().find_map(|line| line.strip_prefix("content-length: ")).map(str::parse);
+    let mut body = vec![0; length.expect("an answer says its length").expect("it is a number")];
+    timeout(PATIENCE, stream.read_exact(&mut body)).await.expect("it comes in time").expect("it is whole");
+    Answer { status, headers: HeaderMap::new(), body: body.into() }
 }
 
 fn no_answer(error: impl std::fmt::Display) -> NoAnswer {

@@ -196,6 +196,45 @@ async fn a_server_whose_supervisor_is_killed_leaves_too() {
     assert_eq!(Ask::new(next.address, "GET", "/ready").send().await.status, 200, "{}", printed.text());
 }
 
+#[tokio::test]
+async fn a_program_that_is_away_for_a_moment_is_started_when_it_is_back_and_the_socket_stays_open() {
+    let (_directory, data) = world();
+    // A second name of the program: a copy could still be open for writing in another test's child.
+    let folder = tempfile::tempdir_in(binary::program().parent().unwrap()).unwrap();
+    let program = folder.path().join("rejoin");
+    fs::hard_link(binary::program(), &program).unwrap();
+    let mut command = under_name(&program, &binary::command(&data, &["serve", "--port", "0", "--supervise"]));
+    command.stdin(Stdio::null());
+    let server = Binary::start(command).await;
+    let child = child_after(&server, 0).await;
+    let away = program.with_extension("away");
+    fs::rename(&program, &away).unwrap();
+    kill(child, Signal::KILL);
+    until("a word about it", async || server.printed().text().matches("cannot be started").count() >= 2).await;
+    let asked = tokio::spawn(Ask::new(server.address, "GET", "/ready").send());
+    fs::rename(&away, &program).unwrap();
+    child_after(&server, child).await;
+    assert_eq!(asked.await.unwrap().status, 200);
+    server.signal(Signal::TERM);
+    let (status, printed) = server.ended().await;
+    assert!(status.success(), "{printed}");
+}
+
+/// Returns the same command of a program under another name, its input still open.
+fn under_name(program: &std::path::Path, command: &tokio::process::Command) -> tokio::process::Command {
+    let command = command.as_std();
+    let mut named = tokio::process::Command::new(program);
+    named.args(command.get_args());
+    for (name, value) in command.get_envs() {
+        match value {
+            Some(value) => named.env(name, value),
+            None => named.env_remove(name),
+        };
+    }
+    named.stdout(Stdio::piped()).stderr(Stdio::piped()).kill_on_drop(true);
+    named
+}
+
 /// Starts a server on a socket that this test keeps, as systemd does.
 async fn activated(data: &std::path::Path, listener: &TcpListener) -> Binary {
     let serve = binary::command(data, &["serve"]);

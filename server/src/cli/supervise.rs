@@ -69,8 +69,8 @@ async fn supervise(nursery: Nursery, mut news: mpsc::Receiver<(u32, News)>) -> R
             _ = terminate.recv() => supervisor.end(),
             _ = interrupt.recv() => supervisor.end(),
             _ = hang_up.recv() => supervisor.replace(),
-            Some((server, news)) = news.recv() => supervisor.hear(server, news)?,
-            () = pause => supervisor.start()?,
+            Some((server, news)) = news.recv() => supervisor.hear(server, news),
+            () = pause => supervisor.start(),
         };
         if let Done::Yes(result) = done {
             return result;
@@ -224,14 +224,31 @@ impl Supervisor {
         Done::No
     }
 
-    /// Starts a server after a pause.
-    fn start(&mut self) -> io::Result<Done> {
+    /// Starts a server after a pause; where the system does not, it is tried again after the next.
+    ///
+    /// The program may be away while another one is put in its place, or memory short for a moment: meanwhile connections
+    /// wait in the socket, which is open for as long as this process lives.
+    fn start(&mut self) -> Done {
         self.start_at = None;
-        self.current = Some(self.nursery.start(None)?);
-        Ok(Done::No)
+        match self.nursery.start(None) {
+            Ok(server) => self.current = Some(server),
+            Err(error) => {
+                let pause = self.next_pause().max(FIRST_PAUSE);
+                tracing::error!(%error, ?pause, "the server cannot be started: trying again");
+                self.start_at = Some(Instant::now() + pause);
+            }
+        }
+        Done::No
     }
 
-    fn hear(&mut self, number: u32, news: News) -> io::Result<Done> {
+    /// Returns the pause that it is time for now; the one after it is twice as long.
+    fn next_pause(&mut self) -> Duration {
+        let pause = self.pause;
+        self.pause = (pause * 2).clamp(FIRST_PAUSE, LONGEST_PAUSE);
+        pause
+    }
+
+    fn hear(&mut self, number: u32, news: News) -> Done {
         let is = |server: &Option<Server>| server.is_some_and(|server| server.number == number);
         match news {
             News::Waits if is(&self.successor) => {
@@ -259,17 +276,17 @@ impl Supervisor {
                 }
             }
         }
-        Ok(self.done())
+        self.done()
     }
 
     /// The server is gone: another one takes its place, unless all is over.
-    fn ended(&mut self, server: Server, status: ExitStatus) -> io::Result<Done> {
+    fn ended(&mut self, server: Server, status: ExitStatus) -> Done {
         if self.order == Order::End {
-            return Ok(self.done());
+            return self.done();
         }
         if let Some(successor) = self.successor.take() {
             self.current = Some(successor);
-            return Ok(Done::No);
+            return Done::No;
         }
         tracing::warn!(%status, "the server has ended");
         // What ends by a signal has not said that it never will work.
@@ -277,19 +294,18 @@ impl Supervisor {
             self.failed_starts += 1;
             let believed = self.nursery.born == 1 || code == USAGE || self.failed_starts >= FAILED_STARTS;
             if believed {
-                return Ok(Done::Yes(Err(Failure::child(code))));
+                return Done::Yes(Err(Failure::child(code)));
             }
         }
         if server.started.elapsed() >= WELL {
             self.pause = Duration::ZERO;
         }
-        let pause = self.pause;
-        self.pause = (pause * 2).clamp(FIRST_PAUSE, LONGEST_PAUSE);
+        let pause = self.next_pause();
         if pause.is_zero() {
             return self.start();
         }
         self.start_at = Some(Instant::now() + pause);
-        Ok(Done::No)
+        Done::No
     }
 
     fn done(&self) -> Done {

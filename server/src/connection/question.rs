@@ -64,6 +64,11 @@ pub(super) enum Outcome {
 }
 
 impl Question {
+    /// Returns whether it is asked if the link still has a right to the dialog.
+    pub(super) fn is_of_right(&self) -> bool {
+        matches!(self, Self::Recheck { .. } | Self::Look { .. })
+    }
+
     /// Returns what came of it, once it is answered.
     pub(super) fn poll(&mut self, context: &mut Context<'_>) -> Poll<Outcome> {
         Poll::Ready(match self {

@@ -5,6 +5,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 use std::task::{Context, Waker};
 
+use server_core::access::KeyHash;
 use server_core::{Ephemeral, Event, Millis};
 
 /// Letters that wait in one mailbox.
@@ -130,7 +131,7 @@ struct Mailbox {
     bytes: usize,
     lost: u64,
     leave: Option<Leave>,
-    rekeyed: bool,
+    rekeyed: Option<KeyHash>,
     reader: Option<Waker>,
 }
 
@@ -164,8 +165,8 @@ pub(crate) struct Mail {
     pub(crate) lost: u64,
     /// The server goes away.
     pub(crate) leave: Option<Leave>,
-    /// The dialog is kept under another key now.
-    pub(crate) rekeyed: bool,
+    /// The dialog is kept under this key now.
+    pub(crate) rekeyed: Option<KeyHash>,
 }
 
 impl Card {
@@ -226,11 +227,11 @@ impl Card {
         }
     }
 
-    /// Tells the link that its dialog is kept under another key now.
-    pub(crate) fn rekey(&self) {
+    /// Tells the link that its dialog is kept under this key now.
+    pub(crate) fn rekey(&self, key_hash: KeyHash) {
         let reader = {
             let mut mailbox = self.lock();
-            mailbox.rekeyed = true;
+            mailbox.rekeyed = Some(key_hash);
             mailbox.reader.take()
         };
         if let Some(reader) = reader {
@@ -244,8 +245,7 @@ impl Card {
         let letters = std::mem::take(&mut mailbox.letters);
         mailbox.bytes = 0;
         let lost = std::mem::take(&mut mailbox.lost);
-        let rekeyed = std::mem::take(&mut mailbox.rekeyed);
-        let mail = Mail { letters, lost, leave: mailbox.leave.take(), rekeyed };
+        let mail = Mail { letters, lost, leave: mailbox.leave.take(), rekeyed: mailbox.rekeyed.take() };
         match &mut mailbox.reader {
             Some(reader) => reader.clone_from(context.waker()),
             none => *none = Some(context.waker().clone()),

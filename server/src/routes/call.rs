@@ -5,10 +5,14 @@ use std::sync::Arc;
 
 use axum::extract::{FromRequestParts, Path};
 use axum::http::HeaderMap;
+use axum::http::header::CONTENT_LENGTH;
 use axum::http::request::Parts;
 use protocol::{ClientInfo, Hello, VERSION};
 use serde::Deserialize;
+use server_core::access::ScopedDialog;
+use tokio::sync::SemaphorePermit;
 
+use super::body;
 use super::parameters::Parameters;
 use crate::accept::Peer;
 use crate::admission::{Admission, Caller, CallerQuery, Shown};
@@ -70,6 +74,9 @@ pub(super) struct Call<S> {
     client: Client,
     side: PhantomData<S>,
 }
+
+/// A place among the large bodies, and among those of the visitor whose it is.
+pub(super) type BodyPlace<'a> = (SemaphorePermit<'a>, Vec<Guest>);
 
 /// Which stretch of a log is asked for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -147,6 +154,22 @@ impl<S: Side> Call<S> {
         }
     }
 
+    /// Takes a place for a body of the dialog's client among the large ones, unless it says that it is of the usual size.
+    ///
+    /// # Errors
+    /// There are as many as may be in memory at once, or as this visitor may have.
+    pub(super) fn body_place(&self, dialog_id: u64) -> Result<Option<BodyPlace<'_>>, ApiError> {
+        let declared = self.headers.get(CONTENT_LENGTH).and_then(|length| length.to_str().ok()?.parse().ok());
+        if declared.is_some_and(|bytes: usize| bytes <= body::USUAL_BYTES) {
+            return Ok(None);
+        }
+        let guests = match S::POOL {
+            Pool::Admin => Vec::new(),
+            Pool::Widget | Pool::Site => self.app.bounds().body(self.client, dialog_id)?,
+        };
+        Ok(Some((self.app.large_body()?, guests)))
+    }
+
     /// Finds out who calls.
     ///
     /// # Errors
@@ -163,6 +186,16 @@ impl<S: Side> Call<S> {
         let caller = self.caller().await?;
         let admission = caller.admit(&self.app, self.dialog_id()?, None).await?;
         Ok((caller, admission))
+    }
+
+    /// Lets somebody into their dialog again, now that the body is there.
+    ///
+    /// It comes when its sender likes: the dialog may have become a person's meanwhile, or the token may have expired.
+    ///
+    /// # Errors
+    /// As those of [`Self::admit`].
+    pub(super) async fn admit_again(&self, caller: &Caller, dialog: ScopedDialog) -> Result<Admission, ApiError> {
+        caller.admit(&self.app, dialog.id(), None).await
     }
 
     /// Returns the dialog of the address; what is no number is a dialog that does not exist.

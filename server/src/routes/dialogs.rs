@@ -67,7 +67,7 @@ pub(super) async fn start<S: Side>(mut call: Call<S>, request_body: Body) -> Res
 
 /// Keeps where the visitor can be written to.
 pub(super) async fn contact<S: Side>(mut call: Call<S>, request_body: Body) -> Result<Response, ApiError> {
-    let (_, admission) = call.admit().await?;
+    let (caller, admission) = call.admit().await?;
     let key = (admission.dialog.id(), S::POOL);
     call.app.posts().take(key, call.app.clock().mono()).map_err(Refusal::rate_limited)?;
     let Contact { email: given } = body::json(&call.headers, request_body).await?;
@@ -77,6 +77,7 @@ pub(super) async fn contact<S: Side>(mut call: Call<S>, request_body: Body) -> R
     if email.is_some() {
         email::check(trimmed)?;
     }
+    let admission = call.admit_again(&caller, admission.dialog).await?;
     let store = call.app.store();
     store.set_contact(admission.dialog, email.clone()).await?;
     // Nothing of it stands in the log: operators are told to look at their list again.
@@ -109,10 +110,11 @@ async fn found(app: &App, claim: Claim) -> Result<Option<u64>, ApiError> {
     let app = app.clone();
     // A task of its own: whoever asked may hang up before the answer, and the others must be sent away all the same.
     let carried_out = tokio::spawn(async move {
+        let key_hash = claim.key_hash;
         let Claimed { dialog_id, rekeyed } = app.store().claim(claim).await?;
         if let (Some(dialog_id), Rekeyed::Yes, false) = (dialog_id, rekeyed, mutants::planted(Mutant::KeyStaysOpen)) {
             for card in app.hub().members(dialog_id) {
-                card.rekey();
+                card.rekey(key_hash);
             }
         }
         Ok(dialog_id)

@@ -16,7 +16,7 @@ use tokio::io::AsyncReadExt;
 
 use super::Json;
 use super::call::{Call, Side};
-use crate::admission::Shows;
+use crate::admission::{Caller, Shows};
 use crate::app::App;
 use crate::error::ApiError;
 use crate::files::{self, Terms};
@@ -31,10 +31,10 @@ const SITE_FULL: ApiError = ApiError::Limited { code: code::SITE_LIMIT, retry_af
 pub(super) async fn put<S: Side>(mut call: Call<S>, body: Body) -> Result<Response, ApiError> {
     let admitted = call.admit().await;
     match admitted {
-        Ok((_, admission)) => {
+        Ok((caller, admission)) => {
             let site = call.app.store().site(admission.site_id).await?.ok_or(ApiError::DialogNotFound)?;
             let key = (admission.dialog.id(), S::POOL);
-            receive(&call, &site, FileOwner::Dialog(admission.dialog), key, body).await
+            receive(&call, &caller, &site, FileOwner::Dialog(admission.dialog), key, body).await
         }
         Err(error) => refuse(body, error).await,
     }
@@ -63,17 +63,18 @@ pub(super) async fn begin<S: Side>(mut call: Call<S>, body: Body) -> Result<Resp
     };
     let [a, b, c, d, e, f, g, h, ..] = key_hash;
     let key = (u64::from_le_bytes([a, b, c, d, e, f, g, h]), S::POOL);
-    receive(&call, &site, owner, key, body).await
+    receive(&call, &caller, &site, owner, key, body).await
 }
 
 async fn receive<S: Side>(
     call: &Call<S>,
+    caller: &Caller,
     site: &Site,
     owner: FileOwner,
     key: (u64, crate::hub::Pool),
     mut body: Body,
 ) -> Result<Response, ApiError> {
-    let taken = take(call, site, owner, key, &mut body).await;
+    let taken = take(call, caller, site, owner, key, &mut body).await;
     match taken {
         Ok((status, file)) => Ok((status, Json(Uploaded { file })).into_response()),
         Err(error) => refuse(body, error).await,
@@ -82,6 +83,7 @@ async fn receive<S: Side>(
 
 async fn take<S: Side>(
     call: &Call<S>,
+    caller: &Caller,
     site: &Site,
     owner: FileOwner,
     key: (u64, crate::hub::Pool),
@@ -107,6 +109,9 @@ async fn take<S: Side>(
     let most_bytes = if mutants::planted(Mutant::HugeFiles) { u64::from(u32::MAX) } else { told.bytes };
     let terms = Terms { most_bytes, images: told.images };
     let complete = folder.receive(body, terms, declared, call.file_name()).await?;
+    if let FileOwner::Dialog(dialog) = owner {
+        call.admit_again(caller, dialog).await?;
+    }
     // A task of its own: whoever goes away now must not leave bytes without a row.
     let (app, id) = (call.app.clone(), id.to_owned());
     let storing = tokio::spawn(async move {
@@ -142,14 +147,15 @@ async fn store(
     };
     match &put {
         Ok(FilePut::Stored) => {}
-        Ok(FilePut::Known(_) | FilePut::Conflict | FilePut::Full | FilePut::SiteFull)
+        Ok(FilePut::Known(known)) => bytes.stand_in_for(&known.blob).await?,
+        Ok(FilePut::Conflict | FilePut::Full | FilePut::SiteFull)
         | Err(StoreError::DiskFull | StoreError::Overloaded { .. } | StoreError::Locked) => bytes.remove(),
         // The row may be there all the same: the sweep knows.
         Err(StoreError::Io { .. } | StoreError::Corrupt { .. } | StoreError::Closed | StoreError::Internal { .. }) => {}
     }
     match put? {
         FilePut::Stored => Ok((StatusCode::CREATED, file)),
-        FilePut::Known(file) => Ok((StatusCode::OK, file)),
+        FilePut::Known(known) => Ok((StatusCode::OK, known.file)),
         FilePut::Conflict => Err(Refusal::id_conflict().into()),
         FilePut::Full => Err(ApiError::FileLimit),
         FilePut::SiteFull => Err(SITE_FULL),

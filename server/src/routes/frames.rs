@@ -19,8 +19,9 @@ use crate::error::ApiError;
 pub(super) async fn post<S: Side>(mut call: Call<S>, request_body: Body) -> Result<Response, ApiError> {
     let (caller, admission) = call.admit().await?;
     let app = call.app.clone();
-    let _place = app.batch()?;
+    let _place = call.body_place(admission.dialog.id())?;
     let bytes = body::bytes(&call.headers, request_body, body::BATCH_BYTES).await?;
+    let admission = call.admit_again(&caller, admission.dialog).await?;
     let text = std::str::from_utf8(&bytes).map_err(|error| ApiError::InvalidJson(error.to_string()))?;
     let key = (admission.dialog.id(), S::POOL);
     let seed = credentials::seed().map_err(|_| ApiError::Internal)?;

@@ -25,10 +25,11 @@ pub(super) async fn read<S: Side>(mut call: Call<S>) -> Result<Response, ApiErro
 
 /// Stores a message: 201, or 200 where it was there already.
 pub(super) async fn post<S: Side>(mut call: Call<S>, request_body: Body) -> Result<Response, ApiError> {
-    let (_, admission) = call.admit().await?;
+    let (caller, admission) = call.admit().await?;
     let key = (admission.dialog.id(), S::POOL);
     call.app.posts().take(key, call.app.clock().mono()).map_err(Refusal::rate_limited)?;
     let posted: PostMessage = body::json(&call.headers, request_body).await?;
+    let admission = call.admit_again(&caller, admission.dialog).await?;
     let message = message(posted, admission.author)?;
     let stored = call.app.store().append(admission.dialog, message).await??;
     let status = if stored.duplicate { StatusCode::OK } else { StatusCode::CREATED };

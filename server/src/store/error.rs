@@ -50,14 +50,6 @@ impl StoreError {
         }
     }
 
-    /// Returns whether the same request may be answered later by this process.
-    pub fn is_passing(&self) -> bool {
-        match self {
-            Self::DiskFull | Self::Overloaded { .. } | Self::Locked => true,
-            Self::Corrupt { .. } | Self::Io { .. } | Self::Closed | Self::Internal { .. } => false,
-        }
-    }
-
     /// Returns what the sender of a message is told; nothing where nobody knows whether it is durable.
     pub fn refusal(&self) -> Option<Refusal> {
         match self {

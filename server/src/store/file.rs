@@ -47,8 +47,8 @@ pub struct NewFile {
 pub enum FilePut {
     /// It is new, and waits for its message.
     Stored,
-    /// It was there: the same bytes, under this name; those that came now are not needed.
-    Known(File),
+    /// It was there: the same bytes, under this name; those that came now are not needed, unless the others are gone.
+    Known(KeptFile),
     /// The id is known with other bytes.
     Conflict,
     /// There is no room for more.

@@ -494,3 +494,27 @@ async fn wait_for(is_so: impl Fn() -> bool) {
     };
     tokio::time::timeout(tests::PATIENCE, waiting).await.expect("it becomes so in time");
 }
+
+#[tokio::test]
+async fn a_file_whose_bytes_are_gone_is_whole_again_when_it_is_sent_up_once_more() {
+    let app = TestApp::start().await;
+    let visitor = app.visitor(ALPHA, "see this").await;
+    let (unsent, sent) = (new_id(), new_id());
+    for file in [&unsent, &sent] {
+        upload(&app, &visitor, file, "a.png", PNG).await.expect(201);
+    }
+    assert_eq!(send(&app, &visitor, &sent).await.status, 201);
+    for blob in blobs(&app) {
+        std::fs::remove_file(app.data().join("files").join(blob)).unwrap();
+    }
+    for file in [&unsent, &sent] {
+        upload(&app, &visitor, file, "a.png", PNG).await.expect(200);
+    }
+    assert_eq!(send(&app, &visitor, &unsent).await.status, 201);
+    for file in [&unsent, &sent] {
+        let served = app.get(&path(&visitor, file)).bearer(&visitor.key).send().await;
+        assert_eq!((served.status, &served.body[..]), (200, PNG));
+    }
+    upload(&app, &visitor, &sent, "a.png", PNG).await.expect(200);
+    assert_eq!(blobs(&app).len(), 2, "bytes that are there are not kept twice");
+}

@@ -2,6 +2,7 @@
 
 use serde_json::{Value, json};
 use tests::app::{ALPHA, OPEN, TestApp};
+use tests::http::Begun;
 
 fn path(dialog: u64) -> String {
     format!("/api/site/dialogs/{dialog}/frames?site_token={OPEN}&client=page-1")
@@ -151,4 +152,78 @@ async fn a_batch_needs_the_same_credentials_as_a_message() {
     let batch = json!([{"type": "hello", "v": 1, "key": other}, {"type": "message", "id": "x", "text": "mine, too"}]);
     let answer = app.post(&path, &batch).bearer(&visitor.key).send().await.expect(200);
     assert_eq!(answer[0]["type"], "stored", "{answer}");
+}
+
+/// Begins batches until one is refused; returns those that are under way.
+async fn begin_many(app: &TestApp, dialog: u64, bytes: usize, most: usize) -> Vec<Begun> {
+    let mut begun = Vec::new();
+    while begun.len() < most {
+        let batch = app.post(&path(dialog), &json!([])).body("application/json", vec![b' '; bytes]);
+        match batch.begin().await {
+            Ok(one) => begun.push(one),
+            Err(answer) => {
+                assert_eq!(answer.error(), (503, "overloaded".into()));
+                assert!(answer.json()["error"]["retry_after_ms"].as_u64() > Some(0), "{}", answer.text());
+                break;
+            }
+        }
+    }
+    begun
+}
+
+async fn posts(app: &TestApp, path: &str, bytes: usize) -> bool {
+    let mut batch = json!([{"type": "ping", "timestamp": 7}]).to_string();
+    batch.extend(std::iter::repeat_n(' ', bytes.saturating_sub(batch.len())));
+    let mut ask = app.post(path, &json!([])).body("application/json", batch);
+    if path.starts_with("/api/dialogs/") {
+        ask = ask.bearer(&app.operator());
+    }
+    let answer = ask.send().await;
+    answer.status == 200 && answer.json()[0]["type"] == "pong"
+}
+
+#[tokio::test]
+async fn bodies_that_never_come_take_the_post_of_nobody_else() {
+    let app = TestApp::start().await;
+    let begun = begin_many(&app, 100, 1_000, 140).await;
+    assert_eq!(begun.len(), 140, "what is small waits at its own cost");
+    assert!(posts(&app, &path(101), 0).await, "another visitor");
+    assert!(posts(&app, "/api/dialogs/102/frames", 0).await, "an operator");
+}
+
+#[tokio::test]
+async fn one_visitor_takes_a_small_share_of_the_large_bodies_and_all_of_them_leave_some_to_the_operators() {
+    const LARGE: usize = 100 * 1024;
+    let app = TestApp::start().await;
+    let one = begin_many(&app, 100, LARGE, 140).await;
+    assert_eq!(one.len(), 8);
+    assert!(posts(&app, &path(100), 0).await, "a batch of the usual size");
+    assert!(posts(&app, &path(101), LARGE).await, "another visitor");
+    let mut others = Vec::new();
+    for dialog in 101..=130 {
+        others.extend(begin_many(&app, dialog, LARGE, 140).await);
+    }
+    assert_eq!(one.len() + others.len(), 96);
+    assert!(!posts(&app, &path(131), LARGE).await, "it is all that visitors may take");
+    assert!(posts(&app, "/api/dialogs/131/frames", LARGE).await, "an operator");
+    drop((one, others));
+    while !posts(&app, &path(131), LARGE).await {
+        tokio::task::yield_now().await;
+    }
+}
+
+#[tokio::test]
+async fn the_visitors_at_one_address_take_a_share_of_the_large_bodies() {
+    const LARGE: usize = 100 * 1024;
+    let app = TestApp::start_with(&["--trusted-proxy", "127.0.0.1"]).await;
+    let begin = async |dialog: u64, address: &str| {
+        let batch = app.post(&path(dialog), &json!([])).body("application/json", vec![b' '; LARGE]);
+        batch.header("x-forwarded-for", address).begin().await
+    };
+    let mut begun = Vec::new();
+    for number in 0..32 {
+        begun.push(begin(100 + number, "9.9.9.9").await.unwrap());
+    }
+    assert_eq!(begin(150, "9.9.9.9").await.err().unwrap().error(), (503, "overloaded".into()));
+    assert!(begin(150, "9.9.9.8").await.is_ok());
 }

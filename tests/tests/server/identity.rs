@@ -5,6 +5,7 @@ use serde_json::{Value, json};
 use server::store::sqlite::NewSite;
 use server_core::access::VisitorAuth;
 use tests::app::{ALPHA, BETA, OPEN, OPERATORS, TestApp, new_id, new_key, site_socket};
+use tests::http::Ask;
 use tests::identity::{give_secret, sign, token};
 use tests::socket::Socket;
 use tokio::io::AsyncWriteExt;
@@ -372,4 +373,35 @@ async fn who_a_visitor_is_goes_with_the_dialog() {
     assert_eq!(kept(), 1);
     database.execute("UPDATE dialogs SET deleted = 1 WHERE id = ?1", [dialog_id]).unwrap();
     assert_eq!(kept(), 0);
+}
+
+#[tokio::test]
+async fn a_request_whose_body_comes_after_the_claim_neither_reads_nor_writes() {
+    let app = app().await;
+    let visitor = app.visitor(ALPHA, "before I logged in").await;
+    let of = |rest: &str| format!("/api/site/dialogs/{}/{rest}?site_token={ALPHA}", visitor.dialog_id);
+    let message = json!({"type": "message", "id": "late", "text": "by the old key"});
+    let asks = [
+        app.post(&of("messages"), &json!({"id": "late", "text": "by the old key"})),
+        app.post(&of("frames"), &json!([message, {"type": "sync", "after": 0}])),
+        app.post(&of("contact"), &json!({"email": "late@example.org"})),
+        Ask::new(app.address, "PUT", &of("files/late")).body("application/octet-stream", "by the old key"),
+        Ask::new(app.address, "PUT", &format!("/api/site/files/late-too?site_token={ALPHA}"))
+            .body("application/octet-stream", "by the old key"),
+    ];
+    let mut begun = Vec::new();
+    for ask in asks {
+        begun.push(ask.bearer(&visitor.key).begin().await.unwrap());
+    }
+    let ann = token(SECRET, "ann", 3_600);
+    assert_eq!(find(&app, &ann, &json!({"key": visitor.key})).await, Some(visitor.dialog_id));
+    for (number, begun) in begun.into_iter().enumerate() {
+        assert_eq!(begun.finish().await.error(), (404, "dialog_not_found".into()), "request {number}");
+    }
+    assert_eq!(app.texts(visitor.dialog_id).await, ["Welcome to Alpha!", "before I logged in"]);
+    let list = app.get("/api/dialogs?limit=200").bearer(&app.operator()).send().await.expect(200);
+    let lines = list["dialogs"].as_array().unwrap();
+    let line = lines.iter().find(|line| line["dialog_id"] == visitor.dialog_id).unwrap();
+    assert_eq!(line["email"], Value::Null, "{line}");
+    assert_eq!(std::fs::read_dir(app.data().join("files")).unwrap().count(), 0);
 }

@@ -4,7 +4,7 @@ use std::task::{Context, Poll};
 
 use mutants::Mutant;
 use protocol::{AuthorKind, Receipt};
-use server_core::access::Side;
+use server_core::access::{KeyHash, Side};
 use server_core::session::Input;
 use server_core::{Ephemeral, Millis, Now};
 
@@ -18,14 +18,20 @@ use crate::store::{Marks, Resumed};
 
 impl Link {
     pub(super) fn take_letters(&mut self, now: Now, context: &Context<'_>) -> bool {
+        if self.flow == Flow::Shut || self.is_in_question() {
+            return false;
+        }
         // Letters that were lost show as a gap, and the session reads the log.
         let Some(Mail { letters, leave, rekeyed, .. }) = self.card().map(|card| card.take(context)) else {
             return false;
         };
-        let heard = !letters.is_empty() || leave.is_some() || rekeyed;
-        if rekeyed {
-            self.recheck();
+        if let Some(key_hash) = rekeyed
+            && !self.is_kept_under(Some(key_hash))
+        {
+            self.shut(ApiError::DialogNotFound.ending());
+            return true;
         }
+        let heard = !letters.is_empty() || leave.is_some();
         for letter in letters {
             match letter {
                 Letter::Event(event) => self.step(now, Input::Published(event)),
@@ -43,7 +49,12 @@ impl Link {
     pub(super) fn take_answers(&mut self, now: Now, context: &mut Context<'_>) -> bool {
         let mut answered = false;
         let mut index = 0;
+        let mut in_question = self.is_in_question();
         while index < self.questions.len() {
+            if in_question && !self.questions[index].is_of_right() {
+                index += 1;
+                continue;
+            }
             if let Question::ReadLater { ticket, after, limit } = self.questions[index]
                 && self.outgoing.is_low()
                 && let Some(admission) = &self.admission
@@ -57,6 +68,7 @@ impl Link {
                     // The others keep their order: messages are answered in the order in which they came.
                     drop(self.questions.remove(index));
                     self.take_outcome(now, outcome);
+                    in_question = self.is_in_question();
                     answered = true;
                 }
             }
@@ -96,15 +108,14 @@ impl Link {
                 }
             }
             Outcome::Rechecked(facts) => {
-                let kept = facts.and_then(|facts| facts.key_hash);
-                if self.admission.as_ref().is_some_and(|admission| admission.key_hash != kept) {
-                    self.end(ApiError::DialogNotFound.ending());
+                if !self.is_kept_under(facts.and_then(|facts| facts.key_hash)) {
+                    self.shut(ApiError::DialogNotFound.ending());
                 }
             }
             Outcome::Looked(known) => {
                 let operator = self.admission.as_ref().and_then(|admission| admission.operator.as_ref());
                 if let Some(ending) = operator.and_then(|operator| operator.ending(known.as_deref())) {
-                    self.end(ending);
+                    self.shut(ending);
                 }
             }
             Outcome::Resumed(ticket, Resumed { epoch, head, hash, known, last_n }) => {
@@ -133,6 +144,13 @@ impl Link {
             }
             Outcome::Nothing => {}
         }
+    }
+
+    /// Returns whether this link came by the key that the dialog is kept under; an operator's needs none.
+    fn is_kept_under(&self, key_hash: Option<KeyHash>) -> bool {
+        let admission = self.admission.as_ref().filter(|admission| admission.operator.is_none());
+        // Who came in without a key, while the site was open to everybody, is no exception.
+        admission.is_none_or(|admission| admission.key_hash == key_hash)
     }
 
     pub(super) fn take_time(&mut self, now: Now) -> bool {

@@ -88,6 +88,8 @@ enum Flow {
     Congested,
     /// Nobody has asked the log where it ends yet.
     Waiting,
+    /// Whose link it is has no right to the dialog any more: not another word of it is told.
+    Shut,
 }
 
 impl Link {
@@ -181,6 +183,19 @@ impl Link {
         self.ending.is_some() || (self.session.is_settled() && self.questions.is_empty())
     }
 
+    /// Ends without another word of the dialog: what waits to be written may have come after the link's right was gone.
+    fn shut(&mut self, ending: Ending) {
+        self.flow = Flow::Shut;
+        self.outgoing = Outgoing::default();
+        self.questions = Vec::new();
+        self.end(ending);
+    }
+
+    /// Returns whether it is being asked if the link still has a right to the dialog: all else waits for the answer.
+    fn is_in_question(&self) -> bool {
+        self.questions.iter().any(Question::is_of_right)
+    }
+
     fn step(&mut self, now: Now, input: Input) {
         self.session.handle(now, input);
         self.carry_out(now);
@@ -215,9 +230,10 @@ impl Talk for Link {
     fn poll(&mut self, context: &mut Context<'_>) {
         loop {
             let now = self.app.now();
+            // First: nothing that came after the time of a link was over leaves by it, however late it is read.
+            let timed = self.take_time(now);
             let heard = self.take_letters(now, context);
             let answered = self.take_answers(now, context);
-            let timed = self.take_time(now);
             if !heard && !answered && !timed {
                 break;
             }

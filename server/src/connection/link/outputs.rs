@@ -23,6 +23,9 @@ impl Link {
     }
 
     fn perform(&mut self, now: Now, output: Output) {
+        if self.flow == Flow::Shut {
+            return;
+        }
         match output {
             Output::Transmit(mut frame) => {
                 // What a site takes is the store's to know, not the session's.
@@ -78,7 +81,7 @@ impl Link {
             Output::Publish(ephemeral) => self.app.hub().tell(self.dialog_id, ephemeral, self.own_number()),
             Output::Subscribed(channels) => match self.flow {
                 Flow::Waiting => self.early_channels = channels,
-                Flow::Open | Flow::Congested => self.bring(&channels, now),
+                Flow::Open | Flow::Congested | Flow::Shut => self.bring(&channels, now),
             },
             Output::Metrics(measures) => {
                 let wanted = self.caller.site().filter(|site| site.metrics == Metrics::On);
@@ -152,7 +155,6 @@ impl Link {
 
     /// Looks up again what the dialog is kept under: it may have become a person's since this visitor came in by a key.
     pub(super) fn recheck(&mut self) {
-        // Who came in without a key, while the site was open to everybody, is no exception.
         if let Some(Admission { dialog, operator: None, .. }) = self.admission.as_deref() {
             let answer = self.app.store().dialog_facts(dialog.id());
             self.questions.push(Question::Recheck { answer });

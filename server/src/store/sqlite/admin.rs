@@ -94,11 +94,13 @@ pub struct Census {
 impl Admin {
     /// Opens the database of a data directory, and makes it at the first time.
     ///
+    /// One of an older release is brought up to date, unless a server runs on it: that one does not know the new schema.
+    ///
     /// # Errors
     /// [`OpenError`] says what to do.
     pub fn open(data: &Path) -> Result<Self, OpenError> {
         open::make_directory(data)?;
-        Ok(Self { data: data.to_owned(), conn: open::open(data)? })
+        Ok(Self { data: data.to_owned(), conn: open::open(data, None)? })
     }
 
     /// Returns whether a data directory has a database.

@@ -33,3 +33,38 @@ pub(super) fn at_commit(error: &Error) -> StoreError {
     }
     StoreError::Io { message: error.to_string() }
 }
+
+/// Returns what an error of writing means beside `judged`, once it is asked whether a quota is used up: SQLite knows that a
+/// disk can be full, and calls everything else a failure of the disk.
+///
+/// In COMMIT, too, it leaves no doubt: what could not be written is the log's next frame, as on a full disk.
+pub(super) fn or_quota(judged: StoreError, error: &Error, is_used_up: impl FnOnce() -> bool) -> StoreError {
+    let unwritten = error.sqlite_error().is_some_and(|failure| failure.extended_code == ffi::SQLITE_IOERR_WRITE);
+    if unwritten && is_used_up() { StoreError::DiskFull } else { judged }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_quota_that_is_used_up_is_a_full_disk_and_a_write_that_fails_otherwise_is_not() {
+        let judged = |extended_code, is_used_up: bool| {
+            let error = Error::SqliteFailure(ffi::Error::new(extended_code), None);
+            [before_commit(&error), at_commit(&error)].map(|judged| or_quota(judged, &error, || is_used_up))
+        };
+        let full = [StoreError::DiskFull, StoreError::DiskFull];
+        assert_eq!(judged(ffi::SQLITE_IOERR_WRITE, true), full);
+        assert_eq!(judged(ffi::SQLITE_FULL, false), full);
+        for (extended_code, is_used_up) in [
+            (ffi::SQLITE_IOERR_WRITE, false),
+            (ffi::SQLITE_IOERR_FSYNC, true),
+            (ffi::SQLITE_IOERR_DIR_FSYNC, true),
+            (ffi::SQLITE_IOERR_READ, true),
+        ] {
+            let [before, at] = judged(extended_code, is_used_up);
+            let ends = |error| matches!(error, StoreError::Io { .. });
+            assert!(ends(before) && ends(at), "{extended_code} {is_used_up}");
+        }
+    }
+}

@@ -1,5 +1,8 @@
 //! Rows of files.
 
+use std::fs;
+use std::path::Path;
+
 use mutants::Mutant;
 use protocol::File;
 use rusqlite::{Connection, OptionalExtension, Row, params, params_from_iter};
@@ -224,7 +227,7 @@ pub(super) fn put(conn: &Connection, new: &NewFile, now: Millis) -> rusqlite::Re
         // Its message may have been written just now.
         conn.prepare_cached("UPDATE files SET at = ?2 WHERE blob = ?1 AND seq IS NULL")?
             .execute(params![known.kept.blob, now])?;
-        return Ok(FilePut::Known(known.kept.file));
+        return Ok(FilePut::Known(known.kept));
     }
     match room_of(conn, &whose, new.file.size)? {
         FileRoom::Free => {}
@@ -266,6 +269,20 @@ pub(super) fn forget_unsent(conn: &Connection, before: Millis) -> rusqlite::Resu
         sql = "DELETE FROM files WHERE blob IN (SELECT blob FROM files WHERE at < ?1 LIMIT ?2) RETURNING blob";
     }
     conn.prepare_cached(sql)?.query_map(params![before, MOST_FORGOTTEN], |row| row.get(0))?.collect()
+}
+
+/// Forgets the uploads that nobody has sent and whose bytes are not there: a copy of the database comes without them, and
+/// a message must not take along what is nowhere.
+pub(super) fn forget_lost(conn: &Connection, folder: &Path) -> rusqlite::Result<()> {
+    let unsent: Vec<(String, u64)> = conn
+        .prepare("SELECT blob, size FROM files WHERE seq IS NULL")?
+        .query_map([], |row| Ok((row.get(0)?, row.get(1)?)))?
+        .collect::<rusqlite::Result<_>>()?;
+    let is_there = |blob: &str, size: u64| fs::metadata(folder.join(blob)).is_ok_and(|there| there.len() == size);
+    for (blob, _) in unsent.iter().filter(|(blob, size)| !is_there(blob, *size)) {
+        conn.execute("DELETE FROM files WHERE blob = ?1", [blob])?;
+    }
+    Ok(())
 }
 
 /// Returns those of the names that are known.

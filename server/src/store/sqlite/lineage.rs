@@ -8,7 +8,8 @@ use mutants::Mutant;
 use rusqlite::{Connection, TransactionBehavior, params};
 use server_core::Millis;
 
-use super::OpenError;
+use super::{OpenError, files};
+use crate::files::FOLDER;
 use crate::{clock, credentials};
 
 /// The file beside the database that is not part of its copies.
@@ -59,6 +60,9 @@ impl Lineage {
             epoch = credentials::epoch()?;
             leave_numbers(&transaction)?;
             tracing::warn!(starts, position, "the log is a copy or was put back: clients start anew from it");
+        }
+        if copied || put_back {
+            files::forget_lost(&transaction, &data.join(FOLDER))?;
         }
         // A new log may stand in the place of one that was lost, too.
         if copied || put_back || starts == 0 {

@@ -108,7 +108,7 @@ impl SqliteStore {
     }
 
     fn open_tuned(data: &Path, lock: DataLock, published: Published, tuning: &Tuning) -> Result<Self, OpenError> {
-        let mut conn = open::open(data)?;
+        let mut conn = open::open(data, Some(&lock))?;
         let lineage = Lineage::start(data, &mut conn)?;
         let small = open::size(data) <= SMALL_BYTES;
         if small {

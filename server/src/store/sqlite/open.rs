@@ -3,7 +3,7 @@
 use std::fmt;
 use std::fs::{self, DirBuilder, File, OpenOptions, TryLockError};
 use std::io;
-use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
+use std::os::unix::fs::{DirBuilderExt, FileExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
@@ -19,6 +19,12 @@ pub(super) const DATABASE: &str = "rejoin.db";
 
 /// The file that a running server holds locked.
 const LOCK: &str = "rejoin.lock";
+
+/// A file that is written to learn whether a quota is used up, and removed again.
+const QUOTA: &str = "rejoin.quota";
+
+/// Its bytes.
+const QUOTA_BYTES: usize = 64 * 1024;
 
 /// How long a transaction waits for that of another process.
 const BUSY_MS: u64 = 5_000;
@@ -62,6 +68,11 @@ pub enum OpenError {
         found: i64,
         /// The newest version that this program knows.
         known: i64,
+    },
+    /// A server of an older release runs on the data.
+    OlderServer {
+        /// The directory.
+        data: PathBuf,
     },
     /// The file is a database of another program, or none at all.
     Foreign,
@@ -161,8 +172,9 @@ impl DataLock {
     }
 }
 
-/// Opens the database of a directory, makes it at the first time, and brings its schema up to date.
-pub(super) fn open(data: &Path) -> Result<Connection, OpenError> {
+/// Opens the database of a directory, makes it at the first time, and brings its schema up to date: one of an older release
+/// only under the lock, because a server of that release does not know the new schema.
+pub(super) fn open(data: &Path, held: Option<&DataLock>) -> Result<Connection, OpenError> {
     if rusqlite::version_number() < LEAST_SQLITE {
         return Err(OpenError::OldSqlite);
     }
@@ -178,7 +190,15 @@ pub(super) fn open(data: &Path) -> Result<Connection, OpenError> {
         .map_err(|error| OpenError::Directory { path: path.clone(), error })?;
     let mut conn = connect(&path)?;
     // Before anything is written: a file of somebody else stays as it is.
-    schema::Stamp::read(&conn)?.check()?;
+    let stamp = schema::Stamp::read(&conn)?;
+    stamp.check()?;
+    let _lock = match held {
+        None if stamp.is_older() => match DataLock::take(data) {
+            Err(OpenError::InUse { data }) => return Err(OpenError::OlderServer { data }),
+            taken => Some(taken?),
+        },
+        None | Some(_) => None,
+    };
     let mode: String = conn.query_row("PRAGMA journal_mode = WAL", [], |row| row.get(0))?;
     if mode != "wal" {
         return Err(OpenError::NoWal { mode });
@@ -213,6 +233,14 @@ pub(super) fn quick_check(conn: &Connection) -> Result<(), OpenError> {
 /// Returns the bytes that may still be written to the disk of the directory; as many as can be where it does not say.
 pub(super) fn free_bytes(data: &Path) -> u64 {
     rustix::fs::statvfs(data).map_or(u64::MAX, |disk| disk.f_bavail.saturating_mul(disk.f_frsize))
+}
+
+/// Returns whether the quota is used up that the user has on the disk of the directory; only writing tells.
+pub(super) fn is_quota_used_up(data: &Path) -> bool {
+    let path = data.join(QUOTA);
+    let written = File::create(&path).and_then(|file| file.write_all_at(&[0; QUOTA_BYTES], 0));
+    let _removed = fs::remove_file(path);
+    written.is_err_and(|error| error.kind() == io::ErrorKind::QuotaExceeded)
 }
 
 /// Returns the size of the database file in bytes.
@@ -254,6 +282,12 @@ impl fmt::Display for OpenError {
             Self::InUse { data } => write!(
                 f,
                 "another server runs on the data in {}: stop it, or choose another directory with --data",
+                data.display()
+            ),
+            Self::OlderServer { data } => write!(
+                f,
+                "an older server runs on this data, in {}: replace it first (SIGHUP, or a restart), then try again; its \
+                 own release can still be used until then",
                 data.display()
             ),
             Self::Newer { found, known } => write!(

@@ -56,6 +56,11 @@ impl Stamp {
         self.tables == 0 && self.version == 0 && self.application_id == 0
     }
 
+    /// Returns whether an older release has written the file.
+    pub(super) const fn is_older(self) -> bool {
+        0 < self.version && self.version < VERSION
+    }
+
     /// Refuses a file that is not Rejoin's, or that a newer program has written.
     pub(super) fn check(self) -> Result<(), OpenError> {
         if !self.is_empty() && self.application_id != APPLICATION_ID {

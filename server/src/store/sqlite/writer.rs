@@ -12,10 +12,10 @@ use tokio::sync::{Notify, mpsc, watch};
 
 use super::cache::Cache;
 use super::checkpoint::Checkpoints;
-use super::fault;
 use super::lineage::Lineage;
 use super::request::{Outcome, Request};
 use super::transaction::Transaction;
+use super::{fault, open};
 use crate::store::{Committed, Published, StoreError};
 
 /// Requests in one transaction: enough to share one flush of the disk, few enough to answer soon.
@@ -209,14 +209,14 @@ impl Writer {
     /// Runs one transaction to its durable end.
     fn commit(&mut self, work: &mut Work, group: &[Request]) -> Result<Applied, StoreError> {
         let now = (self.clock)();
-        let applied = self.apply(work, group, now).map_err(|error| fault::before_commit(&error));
+        let applied = self.apply(work, group, now).map_err(|error| self.judged(fault::before_commit(&error), &error));
         let committed = applied.and_then(|applied| {
             if mutants::planted(Mutant::BroadcastBeforeCommit) {
                 let early = Applied { outcomes: Vec::new(), events: applied.events.clone(), jobs: false };
                 let _gone = self.durable.blocking_send(Durable { requests: Vec::new(), applied: early });
             }
             let end = if mutants::planted(Mutant::AnswerBeforeCommit) { "" } else { "COMMIT" };
-            self.conn.execute_batch(end).map_err(|error| fault::at_commit(&error))?;
+            self.conn.execute_batch(end).map_err(|error| self.judged(fault::at_commit(&error), &error))?;
             Ok(applied)
         });
         match committed {
@@ -236,6 +236,11 @@ impl Writer {
                 Err(error)
             }
         }
+    }
+
+    /// Returns what an error means on this disk.
+    fn judged(&self, judged: StoreError, error: &rusqlite::Error) -> StoreError {
+        fault::or_quota(judged, error, || open::is_quota_used_up(&self.data))
     }
 
     /// Does everything up to COMMIT.

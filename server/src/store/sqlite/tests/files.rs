@@ -83,3 +83,44 @@ fn counting_the_files_of_newcomers_reads_an_index_only() {
     let plan: String = admin.connection().query_row(sql, [], |row| row.get("detail")).unwrap();
     assert!(plan.contains("COVERING INDEX files_of_newcomers"), "{plan}");
 }
+
+#[tokio::test]
+async fn a_restore_forgets_the_unsent_files_whose_bytes_did_not_come_along() {
+    let (directory, copies) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
+    drop(old_database(directory.path()));
+    let admin = admin(directory.path());
+    put(admin.connection(), "sent", "a", 7, Some(1));
+    put(admin.connection(), "unsent", "b", 7, None);
+    let bytes = |data: &Path| data.join(crate::files::FOLDER);
+    std::fs::create_dir(bytes(directory.path())).unwrap();
+    for blob in ["sent", "unsent"] {
+        std::fs::write(bytes(directory.path()).join(blob), "12345").unwrap();
+    }
+    let backup = copies.path().join("backup");
+    admin.back_up(&backup).unwrap();
+    drop(admin);
+    let elsewhere = copies.path().join("elsewhere");
+    for (data, kept) in [(elsewhere.as_path(), &["sent"][..]), (directory.path(), &["sent", "unsent"])] {
+        restore(data, &backup).unwrap();
+        let store = SqliteStore::open(data, Box::new(|_| {})).unwrap();
+        store.close().await.unwrap();
+        assert_eq!(blobs(Admin::open(data).unwrap().connection()), kept, "{}", data.display());
+    }
+}
+
+#[test]
+fn commands_leave_the_database_of_an_older_server_that_runs_as_it_is() {
+    let directory = tempfile::tempdir().unwrap();
+    let old = old_database(directory.path());
+    let version = || old.query_row("PRAGMA user_version", [], |row| row.get::<_, i64>(0)).unwrap();
+    let server = DataLock::take(directory.path()).unwrap();
+    let refused = Admin::open(directory.path()).unwrap_err();
+    assert!(refused.to_string().contains("an older server runs on this data"), "{refused}");
+    assert_eq!(version(), 8);
+    drop(server);
+    drop(admin(directory.path()));
+    assert_eq!(version(), schema::VERSION);
+    // Beside a server of the same release commands work as ever.
+    let _server = DataLock::take(directory.path()).unwrap();
+    drop(admin(directory.path()));
+}
