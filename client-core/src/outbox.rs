@@ -107,11 +107,16 @@ impl Outbox {
         self.take_out(id, State::Refused);
     }
 
+    /// What is behind it moves up, and nothing else: what is before it may be stored without our knowing, and some of it is
+    /// gone from here already.
     fn take_out(&mut self, id: &str, state: State) {
-        let last_taken = self.first_n().saturating_sub(1);
         let Some(item) = self.items.iter_mut().find(|item| item.id == id && item.n > 0) else { return };
         item.state = state;
-        self.renumber(last_taken);
+        let n = core::mem::take(&mut item.n);
+        for item in self.items.iter_mut().filter(|item| item.n > n) {
+            item.n -= 1;
+        }
+        self.last_n -= 1;
     }
 
     /// Takes a message out of the order that is too old to be sent without being asked.
@@ -121,18 +126,14 @@ impl Outbox {
 
     /// Sends a message again that was given up; its time begins anew.
     pub(crate) fn revive(&mut self, id: &str, now: u64) {
-        let last_taken = if self.first_n() == 0 { self.last_n } else { self.first_n() - 1 };
         let Some(place) = self.items.iter().position(|item| item.id == id && item.n == 0) else { return };
         let mut item = self.items.remove(place);
         item.state = State::Doubtful;
         item.at = now;
         // It is written anew now: behind what is already on its way.
+        self.last_n += 1;
+        item.n = self.last_n;
         self.items.push(item);
-        self.renumber(last_taken);
-    }
-
-    fn first_n(&self) -> u64 {
-        self.items.iter().find(|item| item.n > 0).map_or(0, |item| item.n)
     }
 
     /// Marks what is on its way over a link, or over any, as doubtful again.
@@ -246,6 +247,17 @@ mod tests {
         outbox.revive("b", 7);
         assert_eq!(outbox.items().last().map(|item| item.at), Some(7));
         assert_eq!(numbers(&outbox), [("c", 2), ("d", 3), ("b", 4)]);
+    }
+
+    #[test]
+    fn what_is_behind_a_refused_message_moves_up_by_one_whatever_was_stored_meanwhile() {
+        let mut outbox = filled();
+        // The answer to a later batch has overtaken that to an earlier one.
+        outbox.settle("b");
+        outbox.refuse("c");
+        assert_eq!(numbers(&outbox), [("a", 1), ("c", 0), ("d", 3)]);
+        outbox.revive("c", 7);
+        assert_eq!(numbers(&outbox), [("a", 1), ("d", 3), ("c", 4)]);
     }
 
     #[test]

@@ -161,7 +161,11 @@ impl Storage {
     pub(crate) fn log_out(&self) {
         // The suffix is not for this: all pages listen, whoever they think the visitor is.
         self.nobody();
-        let _is_told = self.save(OUT, OUT);
+        if !self.save(OUT, OUT) {
+            // It is full of what is ours, perhaps.
+            self.clear();
+            let _is_told = self.save(OUT, OUT);
+        }
         self.clear();
         self.is_leaving.set(true);
     }

@@ -103,18 +103,12 @@ export function open(dialog, ask, speech, { place = dialog.querySelector('.c'), 
   const target = () =>
     new Promise((done) => {
       let asking;
-      const known = (_, filled) => {
-        clearInterval(asking);
-        done(filled);
-      };
+      const known = (_, filled) => (clearInterval(asking), done(filled));
       const again = () => {
         if (dialog.isConnected) return ask({ done: known });
         // The widget was taken off: another one goes on with what is kept.
         clearInterval(asking);
-        for (const item of queue.splice(0)) {
-          item.request?.abort();
-          item.settled?.();
-        }
+        for (const item of queue.splice(0)) item.request?.abort(), item.settled?.();
       };
       asking = setInterval(again, ASK_MS);
       again();
@@ -125,13 +119,7 @@ export function open(dialog, ask, speech, { place = dialog.querySelector('.c'), 
   const limits = async ({ url }) => {
     if (!/\/(site|widget)\//.test(url)) return {};
     taken ??= fetch(url.replace(/\/(dialogs\/\d+\/)?files\/\*/, '/config')).then((response) => response.json());
-    return taken.then(
-      ({ files }) => files ?? {},
-      () => {
-        taken = undefined;
-        return {};
-      },
-    );
+    return taken.then(({ files }) => files ?? {}, () => ((taken = undefined), {}));
   };
 
   // In a panel only: the console knows for which dialog something is dropped.
@@ -151,12 +139,15 @@ export function open(dialog, ask, speech, { place = dialog.querySelector('.c'), 
     if (picker) picker.querySelector('input').value = '';
     for (const file of chosen) {
       const item = add(uuid(), file.name || 'image.png', file);
-      hold(item.id, () => queue.includes(item) && new Promise((done) => (item.settled = done)));
+      settling(item);
     }
     // All of them, before the first has arrived.
     if (chosen.length > 0) target().then((to) => queue.forEach((item) => own(item, to)));
     run();
   }
+
+  // No other page takes a file in hand while this one has it.
+  const settling = (item) => hold(item.id, () => queue.includes(item) && new Promise((done) => (item.settled = done)));
 
   function add(id, name, file) {
     const item = { id, name, file, tries: 0, strikes: 0 };
@@ -194,11 +185,9 @@ export function open(dialog, ask, speech, { place = dialog.querySelector('.c'), 
     if (lost > '0') return repeat(JSON.parse(lost));
     const { key, store } = await target();
     const isForeign = (item) => item.key && item.key !== key && !item.key.endsWith('*');
-    if (queue.some(isForeign)) {
-      // Of whoever was here before.
-      queue.filter(isForeign).forEach(drop);
-      status.textContent = '';
-    }
+    // Of whoever was here before.
+    if (queue.some(isForeign)) status.textContent = '';
+    queue.filter(isForeign).forEach(drop);
     if (!store || !key) return;
     await sweep(store);
     const [before, after] = key.split('*');
@@ -229,7 +218,7 @@ export function open(dialog, ask, speech, { place = dialog.querySelector('.c'), 
     if (file && !repeated.has(id)) {
       repeated.set(id, 0);
       const item = add(id, name, file);
-      hold(id, () => queue.includes(item) && new Promise((done) => (item.settled = done)));
+      settling(item);
       return run();
     }
     const to = await target();
@@ -293,10 +282,7 @@ export function open(dialog, ask, speech, { place = dialog.querySelector('.c'), 
         clearTimeout(silence);
         silence = setTimeout(() => request.abort(), SILENCE_MS);
       };
-      const end = (answer) => {
-        clearTimeout(silence);
-        done(answer);
-      };
+      const end = (answer) => (clearTimeout(silence), done(answer));
       request.upload.onprogress = ({ loaded, total }) => {
         heard();
         item.row.progress(total ? loaded / total : 0);
@@ -597,8 +583,7 @@ function shelf(mode, work) {
 
 // A file that was moved or changed since it was chosen cannot be read any more.
 async function isReadable(file) {
-  const read = file.slice(0, 1).arrayBuffer();
-  return read.then(Boolean, () => false);
+  return file.slice(0, 1).arrayBuffer().then(Boolean, () => false);
 }
 
 // The server lets others in.

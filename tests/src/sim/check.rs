@@ -50,7 +50,7 @@ impl Sim {
                 let is_of_browser = was_of_browser || matches!(holder, Holder::Browser { .. });
                 let is_passed = self.may_pass(writer, holder) || (is_of_browser && self.may_pass(first, holder));
                 let may_echo = match first {
-                    Holder::Browser { machine, era } => self.ledger.claims.contains_key(&(machine, era)),
+                    Holder::Browser { machine, era } => self.claims(machine, era).next().is_some(),
                     Holder::Person(_) => true,
                     Holder::Nobody => false,
                 };
@@ -69,8 +69,9 @@ impl Sim {
                             _ if !is_passed && is_told => {
                                 Some(format!("it is {writer:?}'s, and the dialog is {holder:?}'s"))
                             }
-                            // It was on its way when its writer said who they are, and logs are never made one.
-                            Some((dialog, _)) if dialog != event.dialog_id && may_echo => {
+                            // It was on its way when its writer said who they are, or logged out and nobody could be told; and
+                            // logs are never made one.
+                            Some((dialog, _)) if dialog != event.dialog_id && (may_echo || !is_told) => {
                                 written.order = Order::Free;
                                 echoes = true;
                                 None

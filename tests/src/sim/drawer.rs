@@ -179,7 +179,12 @@ impl Sim {
     /// Forgets everything, and tells the other pages of this visitor.
     pub(crate) fn leave(&mut self, page: usize) {
         self.nobody(page);
-        let is_told = self.write(page, OUT, OUT);
+        let mut is_told = self.write(page, OUT, OUT);
+        if !is_told {
+            // It is full of what is this site's, perhaps.
+            self.clear(page);
+            is_told = self.write(page, OUT, OUT);
+        }
         let machine = self.pages[page].machine;
         if !is_told {
             self.machines[machine].told = LogOutTold::No;

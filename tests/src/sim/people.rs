@@ -359,11 +359,7 @@ impl Sim {
         match (from, to) {
             _ if from == to => true,
             (Holder::Browser { machine, era }, Holder::Person(person)) => {
-                // A page that has slept through a log-out, with nothing to lose, begins with the key that it had.
-                let is_late = self.machines[machine].strays.contains(&era);
-                let mut eras =
-                    self.ledger.claims.range((machine, era)..=(machine, if is_late { u32::MAX } else { era }));
-                eras.any(|(_, persons)| persons.contains(&person))
+                self.claims(machine, era).any(|persons| persons.contains(&person))
             }
             // Whoever writes in a page that has slept through a log-out, with nothing to lose, is the one who sits there now.
             (Holder::Browser { machine, era }, Holder::Browser { machine: place, era: now }) => {
@@ -372,6 +368,14 @@ impl Sim {
             (Holder::Nobody, _) | (_, Holder::Nobody) => true,
             (Holder::Person(_), Holder::Browser { .. } | Holder::Person(_)) => false,
         }
+    }
+
+    /// Returns who has said who they are where somebody was whom nobody knew.
+    pub(crate) fn claims(&self, machine: usize, era: u32) -> impl Iterator<Item = &BTreeSet<u64>> {
+        // A page that has slept through a log-out, with nothing to lose, begins with the key that it had.
+        let is_late = self.machines[machine].strays.contains(&era);
+        let last = if is_late { u32::MAX } else { era };
+        self.ledger.claims.range((machine, era)..=(machine, last)).map(|(_, persons)| persons)
     }
 
     /// Says what is wrong with the dialog that a visitor's page shows, if it is somebody else's.
