@@ -370,8 +370,12 @@ test('who logs out in a page whose iframe was never opened is gone from the ifra
   let frame;
   await expect.poll(() => (frame = page.frame({ url: /\/embed\?/ }))).toBeTruthy();
   const visitor = new Visitor(frame);
+  // Whoever only looks leaves nothing.
+  await expect(visitor.bubbles.first()).toBeVisible();
+  expect(await kept(page)).toEqual(NOTHING);
   // Not even a message: only a draft.
   await visitor.field.fill('a draft');
+  await expect.poll(async () => (await kept(page)).local.length).toBe(1);
   await expect.poll(() => frame.evaluate(() => Object.keys(localStorage).length)).toBeGreaterThan(0);
   const second = await page.context().newPage();
   await second.goto(address);

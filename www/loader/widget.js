@@ -99,7 +99,7 @@
   const emit = (name, value) => {
     state[name] = value;
     // A frame has a store of its own: other pages have to know that there is something in it.
-    if (client.frame && (name == 'open' || name == 'dialog')) keep(name, value);
+    if (client.frame && (name == 'kept' || name == 'dialog')) keep(name, value);
     if (name == 'unread') {
       badge.hidden = !value;
       badge.textContent = value;

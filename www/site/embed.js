@@ -60,7 +60,18 @@ function guarded(call) {
   }
 }
 
+// The page's own store says that there is something in this one, as soon as something is written, so that a log-out on any page of
+// the site finds it; before that nothing is stored.
+let isTold;
+const tellKept = () => {
+  if (!isTold) port?.postMessage(['kept', 1]);
+  isTold = true;
+};
+root.addEventListener('input', tellKept);
+
 function command(name, value) {
+  if (name === 'logout') isTold = false;
+  if (name === 'send' || name === 'compose') tellKept();
   // At once, whether the link is there or not: who logs out leaves nothing.
   if (name === 'logout') {
     const prefix = `rejoin:a${assistant}:`;
