@@ -202,8 +202,11 @@ impl Client {
         self.trouble(Trouble::of_refusal(&refused.code, refused.retry), "message");
         if !refused.retry && refused.code != code::ORDER {
             self.give_up(&refused.id, &refused.code);
-            if self.outbox.on_their_way() > 0 {
-                // These have numbers that count the refused one: another link, another sender.
+            // A POST may be repeated much later, and then its file be there again.
+            let may_return = refused.code == code::FILE_NOT_FOUND
+                && self.online().is_some_and(|online| online.transport != Transport::WebSocket);
+            if may_return || self.outbox.on_their_way() > 0 {
+                // What follows has numbers that do not count the refused one, or those under way do: another link, another sender.
                 self.lost(Why::Lost);
             }
             return;

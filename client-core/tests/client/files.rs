@@ -73,6 +73,17 @@ fn a_first_message_whose_file_the_server_has_lost_is_given_back_as_well() {
 }
 
 #[test]
+fn what_follows_a_lost_file_has_other_numbers_than_a_post_that_may_be_repeated() {
+    let mut bench = Bench::visitor();
+    let stream = bench.streaming();
+    let id = bench.send_file();
+    bench.answer("/frames", 200, &json!([not_found(&id)]));
+    // The same bytes may reach the server once more, when it has the file again; the next message is not the second of that link.
+    assert!(bench.outputs.contains(&Output::Drop { link: stream }));
+    assert_eq!(bench.lost().len(), 1);
+}
+
+#[test]
 fn other_refusals_of_a_message_with_a_file_stay_where_a_person_sees_them() {
     let mut bench = Bench::visitor();
     let link = bench.online();
