@@ -1,9 +1,9 @@
-// Bundles the npm package: `node bundle.mjs FOLDER OUT CONSOLE [--minify]`. FOLDER has the sources and what they are made of; OUT gets the
-// package's scripts; CONSOLE one script with all of `index.js`, for the operator's console.
+// Bundles the npm package: `node bundle.mjs FOLDER FILES OUT CONSOLE [--minify]`. FOLDER has the sources and what they are made of, FILES is
+// what sends and shows files; OUT gets the package's scripts; CONSOLE one script with all of `index.js`, for the operator's console.
 import { cp } from 'node:fs/promises';
 import { build } from 'esbuild';
 
-const [folder, outdir, outfile, minify] = process.argv.slice(2);
+const [folder, files, outdir, outfile, minify] = process.argv.slice(2);
 // A page that only listens to a feed needs nothing of the rest: these stay files of their own, as they are written. So do the
 // languages: a page's bundler leaves them apart.
 const APART = ['failure.js', 'feed.js', 'page.js'];
@@ -25,6 +25,7 @@ try {
     // What both have is in one file: a page that imports both has one module.
     build({ ...common, entryPoints: [`${folder}/index.js`, `${folder}/inline.js`], outdir, external: [...common.external, ...APART.map((name) => `./${name}`)], splitting: true, chunkNames: 'shared' }),
     ...APART.map((name) => cp(`${folder}/${name}`, `${outdir}/${name}`)),
+    build({ ...common, entryPoints: [files], outfile: `${outdir}/files.js` }),
     build({ ...common, entryPoints: [`${folder}/index.js`], outfile, minify: Boolean(minify) }),
   ]);
 } catch {

@@ -3,6 +3,9 @@
 // `ask` is given is what the client's outbox keeps of it. Until then a visitor's files are kept in the browser: their names beside
 // the outbox, under `f:` and the id, their bytes in IndexedDB; so a reload goes on, or says which file is to be chosen again.
 
+import { hold, isLasting, shelf, sweep } from './shelf.js';
+import { say } from './words.js';
+
 const SILENCE_MS = 60_000;
 const ASK_MS = 200;
 const AGAIN_MS = 1000;
@@ -12,8 +15,6 @@ const REDRAW_MS = 8_000;
 const SHOWN = /^image\/(png|jpeg|gif|webp|avif)$/;
 /** Bytes of files that wait for their turn; of more only the names are kept. */
 const KEPT_BYTES = 64 * 1024 * 1024;
-/** The server forgets what was not sent for so long, and so do we. */
-const KEPT_MS = 86_400_000;
 /** So many refusals, or no answer from a server that is there, and a file is given up: somebody in between does not let it pass. */
 const STRIKES = 8;
 /** Answers that stay the same, whoever gives them. */
@@ -28,21 +29,6 @@ const FINAL = { file_too_big: 'big', file_type: 'type', files_off: 'off', file_l
 const RETRIED = ['unreadable', 'limit', 'off'];
 /** Failures after which the name is kept: the file can be chosen again. */
 const NAMED = [...RETRIED, 'lost'];
-
-// `{}` is a name, `#` a number of megabytes.
-const WORDS = {
-  en: ['Uploading {}', 'Waiting for the connection: {}', '{} was sent', 'Cancel {}', 'Try again', '{} is too large: # MB at most', '{} is of a type that is not accepted here', 'Only images are accepted here: {}', '{} cannot be sent here', 'No more files can be sent in this chat: {}', '{} cannot be read', 'Save {}', 'Image {}', 'Files', '{} was not sent. Please choose it again', '{} is too large to be sent from here'],
-  de: ['{} wird hochgeladen', 'Wartet auf die Verbindung: {}', '{} wurde gesendet', '{} abbrechen', 'Erneut versuchen', '{} ist zu groß: höchstens # MB', '{} hat einen Typ, der hier nicht angenommen wird', 'Hier werden nur Bilder angenommen: {}', '{} kann hier nicht gesendet werden', 'In diesem Chat können keine weiteren Dateien gesendet werden: {}', '{} kann nicht gelesen werden', '{} speichern', 'Bild {}', 'Dateien', '{} wurde nicht gesendet. Bitte erneut auswählen', '{} ist zu groß, um von hier gesendet zu werden'],
-  es: ['Subiendo {}', 'Esperando la conexión: {}', '{} se ha enviado', 'Cancelar {}', 'Reintentar', '{} es demasiado grande: # MB como máximo', 'Aquí no se acepta este tipo de archivo: {}', 'Aquí solo se aceptan imágenes: {}', '{} no se puede enviar aquí', 'No se pueden enviar más archivos en este chat: {}', 'No se puede leer {}', 'Guardar {}', 'Imagen {}', 'Archivos', '{} no se ha enviado. Vuelva a elegirlo', '{} es demasiado grande para enviarse desde aquí'],
-  fr: ['Envoi de {}', 'En attente de connexion : {}', '{} a été envoyé', 'Annuler {}', 'Réessayer', '{} est trop volumineux : # Mo au maximum', 'Ce type de fichier n’est pas accepté ici : {}', 'Seules les images sont acceptées ici : {}', '{} ne peut pas être envoyé ici', 'Plus aucun fichier ne peut être envoyé dans ce chat : {}', '{} ne peut pas être lu', 'Enregistrer {}', 'Image {}', 'Fichiers', '{} n’a pas été envoyé. Veuillez le choisir à nouveau', '{} est trop volumineux pour être envoyé d’ici'],
-  it: ['Caricamento di {}', 'In attesa della connessione: {}', '{} è stato inviato', 'Annulla {}', 'Riprova', '{} è troppo grande: massimo # MB', 'Questo tipo di file non è accettato qui: {}', 'Qui sono accettate solo immagini: {}', '{} non può essere inviato qui', 'In questa chat non si possono inviare altri file: {}', '{} non può essere letto', 'Salva {}', 'Immagine {}', 'File', '{} non è stato inviato. Sceglierlo di nuovo', '{} è troppo grande per essere inviato da qui'],
-  pt: ['Enviando {}', 'Aguardando a conexão: {}', '{} foi enviado', 'Cancelar {}', 'Tentar novamente', '{} é grande demais: no máximo # MB', 'Este tipo de arquivo não é aceito aqui: {}', 'Aqui só são aceitas imagens: {}', '{} não pode ser enviado aqui', 'Não é possível enviar mais arquivos neste chat: {}', '{} não pode ser lido', 'Salvar {}', 'Imagem {}', 'Arquivos', '{} não foi enviado. Escolha-o novamente', '{} é grande demais para ser enviado daqui'],
-  ru: ['Загружается {}', 'Ожидание соединения: {}', '{} — отправлено', 'Отменить {}', 'Повторить', '{} — слишком большой файл, не более # МБ', 'Такие файлы здесь не принимаются: {}', 'Здесь принимаются только изображения: {}', '{} нельзя отправить здесь', 'В этом чате больше нельзя отправлять файлы: {}', '{} не удаётся прочитать', 'Сохранить {}', 'Изображение {}', 'Файлы', '{} — не отправлено. Выберите файл ещё раз', '{} — слишком большой файл, отсюда его не отправить'],
-  ar: ['جارٍ رفع {}', 'في انتظار الاتصال: {}', 'تم إرسال {}', 'إلغاء {}', 'إعادة المحاولة', '{} كبير جدًا: # ميغابايت كحد أقصى', 'هذا النوع من الملفات غير مقبول هنا: {}', 'تُقبل الصور فقط هنا: {}', 'لا يمكن إرسال {} هنا', 'لا يمكن إرسال مزيد من الملفات في هذه المحادثة: {}', 'تعذّرت قراءة {}', 'حفظ {}', 'صورة {}', 'ملفات', 'لم يتم إرسال {}. يُرجى اختياره مرة أخرى', '{} كبير جدًا بحيث لا يمكن إرساله من هنا'],
-  he: ['{} בהעלאה', 'ממתין לחיבור: {}', '{} נשלח', 'ביטול {}', 'לנסות שוב', '{} גדול מדי: לכל היותר # מ״ב', 'סוג הקובץ אינו מתקבל כאן: {}', 'מתקבלות כאן רק תמונות: {}', 'לא ניתן לשלוח כאן את {}', 'לא ניתן לשלוח עוד קבצים בשיחה זו: {}', 'לא ניתן לקרוא את {}', 'שמירת {}', 'תמונה {}', 'קבצים', '{} לא נשלח. יש לבחור אותו שוב', '{} גדול מדי לשליחה מכאן'],
-  zh: ['正在上传 {}', '正在等待连接：{}', '{} 已发送', '取消 {}', '重试', '{} 太大：最多 # MB', '此处不接受该类型的文件：{}', '此处仅接受图片：{}', '{} 无法在此发送', '此对话中不能再发送文件：{}', '无法读取 {}', '保存 {}', '图片 {}', '文件', '{} 未发送，请重新选择', '{} 太大，无法从此处发送'],
-};
-const NAMES = ['uploading', 'waiting', 'sent', 'cancel', 'again', 'big', 'type', 'images', 'off', 'limit', 'unreadable', 'save', 'image', 'files', 'lost', 'large'];
 
 const STYLE = `
 .ft { grid-column: 1 / -1; display: grid; gap: 4px; max-height: 30vh; overflow: auto; margin: 0 0 8px; padding: 0; list-style: none }
@@ -103,12 +89,18 @@ export function open(dialog, ask, speech, { place = dialog.querySelector('.c'), 
   const target = () =>
     new Promise((done) => {
       let asking;
-      const known = (_, filled) => (clearInterval(asking), done(filled));
+      const known = (_, filled) => {
+        clearInterval(asking);
+        done(filled);
+      };
       const again = () => {
         if (dialog.isConnected) return ask({ done: known });
         // The widget was taken off: another one goes on with what is kept.
         clearInterval(asking);
-        for (const item of queue.splice(0)) item.request?.abort(), item.settled?.();
+        for (const item of queue.splice(0)) {
+          item.request?.abort();
+          item.settled?.();
+        }
       };
       asking = setInterval(again, ASK_MS);
       again();
@@ -119,7 +111,13 @@ export function open(dialog, ask, speech, { place = dialog.querySelector('.c'), 
   const limits = async ({ url }) => {
     if (!/\/(site|widget)\//.test(url)) return {};
     taken ??= fetch(url.replace(/\/(dialogs\/\d+\/)?files\/\*/, '/config')).then((response) => response.json());
-    return taken.then(({ files }) => files ?? {}, () => ((taken = undefined), {}));
+    return taken.then(
+      ({ files }) => files ?? {},
+      () => {
+        taken = undefined;
+        return {};
+      },
+    );
   };
 
   // In a panel only: the console knows for which dialog something is dropped.
@@ -282,7 +280,10 @@ export function open(dialog, ask, speech, { place = dialog.querySelector('.c'), 
         clearTimeout(silence);
         silence = setTimeout(() => request.abort(), SILENCE_MS);
       };
-      const end = (answer) => (clearTimeout(silence), done(answer));
+      const end = (answer) => {
+        clearTimeout(silence);
+        done(answer);
+      };
       request.upload.onprogress = ({ loaded, total }) => {
         heard();
         item.row.progress(total ? loaded / total : 0);
@@ -444,7 +445,8 @@ export function open(dialog, ask, speech, { place = dialog.querySelector('.c'), 
     for (let tries = 0; ; tries++) {
       const { url, bearer } = await target();
       // Before there is a dialog nothing is in it.
-      const response = /\/dialogs\//.test(url) && await fetch(url.replace('*', id), { headers: bearer ? { authorization: `Bearer ${bearer}` } : {} }).catch(() => false);
+      const headers = bearer ? { authorization: `Bearer ${bearer}` } : {};
+      const response = /\/dialogs\//.test(url) && (await fetch(url.replace('*', id), { headers }).catch(() => false));
       if (response.ok) return response.blob();
       if (tries == 3) throw new Error('a file cannot be fetched');
       await new Promise((done) => setTimeout(done, AGAIN_MS * 2 ** tries));
@@ -476,9 +478,8 @@ export function open(dialog, ask, speech, { place = dialog.querySelector('.c'), 
     status.textContent = word(name, ...values);
   }
 
-  function word(name, value = '', bytes = 0) {
-    const words = WORDS[speech.said.slice(0, 2)] ?? WORDS.en;
-    return words[NAMES.indexOf(name)].replace('{}', () => value).replace('#', () => Math.floor(bytes / 1048576));
+  function word(name, ...values) {
+    return say(speech.said, name, ...values);
   }
 
   // A name keeps its own order among words that run the other way.
@@ -534,51 +535,6 @@ function make(tag, name) {
   const node = document.createElement(tag);
   if (name) node.className = name;
   return node;
-}
-
-// Only what outlives the tab can say what is kept in it.
-function isLasting(store) {
-  try {
-    return Boolean(store) && store === localStorage;
-  } catch {
-    return false;
-  }
-}
-
-// One page at a time has a file in hand; where pages cannot agree, each one has.
-function hold(id, work) {
-  if (!navigator.locks) return void work();
-  navigator.locks.request(`rejoin:f:${id}`, work).catch(() => {});
-}
-
-// Bytes without a name are nobody's any more.
-async function sweep(store) {
-  if (!isLasting(store)) return;
-  const is = ({ id, key }) => store.getItem(key) !== null && Date.now() - parseInt(id.replace('-', '').slice(0, 12), 16) < KEPT_MS;
-  await shelf('readonly', (files) => files.getAll())
-    .then((all) => all.filter((one) => !is(one)))
-    .then((old) => old[0] && shelf('readwrite', (files) => old.forEach(({ id }) => files.delete(id))))
-    .catch(() => {});
-}
-
-/** Does something with the files that are kept in the browser. */
-function shelf(mode, work) {
-  return new Promise((done, failed) => {
-    const opening = indexedDB.open('rejoin', 1);
-    opening.onupgradeneeded = () => opening.result.createObjectStore('files', { keyPath: 'id' });
-    opening.onerror = failed;
-    opening.onsuccess = () => {
-      const database = opening.result;
-      const transaction = database.transaction('files', mode);
-      const request = work(transaction.objectStore('files'));
-      const end = (then) => () => {
-        database.close();
-        then(request?.result);
-      };
-      transaction.oncomplete = end(done);
-      transaction.onabort = end(failed);
-    };
-  });
 }
 
 // A file that was moved or changed since it was chosen cannot be read any more.

@@ -9,10 +9,12 @@ use crate::failure::{Failure, Result};
 use crate::glue;
 use crate::languages;
 use crate::process::{node, root, run as run_process, target};
-use crate::www::{self, FRAME, LOADER};
+use crate::www::{FRAME, LOADER};
 
 /// Where the sources are that are written by hand.
 const SOURCES: &str = "www/npm";
+/// What sends and shows files, in the panel and in the console.
+const FILES: &str = "www/files/files.js";
 /// Where the package is put together.
 const FOLDER: &str = "dist/npm";
 /// What stands in the manifest in place of the version.
@@ -24,11 +26,13 @@ pub(crate) fn run(args: &[String]) -> Result<()> {
     run_process(npm().args(["pack", "--silent", "--pack-destination", ".."]).current_dir(root().join(FOLDER)))
 }
 
-/// What the operator's console, the package's first customer, gets of it.
+/// What the widget and the operator's console, the package's first customers, get of it.
 pub(crate) struct Package {
     /// All of `index.js`, in one script.
     pub(crate) script: Vec<u8>,
     pub(crate) wasm: Vec<u8>,
+    /// `files.js`, in one script: the panel fetches the same.
+    pub(crate) files: Vec<u8>,
 }
 
 /// Puts the package together.
@@ -53,7 +57,7 @@ pub(crate) fn write(module: &Module, mode: Mode) -> Result<Package> {
 
     let console = target().join("npm-console.js");
     let mut bundle = node("xtask/bundle.mjs");
-    bundle.args([&stage, &out, &console]);
+    bundle.args([&stage, &root().join(FILES), &out, &console]);
     if mode == Mode::Release {
         bundle.arg("--minify");
     }
@@ -63,7 +67,6 @@ pub(crate) fn write(module: &Module, mode: Mode) -> Result<Package> {
     for (name, words) in &languages {
         put(&out.join(format!("languages/{name}.js")), words)?;
     }
-    put(&out.join("files.js"), &read(&root().join(www::FILES))?)?;
     put(&out.join("rejoin.wasm"), &module.wasm)?;
     put(&out.join("package.json"), manifest(&read(&stage.join("package.json"))?)?.as_bytes())?;
     for name in ["index.d.ts", "inline.d.ts", "README.md"] {
@@ -72,7 +75,7 @@ pub(crate) fn write(module: &Module, mode: Mode) -> Result<Package> {
     for name in ["LICENSE-APACHE", "LICENSE-MIT"] {
         put(&out.join(name), &read(&root().join(name))?)?;
     }
-    Ok(Package { script: read(&console)?, wasm: module.wasm.clone() })
+    Ok(Package { script: read(&console)?, wasm: module.wasm.clone(), files: read(&out.join("files.js"))? })
 }
 
 /// Makes `launch(given)` of the loader: the same code as the script tag's, without a tag and without a name of its own.

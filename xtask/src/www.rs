@@ -25,8 +25,6 @@ pub(crate) const LOADER: &str = "www/loader/widget.js";
 /// What the loader fetches for pages that want the widget in an iframe.
 pub(crate) const FRAME: &str = "www/loader/frame.js";
 const SITE: &str = "www/site";
-/// What sends and shows files, in the panel and in the console.
-pub(crate) const FILES: &str = "www/files/files.js";
 
 /// Puts the tree together and writes what has changed in it.
 ///
@@ -48,7 +46,7 @@ pub(crate) fn write(client: &Module, package: &Package, mode: Mode) -> Result<()
     // What stands behind it is only in the npm package.
     names.push(("__REJOIN_PACKAGE__", "false".into()));
     let mut later = Tree::new();
-    later.insert("files.js".into(), read(&root().join(FILES))?);
+    later.insert("files.js".into(), package.files.clone());
     let later = minified(later, mode)?.remove("files.js").unwrap_or_default();
     names.push(place("__REJOIN_FILES_PATH__", "files", "js", later));
     names.extend(names.last().map(|(_, path)| ("__REJOIN_FILES__", path.replace("/assets/", "./"))));
