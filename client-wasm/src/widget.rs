@@ -359,9 +359,8 @@ impl Widget {
         }) else {
             return;
         };
-        if view != last {
-            self.screen.display(&view, &last);
-        }
+        // Where nothing has changed nothing is touched; to compare it all first would be code that the page has to fetch.
+        self.screen.display(&view, &last);
         for event in events {
             self.screen.tell(&event);
         }
