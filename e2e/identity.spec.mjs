@@ -318,6 +318,32 @@ test('what one person wrote is out of sight until it is known that it is still t
   await expect(visitor.field).toHaveValue('');
 });
 
+test('a token that was asked for before a log-out says nothing about the next visitor, whoever is asked', async ({ page, host, rejoin, someone }) => {
+  const site = await knowingSite(rejoin, host);
+  const visitor = await Visitor.visit(page, site.address);
+  await page.evaluate(() => {
+    globalThis.asked = [];
+    globalThis.fresh = () => new Promise((done) => asked.push(done));
+    rejoin('identify', fresh);
+  });
+  const asked = () => page.evaluate(() => asked.length);
+  await expect.poll(asked).toBe(1);
+  await page.evaluate(() => {
+    rejoin('logout');
+    rejoin('identify', fresh);
+  });
+  await visitor.field.fill('I am Bob');
+  await expect.poll(asked).toBe(2);
+  await page.evaluate((token) => asked[0](token), site.sign('ann'));
+  await page.evaluate((token) => asked[1](token), site.sign('bob'));
+  await visitor.field.press('Enter');
+  await visitor.expectDelivery('I am Bob', 'sent');
+  const other = await someone();
+  const phone = await Visitor.visit(other, site.address);
+  await identify(other, site.sign('bob'));
+  await phone.expectMessages(['I am Bob']);
+});
+
 test('a text that is no token is told to whoever made the page, and the visitor goes on as nobody', async ({ page, host, rejoin, noise }) => {
   noise.allow(/^\[rejoin\]/);
   const token = await addSite(rejoin, { origins: [host.url] });

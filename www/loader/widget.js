@@ -123,11 +123,11 @@
     // What the page's own function throws is the page's, and does not end what we are in the middle of.
     for (const listener of listeners[name] || []) queueMicrotask(() => listener(value));
   };
-  const answer = async (asked) => {
+  const answer = async (asked, whose = kept) => {
     // Not now: the widget itself may be waiting for us.
     const token = await Promise.resolve().then(asked).catch(() => {});
-    // Somebody else may have logged in meanwhile.
-    if (asked == ask) client.command?.('identify', '' + (token || ''));
+    // Somebody else may have logged in meanwhile, or the same function be asked for somebody else. What is no token is none.
+    if (asked == ask && whose == kept) client.command?.('identify', '' + token);
   };
   const guarded = (call) => {
     try {
@@ -244,7 +244,7 @@
   run.here = 1;
   early.forEach((call) => run(...call));
   button.onclick = () => run('toggle');
-  for (const intent of ['pointerenter', 'focus', 'touchstart']) button.addEventListener(intent, load, { once: true });
+  for (const intent of ['pointerenter', 'focus']) button.addEventListener(intent, load, { once: true });
   (__REJOIN_PACKAGE__ ? given : document).addEventListener(
     'click',
     ({ target }) => target.closest?.('[data-rejoin-open]') && run('open'),
