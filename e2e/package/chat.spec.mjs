@@ -86,6 +86,25 @@ test('asked for twice it is there once, in the place of the last, until both hav
   await expect(visitor.dialog).toHaveCount(0);
 });
 
+test('who asks for it after a log-out, with the same function, is asked who the visitor is', async ({ page, rejoin, site, token }) => {
+  await page.goto(site.page('plain/chat.html', { rejoin, token }));
+  await page.evaluate(async () => {
+    globalThis.asked = 0;
+    globalThis.getToken = () => new Promise(() => (asked += 1));
+    globalThis.second = await create({ getToken });
+    second.open();
+  });
+  const asked = () => page.evaluate(() => asked);
+  await expect.poll(asked).toBe(1);
+  await page.evaluate(async () => {
+    second.logout();
+    // A framework puts up the new one before it takes down the old one.
+    globalThis.third = await create({ getToken });
+    second.destroy();
+  });
+  await expect.poll(asked).toBe(2);
+});
+
 test('put up and taken down a hundred times, loading or loaded, it leaves nothing behind', async ({ page, rejoin, site, token, modules }) => {
   await page.addInitScript(() => {
     globalThis.sockets = new Set();

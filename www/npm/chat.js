@@ -171,7 +171,12 @@ function handle(chat, inline) {
     locale: command('locale'),
     identify: command('identify'),
     attributes: command('attributes'),
-    logout: once('logout'),
+    logout() {
+      if (ended) return;
+      // Who asks for the chat from now on says who the next visitor is, by the same function or another.
+      chat.getToken = undefined;
+      run('logout');
+    },
     get: (name) => run('get', name),
     on(name, listener) {
       // The same function given twice is two listeners.
