@@ -1,5 +1,5 @@
 // Before the visitor does something: one request, nothing stored, no cookie, no socket, no row.
-import { test, expect } from './fixtures.mjs';
+import { test, expect, CONNECTION_TROUBLE } from './fixtures.mjs';
 import { Operator } from './operator.mjs';
 import { Visitor } from './visitor.mjs';
 
@@ -90,6 +90,40 @@ test('what is sent while the link cannot be fetched is shown, kept through a rel
   await visitor.open();
   await visitor.expectMessages(['First', 'Second']);
   await visitor.expectDelivery('Second', 'sent', { timeout: 15_000 });
+});
+
+test('clicks on a launcher that shows nothing yet open the panel, however many they are', async ({ page, rejoin }) => {
+  let free;
+  const held = new Promise((done) => (free = done));
+  await page.route(/\/assets\/panel-.*wasm/, async (route) => {
+    await held;
+    await route.continue();
+  });
+  await page.goto(`${rejoin.url}/demo/one`);
+  const visitor = new Visitor(page);
+  await visitor.launcher.click();
+  await visitor.launcher.click();
+  free();
+  await expect(visitor.bubbles.first()).toBeVisible();
+  await expect(visitor.launcher).toHaveAttribute('aria-expanded', 'true');
+});
+
+test('a dialog under way whose panel cannot be fetched comes up by itself when it can', async ({ page, rejoin, noise }) => {
+  noise.allow(/^\[rejoin\] offline/, CONNECTION_TROUBLE, /Failed to load resource/);
+  const visitor = await Visitor.visit(page, `${rejoin.url}/demo/one`);
+  await visitor.send('Hello');
+  await visitor.expectDelivery('Hello', 'sent');
+  const panel = /\/assets\/panel-/;
+  let tries = 0;
+  await page.route(panel, (route) => {
+    tries += 1;
+    return route.abort('connectionrefused');
+  });
+  await page.reload();
+  await expect.poll(() => tries).toBeGreaterThan(0);
+  await page.unroute(panel);
+  // Nobody touches it.
+  await expect.poll(() => page.evaluate(() => rejoin('get', 'state')), { timeout: 20_000 }).toMatch(/^online/);
 });
 
 test('a dialog that is under way comes up with the page', async ({ page, rejoin }) => {

@@ -231,6 +231,10 @@ impl Client {
         }
         self.let_go();
         self.lost_at = Some(self.lost_at.unwrap_or(self.now.mono));
+        if self.is_visitor() && self.renewals == 1 {
+            // What was given when it was asked for is not taken either: whoever made that page has to know why.
+            self.emit(Event::Refused { code: 401, reason: String::from(protocol::code::UNAUTHORIZED) });
+        }
         self.ask_token();
     }
 

@@ -52,13 +52,13 @@ const tabs = {
   async paint(letter, url, name) {
     letter.picture?.remove();
     letter.hidden = false;
-    letter.of = name;
+    const turn = (letter.turn = {});
     if (!name) return;
     try {
       const answer = await fetch(url + encodeURIComponent(name));
       if (answer.status != 200) return;
       const image = await createImageBitmap(await answer.blob());
-      if (letter.of != name) return;
+      if (letter.turn != turn) return;
       const canvas = (letter.picture = document.createElement('canvas'));
       const size = Math.min(image.width, image.height);
       canvas.className = 'a';

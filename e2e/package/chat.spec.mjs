@@ -1,6 +1,7 @@
 // The widget of the installed package, in pages of every make.
 import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
+import { CONNECTION_TROUBLE } from '../noise.mjs';
 import { Visitor } from '../visitor.mjs';
 import { here } from './build.mjs';
 import { expect, test } from './fixtures.mjs';
@@ -45,6 +46,9 @@ test('inline the panel fills the place that it is given, and leaves the focus wh
   expect(await page.evaluate(() => document.activeElement === document.body)).toBe(true);
   await visitor.send('From within the page');
   await visitor.expectDelivery('From within the page', 'sent');
+  // Nothing would bring it back.
+  await visitor.field.press('Escape');
+  await expect(visitor.field).toBeVisible();
   await page.evaluate(() => chat.hide());
   await expect(visitor.dialog).toBeHidden();
   await page.evaluate(() => chat.show());
@@ -176,6 +180,45 @@ test('an assistant answers inline, in a frame that fills its place', async ({ pa
   const visitor = new Visitor(frame.contentFrame());
   await expect(visitor.bubbles.first()).toHaveText('Welcome.');
   await expect(visitor.dialog.getByRole('button', { name: 'Close' })).toBeHidden();
+  expect(await page.evaluate(() => document.activeElement === document.body), 'the page keeps its focus').toBe(true);
+  await visitor.field.press('Escape');
+  await expect(visitor.field).toBeVisible();
+});
+
+test('a frame that is moved to another place goes on there, and takes what is sent meanwhile', async ({ page, rejoin, site, noise }) => {
+  // The socket of the page that was in the frame is cut off with it.
+  noise.allow(CONNECTION_TROUBLE);
+  const printed = await rejoin.command('site', 'add', '--name', 'Soap', '--welcome', 'Welcome.', '--origin', site.url, '--data', rejoin.data);
+  const token = /^site token: (\S+)$/m.exec(printed)[1];
+  const added = await rejoin.command('assistant', 'add', '--site', token, '--name', 'Robin', '--fallback', 'One moment.', '--data', rejoin.data);
+  const assistant = /data-assistant-id="(\d+)"/.exec(added)[1];
+  await page.goto(site.page('plain/chat.html', { rejoin, token, assistant, ui: 'inline' }));
+  const visitor = new Visitor(page.locator('iframe').contentFrame());
+  await visitor.send('Before');
+  await visitor.expectDelivery('Before', 'sent');
+  await expect(visitor.message('One moment.')).toBeVisible();
+  await page.evaluate(async () => {
+    globalThis.ready = 0;
+    globalThis.second = await create({ mount: document.querySelector('#elsewhere') });
+    second.on('ready', () => (ready += 1));
+    second.send('While it moves');
+    chat.destroy();
+  });
+  await expect(visitor.message('While it moves')).toHaveAttribute('data-state', /sent|delivered/);
+  await expect(visitor.message('Before')).toHaveCount(1);
+  await expect(visitor.message('While it moves')).toHaveCount(1);
+  expect(await page.evaluate(() => ready), 'it has come once').toBe(1);
+  // Who has logged out stays so.
+  await page.evaluate(() => {
+    second.logout();
+    document.querySelector('#chat').append(document.querySelector('#elsewhere > div'));
+  });
+  await expect(visitor.bubbles).toHaveText(['Welcome.']);
+  await visitor.send('The next one');
+  await visitor.expectDelivery('The next one', 'sent');
+  await page.evaluate(() => document.querySelector('#elsewhere').append(document.querySelector('#chat > div')));
+  await expect(visitor.message('The next one')).toBeVisible();
+  await expect(visitor.message('Before')).toHaveCount(0);
 });
 
 test('with assets of the server its own script does everything, and goes when it is destroyed', async ({ page, rejoin, site, token, modules }) => {

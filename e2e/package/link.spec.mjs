@@ -30,3 +30,33 @@ for (const make of ['plain', 'vite', 'webpack', 'esbuild']) {
     expect(modules).toHaveLength(make === 'esbuild' ? 0 : 1);
   });
 }
+
+test('a token that was asked for before a log-out is not given for who comes next', async ({ page, rejoin, site, token }) => {
+  await page.goto(site.page('plain/link.html', { rejoin, token }));
+  await expect(page.getByRole('log').getByRole('listitem')).toHaveText(['Welcome to the soap shop.']);
+  await page.evaluate(async () => {
+    const { connect } = await import('rejoin');
+    const query = new URLSearchParams(location.search);
+    globalThis.asked = [];
+    const getToken = () => new Promise((done) => asked.push(done));
+    link.close();
+    globalThis.link = await connect({ siteToken: query.get('token'), baseUrl: query.get('base'), getToken });
+    link.panel(true);
+  });
+  const asked = () => page.evaluate(() => asked.length);
+  await expect.poll(asked).toBe(1);
+  await page.evaluate(() => {
+    link.logout();
+    link.identify();
+  });
+  await expect.poll(asked, 'the next one is asked as well').toBe(2);
+  // A text that is no token is refused at once, where it is taken for an answer at all.
+  const refused = await page.evaluate(async () => {
+    const refused = [];
+    link.on('refused', (value) => refused.push(value));
+    asked[0]('of the former visitor');
+    await new Promise((done) => setTimeout(done));
+    return refused;
+  });
+  expect(refused).toEqual([]);
+});

@@ -84,6 +84,8 @@ export function open(dialog, ask, speech, { place = dialog.querySelector('.c'), 
   /** What had to be sent once more, and how the server answered: 200 where it had it. */
   const repeated = new Map();
   let running;
+  /** How often all was forgotten: what was asked for before that is nobody's. */
+  let partings = 0;
 
   // While the link is on its way nobody knows; so it is asked again.
   const target = () =>
@@ -196,9 +198,9 @@ export function open(dialog, ask, speech, { place = dialog.querySelector('.c'), 
       awaited.add(id);
       hold(id, async () => {
         awaited.delete(id);
+        const found = await shelf('readonly', (files) => files.get(id)).catch(() => {});
         const called = store.getItem(name);
         if (called === null || queue.some((item) => item.id === id)) return;
-        const found = await shelf('readonly', (files) => files.get(id)).catch(() => {});
         const item = add(id, called, found?.file);
         Object.assign(item, { key, store, isKept: Boolean(found) });
         if (found) run();
@@ -219,7 +221,9 @@ export function open(dialog, ask, speech, { place = dialog.querySelector('.c'), 
       settling(item);
       return run();
     }
+    const before = partings;
     const to = await target();
+    if (partings !== before) return;
     const item = add(id, name);
     // Kept first: a reload says it again.
     own(item, to);
@@ -502,6 +506,7 @@ export function open(dialog, ask, speech, { place = dialog.querySelector('.c'), 
     resume,
     /** Cancels all, and keeps nothing. */
     forget() {
+      partings += 1;
       [...queue].forEach(drop);
       mine.clear();
       repeated.clear();

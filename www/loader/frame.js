@@ -5,6 +5,8 @@ const STYLE =
   'width:min(400px,100vw - 2*var(--x,20px));height:min(680px,100dvh - 108px);margin-bottom:72px;border-radius:20px;' +
   'box-shadow:0 6px 24px #0003}' +
   ':host([data-position=left]) iframe{right:auto;left:var(--x,20px)}' +
+  '.launcher:focus-visible{outline-offset:2px}' +
+  '.launcher b{position:absolute;top:-4px;right:-4px;min-width:10px;padding:0 6px;border-radius:11px;font:12px/22px system-ui;background:#c00;color:#fff}' +
   '@media(max-width:480px),(max-height:480px){[aria-expanded=true]{visibility:hidden}' +
   'iframe{inset:var(--t,0) 0 auto!important;width:100%;height:var(--h,100%);margin:0;border-radius:0}}';
 
@@ -31,13 +33,29 @@ export default ({ base, assistant, options, kept, state, add, root, style, say, 
         return undefined;
       }
     };
-    // What is said before the widget is there is said to each page that tries to bring it.
+    // What is said before the widget is there is said to each page that tries to bring it; nothing afterwards.
     let calls = [];
-    let port, timer;
+    // What each page that comes is to know of the visitor; that they have logged out, until one has heard it.
+    let about = { ...kept };
+    let port, seen, timer, isReady;
     let tries = 0;
+    // Whoever moves the frame to another place, as frameworks do, makes it begin anew: the window that we knew is gone.
+    const isThere = () => port && frame.contentWindow == seen;
+    const resume = () => {
+      if (isThere()) return;
+      port = undefined;
+      calls ??= frame.hidden ? [] : [['open']];
+    };
     take({
       frame,
+      free() {
+        clearTimeout(timer);
+        end.abort();
+      },
       command(name, value) {
+        resume();
+        if (name == 'logout') about = { logout: 1 };
+        if (name == 'identify' || name == 'attributes') about[name] = value;
         const call = [name, plain(value)];
         calls?.push(call);
         port?.postMessage(call);
@@ -48,7 +66,7 @@ export default ({ base, assistant, options, kept, state, add, root, style, say, 
       timer = setTimeout(again, ms);
     };
     const again = () => {
-      if (!frame.isConnected) return end.abort();
+      if (!frame.isConnected) return;
       say(`offline: ${base} does not answer.`);
       port = undefined;
       tries += 1;
@@ -59,10 +77,12 @@ export default ({ base, assistant, options, kept, state, add, root, style, say, 
     // Each try may take twice as long as the one before, on a slow line.
     const patience = (ms) => Math.min(ms * 2 ** tries, 6e4);
     // A page has come, and it is none of ours: the server is away, or something stands in between. Firefox does not tell of its own.
-    frame.onload = () => port || expect(patience(1e3));
-    addEventListener('online', again, end);
+    frame.onload = () => {
+      resume();
+      port || expect(patience(1e3));
+    };
+    addEventListener('online', () => (calls || !isThere()) && again(), end);
     const heard = ({ source, origin, data }) => {
-      if (!frame.isConnected) return end.abort();
       if (source != frame.contentWindow || origin != base) return;
       if (data != 'hello') {
         if (!REFUSALS[data]) return;
@@ -74,18 +94,24 @@ export default ({ base, assistant, options, kept, state, add, root, style, say, 
         for (const button of root.querySelectorAll('.launcher')) button.hidden = true;
         return;
       }
+      port = undefined;
+      resume();
       expect(3e4);
       const { port1, port2 } = new MessageChannel();
       port = port1;
+      seen = source;
       port.onmessage = ({ data: [name, value] }) => {
-        emit(name, value);
+        if (name == 'out') return void delete about.logout;
+        // The page was told of its widget when that came first.
+        if (name != 'ready' || !isReady) emit(name, value);
         if (name != 'ready') return;
         clearTimeout(timer);
-        end.abort();
+        isReady = true;
+        tries = 0;
         calls = undefined;
         ready();
       };
-      const said = Object.entries({ ...options, ...kept }).map(([name, value]) => [name, plain(value)]);
+      const said = Object.entries({ ...options, ...about }).map(([name, value]) => [name, plain(value)]);
       frame.contentWindow.postMessage(Object.fromEntries(said), base, [port2]);
       for (const call of calls) port.postMessage(call);
     };

@@ -55,11 +55,9 @@
       '.launcher{position:fixed;bottom:calc(var(--y,20px) + env(safe-area-inset-bottom));right:var(--x,20px);width:56px;height:56px;padding:15px;border:1px solid #0002;border-radius:50%;background:var(--a);color:var(--o);cursor:pointer;' +
       'box-shadow:0 6px 24px #0003}' +
       ':host([data-position=left]) .launcher{right:auto;left:var(--x,20px)}' +
-      '.launcher:focus-visible{outline-offset:2px}' +
       '.launcher svg{display:block;fill:none;stroke:currentColor;stroke-width:2;stroke-linecap:round;stroke-linejoin:round}' +
-      '[aria-expanded=true] svg:first-child,[aria-expanded=false] svg+svg,[hidden]{display:none!important}' +
-      '.launcher b{position:absolute;top:-4px;right:-4px;min-width:10px;padding:0 6px;border-radius:11px;' +
-      'font:12px/22px system-ui;background:#c00;color:#fff}',
+      // How the rest looks, comes with what needs it.
+      '[aria-expanded=true] svg:first-child,[aria-expanded=false] svg+svg,[hidden]{display:none!important}',
   );
   // Inline, it fills what the page has put it into.
   if (__REJOIN_PACKAGE__ && given.inline)
@@ -104,7 +102,8 @@
       badge.hidden = !value;
       badge.textContent = value;
     } else if (name == 'label') button.ariaLabel = value;
-    else if (name == 'credentials') answer(ask);
+    // Who listens gives another one by and by; where nobody does, there is none.
+    else if (name == 'credentials') (ask || !listeners[name]) && answer(ask);
     else if (name == 'open' || name == 'close') {
       const open = name == 'open';
       const inside = root.activeElement;
@@ -114,7 +113,8 @@
         opener = document.activeElement;
         // The back button of a phone closes the panel.
         if (!(__REJOIN_PACKAGE__ && given.inline) && phone.matches && window.CloseWatcher) (watcher = new CloseWatcher()).onclose = () => run('close');
-        if (client.frame) client.frame.focus(), client.command('open');
+        // What fills a place of the page is there with it, and leaves the focus where it is.
+        if (client.frame) (__REJOIN_PACKAGE__ && given.inline) || client.frame.focus(), client.command('open');
       } else {
         watcher?.destroy();
         if (inside) (opener && opener != host && opener != document.body ? opener : button).focus();
@@ -199,13 +199,15 @@
     logout() {
       kept = {};
       ask = state.message = state.status = state.dialog = 0;
-      tell('logout', 1);
+      client.command?.('logout', 1);
       // Other pages of this visitor hear it, before they hear that anything is gone.
       keep('out');
       const own = Object.keys(store || {}).filter((key) => !key.indexOf(prefix));
       own.forEach((key) => store.removeItem(key));
       // A frame has a store of its own, and more than this to forget.
-      if (own[1] && frameOnly) load();
+      if (own[1] && assistant) load();
+      // What comes later comes after the log-out, and is not to hear of it.
+      if (loading) kept.logout = 1;
     },
     destroy() {
       client.command?.('close');
@@ -243,13 +245,14 @@
   if (!__REJOIN_PACKAGE__) window.rejoin = run;
   run.here = 1;
   early.forEach((call) => run(...call));
-  button.onclick = () => run('toggle');
+  // Whoever clicks once more, because nothing is there yet, does not want to close it.
+  button.onclick = () => run(state.version ? 'toggle' : 'open');
   for (const intent of ['pointerenter', 'focus']) button.addEventListener(intent, load, { once: true });
   (__REJOIN_PACKAGE__ ? given : document).addEventListener(
     'click',
     ({ target }) => target.closest?.('[data-rejoin-open]') && run('open'),
   );
   if (flag('open')) run('open');
-  else if (RegExp(prefix + '(dialog|[fo]:)').test(Object.keys(store || {}))) (window.requestIdleCallback || setTimeout)(load);
+  else if (RegExp(prefix + '(dialog|kept|[fo]:)').test(Object.keys(store || {}))) (window.requestIdleCallback || setTimeout)(() => run(''));
   if (__REJOIN_PACKAGE__) return { host, run };
 })();

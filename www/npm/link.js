@@ -25,14 +25,23 @@ export async function openLink({ onChange, getToken, wasm, ...given } = {}, sour
   });
   const listeners = new Map();
   const tell = (name, value) => [...(listeners.get(name) ?? [])].forEach((each) => guarded(each, value));
-  // One question at a time; no answer is one, too, and the link asks again later.
+  // One question at a time; no answer is one, too, and the link asks again later. Whoever logs out, or is somebody else by now, is not
+  // spoken for by the answer to an earlier one.
   let asking;
   const renew = () => {
-    asking ??= Promise.resolve()
+    if (asking) return;
+    const mine = (asking = {});
+    const answer = (token) => {
+      if (asking !== mine) return;
+      asking = undefined;
+      link.credential(token ?? '');
+    };
+    Promise.resolve()
       .then(getToken)
-      .then((token) => link.credential(token ?? ''))
-      .catch((error) => (link.credential(''), reportError(error)))
-      .finally(() => (asking = undefined));
+      .then(answer, (error) => {
+        answer('');
+        reportError(error);
+      });
   };
   let link;
   try {
@@ -45,11 +54,11 @@ export async function openLink({ onChange, getToken, wasm, ...given } = {}, sour
     throw new RejoinError('invalid_option', `connect: ${error.message ?? error}`, { cause: error });
   }
   for (const name of ['message', 'loaded', 'refused', 'lost', 'quality', 'audit']) link.on(name, (value) => tell(name, value));
-  return wrap(link, listeners);
+  return wrap(link, listeners, () => (asking = undefined));
 }
 
 /** Adds what takes closures: listeners that can be taken off again. */
-function wrap(link, listeners) {
+function wrap(link, listeners, forget) {
   const on = (name, listener) => {
     if (!listeners.has(name)) listeners.set(name, new Set());
     // The same function given twice is two listeners.
@@ -67,9 +76,15 @@ function wrap(link, listeners) {
     older: () => link.older(),
     tryNow: () => link.tryNow(),
     credential: (token) => link.credential(token),
-    identify: (token) => link.identify(token),
+    identify(token) {
+      forget();
+      link.identify(token);
+    },
     attributes: (attributes) => link.attributes(attributes),
-    logout: () => link.logout(),
+    logout() {
+      forget();
+      link.logout();
+    },
     quality: () => link.quality(),
     health: () => link.health(),
     counters: () => link.counters(),

@@ -60,17 +60,12 @@ function guarded(call) {
   }
 }
 
-// The page's own store says that there is something in this one, as soon as something is written, so that a log-out on any page of
-// the site finds it; before that nothing is stored.
-let isTold;
-const tellKept = () => {
-  if (!isTold) port?.postMessage(['kept', 1]);
-  isTold = true;
-};
+// The page's own store says that there is something in this one, as soon as something is written, so that the next page brings it and
+// a log-out on any page of the site finds it; before that nothing is stored. Each time: another page may have logged out meanwhile.
+const tellKept = () => port?.postMessage(['kept', 1]);
 root.addEventListener('input', tellKept);
 
 function command(name, value) {
-  if (name === 'logout') isTold = false;
   if (name === 'send' || name === 'compose') tellKept();
   // At once, whether the link is there or not: who logs out leaves nothing.
   if (name === 'logout') {
@@ -85,6 +80,7 @@ function command(name, value) {
     for (const key of [...own, `${prefix}out`]) store?.removeItem(key);
   }
   guarded(() => widget.command(name, value));
+  if (name === 'logout') port?.postMessage(['out']);
 }
 
 let widget;

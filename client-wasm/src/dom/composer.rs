@@ -16,6 +16,8 @@ pub(crate) struct Composer {
     parts: Rc<Parts>,
     /// What was sent last: it is put back when the outbox does not take it.
     sent: String,
+    /// Whether it was not, and stands in the field again.
+    is_refused: bool,
 }
 
 /// From so many characters on, the room that is left is shown.
@@ -24,7 +26,7 @@ const COUNT_FROM_CHARS: usize = TEXT_CHARS as usize - 500;
 impl Composer {
     /// Makes an empty one.
     pub(crate) fn new(parts: Rc<Parts>) -> Self {
-        Self { parts, sent: String::new() }
+        Self { parts, sent: String::new(), is_refused: false }
     }
 
     /// Puts the restored draft in, once, takes it out when it is somebody else's, and says why a message was not taken.
@@ -37,9 +39,13 @@ impl Composer {
         if view.notice == last.notice && (speech == Speech::Same || view.notice == Notice::None) {
             return;
         }
-        if view.notice != Notice::None && self.text().is_empty() {
+        self.is_refused = view.notice != Notice::None;
+        if self.is_refused && self.text().is_empty() {
             let sent = core::mem::take(&mut self.sent);
             self.set(&sent, texts);
+        } else if !self.is_refused && self.text() == self.sent {
+            // It was left where it is, and is taken now.
+            self.set("", texts);
         }
         self.parts.of(Part::Note).put(match view.notice {
             Notice::None => "",
@@ -90,7 +96,10 @@ impl Composer {
         if written.trim().is_empty() || written.chars().count() > TEXT_CHARS as usize {
             return None;
         }
-        self.set("", texts);
+        // What was refused may be refused again, and that would be no news.
+        if !self.is_refused {
+            self.set("", texts);
+        }
         self.sent.clone_from(&written);
         Some(written)
     }

@@ -232,7 +232,8 @@ impl Panel {
                 }
             }
             Some(Act::Enter) if Composer::sends(event) => input = self.send(),
-            Some(Act::Key) if text(event, "key") == "Escape" && !flag(event, "isComposing") => {
+            // What the page has put into a place of its own has nothing that would bring it back.
+            Some(Act::Key) if self.takes_focus && text(event, "key") == "Escape" && !flag(event, "isComposing") => {
                 event.unchecked_ref::<Node>().prevent_default();
                 return Done::Close;
             }
