@@ -70,6 +70,31 @@ test('what is written while the device is offline arrives once when it is online
   await expect(visitor.banner).toBeHidden();
 });
 
+test('what a full outbox does not take stays in the field, however often it is tried, until there is room', async ({ page, context, cable, rejoin: _ }) => {
+  test.slow();
+  const visitor = await Visitor.visit(page, `${cable.url}/demo/one`);
+  await visitor.send('Online');
+  await visitor.expectLink('online');
+  await takeOffline(context, cable, true);
+  await page.evaluate(() => {
+    for (let number = 1; number <= 1000; number += 1) rejoin('send', `offline ${number}`);
+  });
+  await expect(visitor.message('offline 1000')).toHaveCount(1);
+  const notice = visitor.dialog.getByText('Too many unsent messages. Wait for the connection.');
+  await visitor.field.fill('One too many');
+  for (let attempt = 1; attempt <= 3; attempt += 1) {
+    await visitor.field.press('Enter');
+    await expect(notice).toBeVisible();
+    await expect(visitor.field).toHaveValue('One too many');
+  }
+  await takeOffline(context, cable, false);
+  await visitor.expectDelivery('offline 1000', 'sent', { timeout: 60_000 });
+  await visitor.field.press('Enter');
+  await expect(visitor.field).toHaveValue('');
+  await visitor.expectDelivery('One too many', 'sent');
+  await expect(notice).toBeHidden();
+});
+
 test('what is written while the server is away survives a reload of the page, and arrives once', async ({
   page,
   context,
