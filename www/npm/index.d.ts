@@ -124,7 +124,7 @@ export interface Chat {
   attributes(attributes: Attributes): void;
   /** Nobody any more: the dialog ends here, and nothing of it is left in the browser. */
   logout(): void;
-  get<Name extends keyof ChatState>(name: Name): ChatState[Name] | undefined;
+  get<Name extends keyof ChatState | keyof ChatEvents>(name: Name): (ChatState & Omit<ChatEvents, keyof ChatState>)[Name] | undefined;
   /** Listens; gives what ends it. */
   on<Name extends keyof ChatEvents>(name: Name, listener: (value: ChatEvents[Name]) => void): () => void;
   /** Takes the widget off the page, its listeners with it. What is not sent yet is kept for the next time. */
@@ -173,7 +173,7 @@ export interface ChatEvents {
   connection: LinkState;
   /** Who is typing; empty: nobody. */
   typing: string;
-  /** A token is needed, and the last one was no function: give another by `identify`. */
+  /** A token is needed: a function that was given has been asked; who gave a text gives another by `identify`. */
   credentials: undefined;
   /** The language has changed. */
   locale: string;
@@ -276,7 +276,10 @@ export interface LinkEvents {
   loaded: { dialogId: number };
   /** The credentials are not taken any more: give new ones by `credential`. */
   credentials: {};
-  /** The server will not have this link: the close code, or the HTTP status (403) where no link was opened, and why, in one word. */
+  /**
+   * The server will not have something: the close code or the HTTP status, and why, in one word. 401 `unauthorized` is the token, for which it is
+   * asked again, and 400 `attributes` those alone; after anything else the link is over.
+   */
   refused: { code: number; reason: string };
   /** The server has lost a file (JSON) before its message came, and the message is given up. A `Link` sends no files: put it up again where it came from. */
   lost: { file: string };
@@ -405,7 +408,10 @@ export interface FeedOptions<Update = FeedUpdate> {
   url: string | URL | (() => string | URL | PromiseLike<string | URL>);
   /** What to hear of; the subscriptions are there again after each break. */
   channels?: string[];
-  /** What is asked before each socket. Default: `/health?ws=1` of the same server; false: nothing. */
+  /**
+   * What is asked before each socket. Default: `/health?ws=1` of the same server, which on another origin has to allow it (CORS) or to answer 404
+   * readably; false: nothing, for servers that are none of ours.
+   */
   gate?: string | URL | false;
   reconnect?: ReconnectOptions;
   heartbeat?: {
