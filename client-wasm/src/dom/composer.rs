@@ -43,7 +43,7 @@ impl Composer {
         if self.is_refused && self.text().is_empty() {
             let sent = core::mem::take(&mut self.sent);
             self.set(&sent, texts);
-        } else if !self.is_refused && self.text() == self.sent {
+        } else if view.items.last().is_some_and(|item| item.text == self.sent.trim()) && self.text() == self.sent {
             // It was left where it is, and is taken now.
             self.set("", texts);
         }
