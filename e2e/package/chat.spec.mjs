@@ -221,6 +221,34 @@ test('a frame that is moved to another place goes on there, and takes what is se
   await expect(visitor.message('Before')).toHaveCount(0);
 });
 
+test('a log-out that brings the frame itself empties it', async ({ page, rejoin, site }) => {
+  const printed = await rejoin.command('site', 'add', '--name', 'Soap', '--welcome', 'Welcome.', '--origin', site.url, '--data', rejoin.data);
+  const token = /^site token: (\S+)$/m.exec(printed)[1];
+  const added = await rejoin.command('assistant', 'add', '--site', token, '--name', 'Robin', '--fallback', 'One moment.', '--data', rejoin.data);
+  const assistant = /data-assistant-id="(\d+)"/.exec(added)[1];
+  const address = site.page('plain/chat.html', { rejoin, token, assistant });
+  await page.goto(address);
+  await new Visitor(page).launcher.click();
+  const former = new Visitor(page.locator('iframe').contentFrame());
+  await former.send('Of the former visitor');
+  await expect(former.message('One moment.')).toBeVisible();
+  await page.goto(address);
+  // Before anything else can have brought it.
+  await page.evaluate(async () => {
+    chat.destroy();
+    globalThis.chat = await create({});
+    chat.logout();
+  });
+  await new Visitor(page).launcher.click();
+  const next = new Visitor(page.locator('iframe').contentFrame());
+  await expect(next.bubbles).toHaveText(['Welcome.']);
+  // A log-out that is told late takes nothing of what was begun after it.
+  await next.send('Of the next one');
+  await expect(next.message('One moment.')).toBeVisible();
+  await page.evaluate(() => document.body.append([...document.documentElement.children].find((each) => each.shadowRoot)));
+  await expect(next.message('Of the next one')).toBeVisible();
+});
+
 test('with assets of the server its own script does everything, and goes when it is destroyed', async ({ page, rejoin, site, token, modules }) => {
   await page.goto(site.page('plain/chat.html', { rejoin, token, assets: 'server' }));
   const visitor = new Visitor(page);

@@ -35,7 +35,7 @@ export default ({ base, assistant, options, kept, state, add, root, style, say, 
     };
     // What is said before the widget is there is said to each page that tries to bring it; nothing afterwards.
     let calls = [];
-    // What each page that comes is to know of the visitor; that they have logged out, until one has heard it.
+    // What each page that comes is to know of the visitor, and when they have logged out: it knows whether it has heard that.
     let about = { ...kept };
     let port, seen, timer, isReady;
     let tries = 0;
@@ -44,7 +44,9 @@ export default ({ base, assistant, options, kept, state, add, root, style, say, 
     const resume = () => {
       if (isThere()) return;
       port = undefined;
-      calls ??= frame.hidden ? [] : [['open']];
+      if (calls) return;
+      calls = frame.hidden ? [] : [['open']];
+      expect(patience(1e4));
     };
     take({
       frame,
@@ -52,10 +54,11 @@ export default ({ base, assistant, options, kept, state, add, root, style, say, 
         clearTimeout(timer);
         end.abort();
       },
-      command(name, value) {
+      command(name, value, isAnswer) {
         resume();
-        if (name == 'logout') about = { logout: 1 };
-        if (name == 'identify' || name == 'attributes') about[name] = value;
+        if (name == 'logout') about = {};
+        // Who was asked is asked again.
+        if (/logout|identify|attributes/.test(name) && !isAnswer) about[name] = value;
         const call = [name, plain(value)];
         calls?.push(call);
         port?.postMessage(call);
@@ -66,7 +69,7 @@ export default ({ base, assistant, options, kept, state, add, root, style, say, 
       timer = setTimeout(again, ms);
     };
     const again = () => {
-      if (!frame.isConnected) return;
+      if (!frame.isConnected) return expect(patience(1e4));
       say(`offline: ${base} does not answer.`);
       port = undefined;
       tries += 1;
@@ -101,7 +104,6 @@ export default ({ base, assistant, options, kept, state, add, root, style, say, 
       port = port1;
       seen = source;
       port.onmessage = ({ data: [name, value] }) => {
-        if (name == 'out') return void delete about.logout;
         // The page was told of its widget when that came first.
         if (name != 'ready' || !isReady) emit(name, value);
         if (name != 'ready') return;

@@ -97,13 +97,13 @@
   const emit = (name, value) => {
     state[name] = value;
     // A frame has a store of its own: other pages have to know that there is something in it.
-    if (client.frame && (name == 'kept' || name == 'dialog')) keep(name, value);
+    if (client.frame && /kept|dialog|x:/.test(name)) keep(name, value);
     if (name == 'unread') {
       badge.hidden = !value;
       badge.textContent = value;
     } else if (name == 'label') button.ariaLabel = value;
     // Who listens gives another one by and by; where nobody does, there is none.
-    else if (name == 'credentials') (ask || !listeners[name]) && answer(ask);
+    else if (name == 'credentials') (ask || !listeners[name]?.size) && answer(ask);
     else if (name == 'open' || name == 'close') {
       const open = name == 'open';
       const inside = root.activeElement;
@@ -127,7 +127,7 @@
     // Not now: the widget itself may be waiting for us.
     const token = await Promise.resolve().then(asked).catch(() => {});
     // Somebody else may have logged in meanwhile, or the same function be asked for somebody else. What is no token is none.
-    if (asked == ask && whose == kept) client.command?.('identify', '' + token);
+    if (asked == ask && whose == kept) client.command?.('identify', '' + token, 1);
   };
   const guarded = (call) => {
     try {
@@ -159,7 +159,8 @@
         wake: (_, ...call) => client.command && guarded(() => widget.wake(...call)),
       }),
     );
-    for (const name in kept) client.command?.(name, kept[name]);
+    // A log-out has cleared the store that the widget has read.
+    for (const name in kept) name == 'logout' || client.command?.(name, kept[name]);
   };
   const framed = async () => {
     if (!assistant) return say('no_assistant: data-assistant-id.');
@@ -199,15 +200,13 @@
     logout() {
       kept = {};
       ask = state.message = state.status = state.dialog = 0;
-      client.command?.('logout', 1);
+      tell('logout', Date.now());
       // Other pages of this visitor hear it, before they hear that anything is gone.
       keep('out');
       const own = Object.keys(store || {}).filter((key) => !key.indexOf(prefix));
       own.forEach((key) => store.removeItem(key));
       // A frame has a store of its own, and more than this to forget.
       if (own[1] && assistant) load();
-      // What comes later comes after the log-out, and is not to hear of it.
-      if (loading) kept.logout = 1;
     },
     destroy() {
       client.command?.('close');
@@ -231,13 +230,13 @@
   const run = (name, ...values) => {
     if (commands[name]) return commands[name](...values);
     const whose = kept;
-    const go = () =>
+    const go = (ms = 3e3) =>
       load().then(() => {
         // What was to be said by who has logged out since then is not said.
         if (values[0] && whose != kept) return;
         if (client.command) client.command(name, values[0]);
-        // The server was out of reach: what was asked for is done when it is back.
-        else if (!loading && (!__REJOIN_PACKAGE__ || root.isConnected)) setTimeout(go, 3e3);
+        // The server was out of reach: what was asked for is done when it is back; what nobody has asked for, more and more seldom.
+        else if (!loading && root.isConnected) setTimeout(go, ms, name || ms > 6e4 ? ms : 2 * ms);
       });
     go();
   };
@@ -253,6 +252,6 @@
     ({ target }) => target.closest?.('[data-rejoin-open]') && run('open'),
   );
   if (flag('open')) run('open');
-  else if (RegExp(prefix + '(dialog|kept|[fo]:)').test(Object.keys(store || {}))) (window.requestIdleCallback || setTimeout)(() => run(''));
+  else if (RegExp(prefix + '(dialog|[fox]:)').test(Object.keys(store || {}))) (window.requestIdleCallback || setTimeout)(() => run(''));
   if (__REJOIN_PACKAGE__) return { host, run };
 })();

@@ -60,17 +60,32 @@ function guarded(call) {
   }
 }
 
-// The page's own store says that there is something in this one, as soon as something is written, so that the next page brings it and
-// a log-out on any page of the site finds it; before that nothing is stored. Each time: another page may have logged out meanwhile.
-const tellKept = () => port?.postMessage(['kept', 1]);
+// The page's own store says that there is something in this one, as soon as something is written, so that a log-out on any page of
+// the site finds it, and that something waits to be sent, so that the next page brings it; before that nothing is stored. Each
+// time: another page may have logged out meanwhile. Since when there is something, is kept here.
+const prefix = `rejoin:a${assistant}:`;
+const names = () => Object.keys(store ?? {}).filter((key) => key.startsWith(prefix));
+const waits = () => names().some((key) => /^[fo]:/.test(key.slice(prefix.length)));
+const tellKept = () => {
+  if (!port) return;
+  port.postMessage(['kept', 1]);
+  if (waits()) port.postMessage(['x:', 1]);
+  try {
+    if (!store?.getItem(`${prefix}since`)) store?.setItem(`${prefix}since`, Date.now());
+  } catch {
+    // It is full.
+  }
+};
 root.addEventListener('input', tellKept);
+// After a key or a click that sends.
+for (const name of ['keyup', 'click']) root.addEventListener(name, () => waits() && tellKept());
 
 function command(name, value) {
-  if (name === 'send' || name === 'compose') tellKept();
   // At once, whether the link is there or not: who logs out leaves nothing.
   if (name === 'logout') {
-    const prefix = `rejoin:a${assistant}:`;
-    const own = Object.keys(store ?? {}).filter((key) => key.startsWith(prefix));
+    // A page may tell of it late: what was begun after it is the next visitor's.
+    if (value > 1 && Number(store?.getItem(`${prefix}since`)) > value) return;
+    const own = names();
     try {
       // Other pages of this visitor hear it, before they hear that anything is gone.
       store?.setItem(`${prefix}out`, 1);
@@ -80,7 +95,7 @@ function command(name, value) {
     for (const key of [...own, `${prefix}out`]) store?.removeItem(key);
   }
   guarded(() => widget.command(name, value));
-  if (name === 'logout') port?.postMessage(['out']);
+  if (name === 'send' || name === 'compose') tellKept();
 }
 
 let widget;

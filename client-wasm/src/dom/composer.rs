@@ -31,6 +31,10 @@ impl Composer {
 
     /// Puts the restored draft in, once, takes it out when it is somebody else's, and says why a message was not taken.
     pub(crate) fn show(&mut self, view: &View, last: &View, texts: &Texts, speech: Speech) {
+        if view.draft.is_empty() && !last.draft.is_empty() {
+            // It was taken, or is somebody else's by now.
+            self.sent.clear();
+        }
         let is_news = if view.draft.is_empty() { !last.draft.is_empty() } else { view.draft != self.sent };
         if is_news && view.draft != last.draft && view.draft != self.text() {
             self.sent.clear();
@@ -43,9 +47,6 @@ impl Composer {
         if self.is_refused && self.text().is_empty() {
             let sent = core::mem::take(&mut self.sent);
             self.set(&sent, texts);
-        } else if view.items.last().is_some_and(|item| item.text == self.sent.trim()) && self.text() == self.sent {
-            // It was left where it is, and is taken now.
-            self.set("", texts);
         }
         self.parts.of(Part::Note).put(match view.notice {
             Notice::None => "",
