@@ -185,6 +185,26 @@ async fn a_new_server_that_cannot_start_leaves_the_old_one_in_its_place() {
 }
 
 #[tokio::test]
+async fn a_new_server_that_cannot_read_the_data_leaves_the_old_one_in_its_place() {
+    let (_directory, data) = world();
+    let server = Binary::serve(&data, &["--supervise"]).await;
+    let child = child_after(&server, 0).await;
+    // As if a newer release had written it, and this is the one that somebody goes back to.
+    let conn = rusqlite::Connection::open(data.join("rejoin.db")).unwrap();
+    let version: i64 = conn.query_row("PRAGMA user_version", [], |row| row.get(0)).unwrap();
+    conn.pragma_update(None, "user_version", 99).unwrap();
+    server.signal(Signal::HUP);
+    until("a word about it", async || server.printed().text().contains("the old one goes on")).await;
+    assert_eq!(children(server.id()), [child]);
+    assert_eq!(Ask::new(server.address, "GET", "/ready").send().await.status, 200);
+    conn.pragma_update(None, "user_version", version).unwrap();
+    drop(conn);
+    server.signal(Signal::HUP);
+    child_after(&server, child).await;
+    assert_eq!(Ask::new(server.address, "GET", "/ready").send().await.status, 200);
+}
+
+#[tokio::test]
 async fn a_server_whose_supervisor_is_killed_leaves_too() {
     let (_directory, data) = world();
     let server = Binary::serve(&data, &["--supervise"]).await;

@@ -11,6 +11,9 @@ use crate::store::sqlite::{BackupError, OpenError};
 /// The code of options that cannot be used.
 pub(super) const USAGE: i32 = 2;
 
+/// The code of a server that may start when the disk has room again, or answers.
+pub(super) const PASSING: i32 = 75;
+
 /// Why a command failed.
 #[derive(Debug)]
 pub(super) struct Failure {
@@ -87,4 +90,11 @@ macro_rules! from {
     };
 }
 
-from!(OpenError, BackupError, SecretError, RandomError, io::Error);
+from!(BackupError, SecretError, RandomError, io::Error);
+
+impl From<OpenError> for Failure {
+    fn from(error: OpenError) -> Self {
+        let code = if error.passes() { 75 } else { 1 };
+        Self { message: error.to_string(), code }
+    }
+}

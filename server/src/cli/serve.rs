@@ -16,7 +16,7 @@ use crate::credentials::{Credentials, ServerSecret};
 use crate::hub::Hub;
 use crate::listening::{self, Listening};
 use crate::store::Store;
-use crate::store::sqlite::{Admin, DataLock, OpenError, SqliteStore, make_directory};
+use crate::store::sqlite::{Admin, DataLock, OpenError, SqliteStore, inspect, make_directory};
 use crate::{assistants, clock, demo, logging, shutdown};
 
 /// Is printed by a server that waits for another one to leave the data; read by a supervisor.
@@ -71,6 +71,8 @@ async fn lock(data: &Path, wait: Duration) -> Result<DataLock, OpenError> {
         Err(OpenError::InUse { .. }) if !wait.is_zero() => {}
         taken => return taken,
     }
+    // The server that runs leaves for one that waits: which has to be one that could take its place.
+    inspect(data)?;
     println!("{WAITING}");
     let (to, locked) = oneshot::channel();
     let path = data.to_owned();

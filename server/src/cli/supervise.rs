@@ -19,7 +19,7 @@ use tokio::signal::unix::{SignalKind, signal};
 use tokio::sync::mpsc;
 use tokio::time::{Instant, sleep_until};
 
-use super::failure::{Failure, USAGE};
+use super::failure::{Failure, PASSING, USAGE};
 use super::serve::{LISTENING, WAITING};
 use crate::config::ServeConfig;
 use crate::listening::{HANDED, Listening};
@@ -291,7 +291,7 @@ impl Supervisor {
         tracing::warn!(%status, "the server has ended");
         // What ends by a signal has not said that it never will work.
         if let (Stage::Starting, Some(code)) = (server.stage, status.code()) {
-            self.failed_starts += 1;
+            self.failed_starts += u32::from(code != PASSING);
             let believed = self.nursery.born == 1 || code == USAGE || self.failed_starts >= FAILED_STARTS;
             if believed {
                 return Done::Yes(Err(Failure::child(code)));

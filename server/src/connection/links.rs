@@ -135,7 +135,9 @@ impl Links {
     pub(crate) fn gate_ms(&self, now: Millis) -> u32 {
         let now = now.saturating_mul(1_000);
         let step = 1_000_000 / OPENED_PER_S;
-        let next = |given: u64| Some(given.max(now).saturating_add(step));
+        // Those who only ask and never come do not close it for longer than anybody is told to wait.
+        let last = now.saturating_add(GATE_MS.saturating_mul(1_000));
+        let next = |given: u64| Some(given.clamp(now, last).saturating_add(step));
         let given = self.gate.fetch_update(Ordering::Relaxed, Ordering::Relaxed, next).unwrap_or(now);
         let ms = given.saturating_sub(now) / 1_000;
         // A wait that nobody would notice is none.
@@ -279,5 +281,13 @@ mod tests {
         assert_eq!(waits.iter().filter(|ms| **ms == 0).count(), 99);
         assert_eq!(waits.last(), Some(&1_000));
         assert_eq!(links.gate_ms(5_000), 0);
+    }
+
+    #[test]
+    fn a_flood_of_questions_closes_the_gate_for_no_longer_than_anybody_is_told_to_wait() {
+        let links = Links::new(10);
+        let longest = (0..200_000).map(|_| links.gate_ms(1_000)).max();
+        assert_eq!(longest.map(u64::from), Some(GATE_MS));
+        assert_eq!(links.gate_ms(1_000 + GATE_MS), 0);
     }
 }

@@ -78,7 +78,9 @@ impl Outgoing {
                     self.keep(|frame| !matches!(frame, Frame::Passing(_) | Frame::Beat(_)));
                     if !fits(self) {
                         self.keep(|frame| !matches!(frame, Frame::Event(_) | Frame::Synced(_)));
-                        return Pushed::Overflow { written: self.written };
+                        // What was written before a `ready` that still waits says nothing about what comes after that.
+                        let is_anew = self.frames.iter().any(|frame| matches!(frame, Frame::Ready(_)));
+                        return Pushed::Overflow { written: if is_anew { 0 } else { self.written } };
                     }
                 }
             }
@@ -162,6 +164,17 @@ mod tests {
         queue.push(Frame::Answer("{}".into()));
         assert_eq!(queue.push(event(255, "x")), Pushed::Overflow { written: 0 });
         assert_eq!(kinds(&mut queue), "aa");
+    }
+
+    #[test]
+    fn what_was_written_before_a_ready_that_waits_is_not_taken_for_what_comes_after_it() {
+        let mut queue = Outgoing::default();
+        queue.push(event(100, "x"));
+        queue.pop();
+        queue.push(Frame::Ready("{}".into()));
+        let mut pushed = (6..).map(|seq| queue.push(event(seq, "x")));
+        assert_eq!(pushed.find(|pushed| *pushed != Pushed::Fine), Some(Pushed::Overflow { written: 0 }));
+        assert_eq!(kinds(&mut queue), "r");
     }
 
     #[test]

@@ -32,7 +32,7 @@ pub(crate) struct Arrival {
 impl Hub {
     /// Notes that an operator has one more link, and tells the dialogs when it is the first.
     pub(crate) fn arrive(self: &Arc<Self>, operator_id: u64, name: &str, sites: &Sites) -> Arrival {
-        let first = {
+        let (first, former) = {
             let mut operators = lock(&self.operators);
             let here = operators.entry(operator_id).or_insert_with(|| Present {
                 name: name.to_owned(),
@@ -40,10 +40,19 @@ impl Hub {
                 links: 0,
             });
             here.links += 1;
-            here.links == 1
+            // Whoever was renamed, or has other sites, comes back link by link.
+            let is_other = here.name != name || here.sites != *sites;
+            let former = is_other.then(|| std::mem::replace(&mut here.sites, sites.clone()));
+            if is_other {
+                name.clone_into(&mut here.name);
+            }
+            (here.links == 1, former)
         };
-        if first {
+        if first || former.is_some() {
             self.tell_presence(sites);
+        }
+        if let Some(former) = former {
+            self.tell_presence(&former);
         }
         Arrival { hub: Arc::clone(self), operator_id }
     }
@@ -88,5 +97,24 @@ impl Hub {
 impl Drop for Arrival {
     fn drop(&mut self) {
         self.hub.depart(self.operator_id);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_operator_who_was_renamed_or_has_other_sites_is_known_by_that_from_the_first_link_on() {
+        let hub = Hub::new();
+        let only = |site| Sites::Only(BTreeSet::from([site]));
+        let before = [hub.arrive(7, "Ann", &only(1)), hub.arrive(7, "Ann", &only(1))];
+        // The other link has not come back yet.
+        let after = hub.arrive(7, "Anna", &only(2));
+        assert_eq!((hub.operators(1), hub.operators(2)), (Vec::new(), vec!["Anna".to_owned()]));
+        drop(before);
+        assert_eq!(hub.operators(2), ["Anna"]);
+        drop(after);
+        assert_eq!(hub.operators(2), Vec::<String>::new());
     }
 }

@@ -260,7 +260,9 @@ impl Talk for Link {
             self.step(self.app.now(), Input::Writable);
         }
         let waits = |question: &Question| matches!(question, Question::ReadLater { .. });
-        match self.has_frames() || self.questions.iter().any(waits) {
+        // While its right is in question nothing is read: the answer wakes it.
+        let reads = !self.is_in_question() && self.questions.iter().any(waits);
+        match self.has_frames() || reads {
             true => Drained::GoesOn,
             false => Drained::Idle,
         }

@@ -150,9 +150,20 @@ pub fn restore(data: &Path, from: &Path) -> Result<Census, BackupError> {
     let new = data.join(format!("{}.restored", open::DATABASE));
     let failed = |error| BackupError::File { path: from.to_owned(), error };
     let _leftover = fs::remove_file(&new);
+    // A copy by other means may have the newest messages in a log beside it.
+    for suffix in ["-wal", "-shm"] {
+        let _leftover = fs::remove_file(with_suffix(&new, suffix));
+    }
+    let log = with_suffix(from, "-wal");
+    if log.exists() {
+        copy_private(&log, &with_suffix(&new, "-wal"))
+            .map_err(|error| BackupError::File { path: log.clone(), error })?;
+    }
     copy_private(from, &new).map_err(failed)?;
     let census = sound_copy(&new).inspect_err(|_| {
-        let _refused = fs::remove_file(&new);
+        for suffix in ["", "-wal", "-shm"] {
+            let _refused = fs::remove_file(with_suffix(&new, suffix));
+        }
     })?;
     let (sent, files) = (sent_files(&new)?, with_suffix(from, FILES));
     let mut missing = Vec::new();

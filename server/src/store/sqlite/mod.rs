@@ -33,7 +33,7 @@ use tokio::sync::{Notify, oneshot, watch};
 
 pub use admin::{Admin, Census, NewAssistant, NewOperator, NewSite};
 pub use backup::{BackupError, restore};
-pub use open::{DataLock, OpenError, make_directory};
+pub use open::{DataLock, OpenError, inspect, make_directory};
 
 use self::checkpoint::Checkpoints;
 use self::lineage::Lineage;

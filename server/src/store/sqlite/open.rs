@@ -94,6 +94,26 @@ pub enum OpenError {
     Store(StoreError),
 }
 
+impl OpenError {
+    /// Says whether the same may go well a while later, with nothing changed but the disk.
+    pub(crate) fn passes(&self) -> bool {
+        match self {
+            Self::Directory { error, .. } | Self::NoDirectory { error, .. } => {
+                matches!(error.kind(), io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded)
+            }
+            Self::Store(error) => matches!(error, StoreError::DiskFull | StoreError::Locked | StoreError::Io { .. }),
+            Self::InUse { .. }
+            | Self::Newer { .. }
+            | Self::OlderServer { .. }
+            | Self::Foreign
+            | Self::Corrupt { .. }
+            | Self::OldSqlite
+            | Self::NoWal { .. }
+            | Self::Random(_) => false,
+        }
+    }
+}
+
 impl From<rusqlite::Error> for OpenError {
     fn from(error: rusqlite::Error) -> Self {
         if error.sqlite_error_code() == Some(rusqlite::ErrorCode::NotADatabase) {
@@ -170,6 +190,20 @@ impl DataLock {
             Err(error) => Err(OpenError::Directory { path, error }),
         }
     }
+}
+
+/// Looks at a database that another server may hold: whether this program could go on with it.
+///
+/// # Errors
+/// [`OpenError`] says why not.
+pub fn inspect(data: &Path) -> Result<(), OpenError> {
+    let path = data.join(DATABASE);
+    if !path.exists() {
+        return Ok(());
+    }
+    let conn = Connection::open_with_flags(path, OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_NO_MUTEX)?;
+    conn.busy_timeout(Duration::from_millis(BUSY_MS))?;
+    schema::Stamp::read(&conn)?.check()
 }
 
 /// Opens the database of a directory, makes it at the first time, and brings its schema up to date: one of an older release
