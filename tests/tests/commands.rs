@@ -5,7 +5,7 @@ use std::fs;
 use std::path::Path;
 
 use serde_json::{Value, json};
-use tests::app::{new_id, world};
+use tests::app::{OPEN, new_id, read_log, site_socket, texts, world};
 use tests::binary::{self, Binary, printed, run};
 use tests::http::Ask;
 use tests::socket::Socket;
@@ -183,4 +183,24 @@ async fn an_operator_s_name_and_sites_are_changed_and_open_links_come_back_with_
     assert!(list.contains(&format!("{EMAIL}\tAda\t1 site")), "half a change is none: {list}");
     assert!(done(&data, &["operator", "set", EMAIL, "--all-sites"]).await.contains("Ada\tall sites"));
     sockets(&server, &token).await;
+}
+
+#[tokio::test]
+async fn a_copy_of_the_files_of_a_server_that_was_killed_is_restored_with_what_only_its_log_had() {
+    let (directory, data) = world();
+    let server = Binary::serve(&data, &[]).await;
+    let operator = token(&data, "all@desk.example").await;
+    let mut socket = Socket::open(server.address, &site_socket(100, OPEN)).await;
+    socket.say_as("a", "only in the log").await;
+    server.kill().await;
+    let copy = directory.path().join("copy.db");
+    for suffix in ["", "-wal"] {
+        let file = |path: &std::path::Path| format!("{}{suffix}", path.display());
+        fs::copy(file(&data.join("rejoin.db")), file(&copy)).unwrap();
+    }
+    assert!(fs::metadata(format!("{}-wal", copy.display())).unwrap().len() > 0);
+    let output = run(&data, &["restore", copy.to_str().unwrap()]).await;
+    assert!(output.status.success(), "{}", printed(&output));
+    let server = Binary::serve(&data, &[]).await;
+    assert_eq!(texts(&read_log(server.address, 100, &operator).await), ["only in the log"]);
 }

@@ -584,26 +584,6 @@ async fn a_wrong_data_directory_is_named_and_not_made() {
 
 #[cfg(unix)]
 #[tokio::test]
-async fn a_copy_of_the_files_of_a_server_that_was_killed_is_restored_with_what_only_its_log_had() {
-    let (directory, data) = world();
-    let server = Binary::serve(&data, &[]).await;
-    let operator = token(&data, "all@desk.example").await;
-    let mut socket = Socket::open(server.address, &site_socket(100, OPEN)).await;
-    socket.say_as("a", "only in the log").await;
-    server.kill().await;
-    let copy = directory.path().join("copy.db");
-    for suffix in ["", "-wal"] {
-        let file = |path: &std::path::Path| format!("{}{suffix}", path.display());
-        fs::copy(file(&data.join("rejoin.db")), file(&copy)).unwrap();
-    }
-    assert!(fs::metadata(format!("{}-wal", copy.display())).unwrap().len() > 0);
-    let output = run(&data, &["restore", copy.to_str().unwrap()]).await;
-    assert!(output.status.success(), "{}", printed(&output));
-    let server = Binary::serve(&data, &[]).await;
-    assert_eq!(texts(&read_log(server.address, 100, &operator).await), ["only in the log"]);
-}
-
-#[tokio::test]
 async fn a_backup_and_what_is_restored_from_it_are_their_owners_alone() {
     use std::os::unix::fs::PermissionsExt;
     let directory = tempfile::tempdir().unwrap();
