@@ -376,7 +376,7 @@ test('in an iframe a person is known as well, and asked through the port', async
   const visitor = new Visitor(frame);
   await visitor.send('In the frame');
   await visitor.expectDelivery('In the frame', 'sent');
-  expect(await frame.evaluate(() => Object.keys(localStorage).every((name) => /@|:since$/.test(name)))).toBe(true);
+  expect(await frame.evaluate(() => Object.keys(localStorage).every((name) => /@|since/.test(name)))).toBe(true);
   await page.evaluate(() => rejoin('logout'));
   await expect.poll(() => frame.evaluate(() => Object.keys(localStorage))).toEqual([]);
   expect(await kept(page)).toEqual(NOTHING);

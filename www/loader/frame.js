@@ -35,7 +35,7 @@ export default ({ base, assistant, options, kept, state, add, root, style, say, 
     };
     // What is said before the widget is there is said to each page that tries to bring it; nothing afterwards.
     let calls = [];
-    // What each page that comes is to know of the visitor, and when they have logged out: it knows whether it has heard that.
+    // What each page that comes is to know of the visitor; and when they have logged out, until one has heard it.
     let about = { ...kept };
     let port, seen, timer, isReady;
     let tries = 0;
@@ -56,11 +56,15 @@ export default ({ base, assistant, options, kept, state, add, root, style, say, 
       },
       command(name, value, isAnswer) {
         resume();
-        if (name == 'logout') about = {};
+        if (name == 'logout') {
+          about = {};
+          // What was to be said by who has logged out is not said. A page that comes hears of it first.
+          calls = calls?.filter(([said]) => !/logout|send|compose|identify|attributes/.test(said));
+        }
         // Who was asked is asked again.
         if (/logout|identify|attributes/.test(name) && !isAnswer) about[name] = value;
         const call = [name, plain(value)];
-        calls?.push(call);
+        if (name != 'logout') calls?.push(call);
         port?.postMessage(call);
       },
     });
@@ -93,6 +97,7 @@ export default ({ base, assistant, options, kept, state, add, root, style, say, 
         clearTimeout(timer);
         frame.onload = null;
         end.abort();
+        calls ??= [];
         // A button that can never open anything is none.
         for (const button of root.querySelectorAll('.launcher')) button.hidden = true;
         return;
@@ -104,6 +109,10 @@ export default ({ base, assistant, options, kept, state, add, root, style, say, 
       port = port1;
       seen = source;
       port.onmessage = ({ data: [name, value] }) => {
+        if (name == 'out') {
+          if (about.logout == value) delete about.logout;
+          return;
+        }
         // The page was told of its widget when that came first.
         if (name != 'ready' || !isReady) emit(name, value);
         if (name != 'ready') return;

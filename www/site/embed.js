@@ -62,8 +62,10 @@ function guarded(call) {
 
 // The page's own store says that there is something in this one, as soon as something is written, so that a log-out on any page of
 // the site finds it, and that something waits to be sent, so that the next page brings it; before that nothing is stored. Each
-// time: another page may have logged out meanwhile. Since when there is something, is kept here.
+// time: another page may have logged out meanwhile. Since when there is something, is kept here, under a name that is not the
+// widget's.
 const prefix = `rejoin:a${assistant}:`;
+const since = `rejoin since:a${assistant}`;
 const names = () => Object.keys(store ?? {}).filter((key) => key.startsWith(prefix));
 const waits = () => names().some((key) => /^[fo]:/.test(key.slice(prefix.length)));
 const tellKept = () => {
@@ -71,7 +73,7 @@ const tellKept = () => {
   port.postMessage(['kept', 1]);
   if (waits()) port.postMessage(['x:', 1]);
   try {
-    if (!store?.getItem(`${prefix}since`)) store?.setItem(`${prefix}since`, Date.now());
+    if (!store?.getItem(since)) store?.setItem(since, Date.now());
   } catch {
     // It is full.
   }
@@ -83,8 +85,6 @@ for (const name of ['keyup', 'click']) root.addEventListener(name, () => waits()
 function command(name, value) {
   // At once, whether the link is there or not: who logs out leaves nothing.
   if (name === 'logout') {
-    // A page may tell of it late: what was begun after it is the next visitor's.
-    if (value > 1 && Number(store?.getItem(`${prefix}since`)) > value) return;
     const own = names();
     try {
       // Other pages of this visitor hear it, before they hear that anything is gone.
@@ -92,10 +92,11 @@ function command(name, value) {
     } catch {
       // It is full.
     }
-    for (const key of [...own, `${prefix}out`]) store?.removeItem(key);
+    for (const key of [...own, `${prefix}out`, since]) store?.removeItem(key);
   }
   guarded(() => widget.command(name, value));
   if (name === 'send' || name === 'compose') tellKept();
+  if (name === 'logout') port?.postMessage(['out', value]);
 }
 
 let widget;
@@ -118,6 +119,7 @@ guarded(() => {
     touch: matchMedia('(pointer: coarse)').matches,
     emit(name, value) {
       if (name === 'locale') document.documentElement.lang = value;
+      if (name === 'dialog') tellKept();
       port?.postMessage([name, value]);
     },
     wake: (_, ...call) => guarded(() => widget.wake(...call)),
@@ -129,7 +131,10 @@ if (port) {
     else command(name, value);
   };
   for (const name of ['logout', 'identify', 'attributes']) {
-    if (options[name] !== undefined) command(name, options[name]);
+    // A page may tell of a log-out late: what was begun after it is the next visitor's.
+    const isStale = name === 'logout' && options.logout > 1 && Number(store?.getItem(since)) > options.logout;
+    if (isStale) port.postMessage(['out', options.logout]);
+    else if (options[name] !== undefined) command(name, options[name]);
   }
 } else {
   guarded(() => widget.command('open'));

@@ -11,7 +11,7 @@ use crate::store::sqlite::{BackupError, OpenError};
 /// The code of options that cannot be used.
 pub(super) const USAGE: i32 = 2;
 
-/// The code of a server that may start when the disk has room again, or answers.
+/// The code of a server that may start when the disk has room again.
 pub(super) const PASSING: i32 = 75;
 
 /// Why a command failed.

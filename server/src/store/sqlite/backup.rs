@@ -1,6 +1,7 @@
 //! Copies of the whole database, and the way back.
 
 use std::fs::{self, File};
+use std::io::Read;
 use std::path::{Path, PathBuf};
 
 use super::admin::{Admin, Census};
@@ -154,17 +155,19 @@ pub fn restore(data: &Path, from: &Path) -> Result<Census, BackupError> {
     for suffix in ["-wal", "-shm"] {
         let _leftover = fs::remove_file(with_suffix(&new, suffix));
     }
-    let log = with_suffix(from, "-wal");
-    if log.exists() {
-        copy_private(&log, &with_suffix(&new, "-wal"))
-            .map_err(|error| BackupError::File { path: log.clone(), error })?;
-    }
-    copy_private(from, &new).map_err(failed)?;
-    let census = sound_copy(&new).inspect_err(|_| {
+    let refuse = || {
         for suffix in ["", "-wal", "-shm"] {
             let _refused = fs::remove_file(with_suffix(&new, suffix));
         }
-    })?;
+    };
+    copy_private(from, &new).map_err(failed).inspect_err(|_| refuse())?;
+    let log = with_suffix(from, "-wal");
+    // A backup of ours has none: one that lies beside it is of another file.
+    if log.exists() && has_log(&new).map_err(failed)? {
+        let failed = |error| BackupError::File { path: log.clone(), error };
+        copy_private(&log, &with_suffix(&new, "-wal")).map_err(failed).inspect_err(|_| refuse())?;
+    }
+    let census = sound_copy(&new).inspect_err(|_| refuse())?;
     let (sent, files) = (sent_files(&new)?, with_suffix(from, FILES));
     let mut missing = Vec::new();
     if !sent.is_empty() {
@@ -185,6 +188,15 @@ pub fn restore(data: &Path, from: &Path) -> Result<Census, BackupError> {
     }
     fs::rename(&new, &database).and_then(|()| sync_directory(&database)).map_err(failed)?;
     complete(census, files, missing)
+}
+
+/// Says whether a database was written by way of a log, by its header (byte 18: the version of the format to write).
+fn has_log(path: &Path) -> std::io::Result<bool> {
+    let mut header = [0; 20];
+    match File::open(path)?.read_exact(&mut header) {
+        Err(error) if error.kind() == std::io::ErrorKind::UnexpectedEof => Ok(false),
+        read => read.map(|()| header[18] == 2),
+    }
 }
 
 /// Proves that a file is a sound database of Rejoin, and marks it as a copy even if it was made by other means.

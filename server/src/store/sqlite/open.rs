@@ -95,13 +95,13 @@ pub enum OpenError {
 }
 
 impl OpenError {
-    /// Says whether the same may go well a while later, with nothing changed but the disk.
+    /// Says whether the same may go well a while later, when there is room on the disk again.
     pub(crate) fn passes(&self) -> bool {
         match self {
             Self::Directory { error, .. } | Self::NoDirectory { error, .. } => {
                 matches!(error.kind(), io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded)
             }
-            Self::Store(error) => matches!(error, StoreError::DiskFull | StoreError::Locked | StoreError::Io { .. }),
+            Self::Store(error) => matches!(error, StoreError::DiskFull | StoreError::Locked),
             Self::InUse { .. }
             | Self::Newer { .. }
             | Self::OlderServer { .. }
