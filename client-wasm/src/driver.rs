@@ -294,14 +294,18 @@ impl<F: Face> Shell<F> {
         self.timer.borrow_mut().set(due);
     }
 
-    /// Returns what another page has done, for the client.
-    fn told(&self, heard: Heard) -> Option<Input> {
+    /// Returns what another page has done, for the client; `before` gets what it has to know first.
+    fn told(&self, heard: Heard, before: &mut Vec<Input>) -> Option<Input> {
         let fresh = || Secret::new(crate::random::visitor_key());
         match heard {
             Heard::Nothing | Heard::Common => None,
             Heard::Taken(id) => Some(Input::Taken { id }),
-            // Where there is one again, it is the visitor's.
-            Heard::KeyGone => Some(Input::Disowned { key: self.storage.key().unwrap_or_else(fresh) }),
+            Heard::KeyGone => {
+                // What went along with the key: told by itself it may have come when the key was gone already, and said nothing.
+                before.extend(self.storage.messages(false).into_iter().map(|id| Input::Taken { id }));
+                // Where there is one again, it is the visitor's.
+                Some(Input::Disowned { key: self.storage.key().unwrap_or_else(fresh) })
+            }
             Heard::LoggedOut => Some(Input::Logout { key: fresh() }),
         }
     }
@@ -319,10 +323,8 @@ impl<F: Face> Shell<F> {
                 self.outlive.set(if page == client_core::Page::Frozen { Outlive::Page } else { Outlive::No });
                 if page == client_core::Page::Resumed {
                     let heard = self.storage.heard(value);
-                    if heard == Heard::KeyGone {
-                        inputs.extend(self.storage.messages(false).into_iter().map(|id| Input::Taken { id }));
-                    }
-                    inputs.extend(self.told(heard));
+                    let told = self.told(heard, inputs);
+                    inputs.extend(told);
                     // It has heard of nothing that was written meanwhile.
                     inputs.push(Input::Restored(self.storage.common()));
                 }
@@ -332,7 +334,7 @@ impl<F: Face> Shell<F> {
                 match self.storage.heard(value) {
                     Heard::Nothing => return None,
                     Heard::Common => {}
-                    heard @ (Heard::Taken(_) | Heard::KeyGone | Heard::LoggedOut) => return self.told(heard),
+                    heard @ (Heard::Taken(_) | Heard::KeyGone | Heard::LoggedOut) => return self.told(heard, inputs),
                 }
                 // The dialog is of all pages: this one joins in.
                 inputs.push(Input::Restored(self.storage.common()));

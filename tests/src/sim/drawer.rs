@@ -235,6 +235,9 @@ impl Sim {
         let (key, dialog) = (self.full(page, KEY), self.full(page, "dialog"));
         if name == key && is_gone {
             self.pages[page].drawer.known_key = None;
+            // What went along with it: told by itself it may have come when the key was gone already, and said nothing.
+            let (_, gone) = self.messages(page);
+            gone.into_iter().for_each(|id| self.input(page, Input::Taken { id }));
             self.disown(page);
         } else if name == key || name == dialog {
             // The dialog is of all pages: this one joins in.
