@@ -172,7 +172,7 @@ mod tests {
         queue.push(event(100, "x"));
         queue.pop();
         queue.push(Frame::Ready("{}".into()));
-        let mut pushed = (6..).map(|seq| queue.push(event(seq, "x")));
+        let mut pushed = (6..1_000).map(|seq| queue.push(event(seq, "x")));
         assert_eq!(pushed.find(|pushed| *pushed != Pushed::Fine), Some(Pushed::Overflow { written: 0 }));
         assert_eq!(kinds(&mut queue), "r");
     }
