@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
-use client_core::{Delivery, Item};
+use client_core::{Delivery, Item, LinkState};
 use protocol::AuthorKind;
 use server_core::{Entry, Event};
 
@@ -27,6 +27,9 @@ const LOST_FILE_MS: server_core::Millis = 30_000;
 
 /// What was stored so lately may still be on its way.
 const FRESH_MS: server_core::Millis = 5_000;
+
+/// A page that asks every now and then, seldom where nothing happens, hears of it so late at the most: a pause and a slow answer.
+const POLLED_MS: server_core::Millis = 35_000;
 
 impl Sim {
     /// Compares what was committed with what was written.
@@ -278,8 +281,9 @@ impl Sim {
         let head = self.store.dialogs.get(&dialog).map_or(0, super::store::Dialog::head);
         let shown = view.items.iter().map(|item| item.seq).max().unwrap_or(0);
         let next = self.store.dialogs.get(&dialog).and_then(|log| log.event(client.cursor() + 1));
-        if next.is_some_and(|event| event.at + FRESH_MS > self.server_now().wall) {
-            // Somebody was held up.
+        let fresh_ms = if view.link == LinkState::OnlinePolling { POLLED_MS } else { FRESH_MS };
+        if next.is_some_and(|event| event.at + fresh_ms > self.server_now().wall) {
+            // Somebody was held up, or a request came once more.
             return None;
         }
         if client.cursor() != head || (shown != head && head > 0) {
