@@ -401,7 +401,7 @@ impl Sim {
     }
 
     fn out_of_order(&self, log: &super::store::Dialog) -> Option<String> {
-        let mut last: BTreeMap<(usize, u64), u64> = BTreeMap::new();
+        let mut last: BTreeMap<(usize, u64), (u64, Holder)> = BTreeMap::new();
         for message in log.messages() {
             let text = written_text(&message.text, message.file.as_ref());
             let Some(written) = self.ledger.messages.get(&text) else { continue };
@@ -409,8 +409,12 @@ impl Sim {
                 continue;
             }
             let key = (written.machine, written.tab);
-            let before = last.insert(key, written.number).unwrap_or(0);
-            if before > written.number {
+            let (before, holder) = last.get(&key).copied().unwrap_or((0, Holder::Nobody));
+            if before < written.number {
+                last.insert(key, (written.number, written.written_as));
+            } else if matches!(written.written_as, Holder::Person(_)) && !matches!(holder, Holder::Person(_)) {
+                // A person's waited in their drawer while their tab went on as nobody, in a dialog that became theirs later.
+            } else {
                 return Some(text);
             }
         }
